@@ -1,0 +1,135 @@
+"""What a text-to-semantic backend is: requests in, logits out, one explicit decode state per call.
+
+Knows nothing of sampling (``sampling.py``), of the loop (``decode.py``) or of any particular network.
+
+Shapes: B batch, T_ph phonemes, T_sem semantic tokens (25 Hz), V = 1025 (1024 codes and EOS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from AR.errors import T2SError
+
+EOS = 1024
+VOCAB_SIZE = 1025
+TOKEN_RATE = 25
+"""Semantic tokens per second."""
+
+
+@dataclass(frozen=True)
+class T2SRequest:
+    """One utterance to speak.
+
+    Attributes:
+        phones: [T_ph] int64, phones of the prompt followed by those of the target.
+        bert: [1024, T_ph] text features per phone, or None (same as zeros).
+        prompt: [T_sem] int64 semantic tokens of the reference clip, or None (reference-free).
+        text: the words to speak, for backends that read words.
+        prompt_text: the words of the reference clip, for backends that read words.
+        prompt_phones: how many of ``phones`` belong to the prompt; only used for the length bound.
+    """
+
+    phones: Tensor
+    bert: Tensor | None = None
+    prompt: Tensor | None = None
+    text: str = ""
+    prompt_text: str = ""
+    prompt_phones: int = 0
+
+    def __post_init__(self) -> None:
+        if self.phones.dim() != 1 or self.phones.numel() == 0:
+            raise T2SError(f"phones must be a non-empty vector, not of shape {tuple(self.phones.shape)}")
+        if self.bert is not None and self.bert.shape[-1] != self.phones.numel():
+            raise T2SError(f"bert has {self.bert.shape[-1]} columns for {self.phones.numel()} phones")
+        if self.prompt is not None and self.prompt.dim() != 1:
+            raise T2SError(f"prompt must be a vector of tokens, not of shape {tuple(self.prompt.shape)}")
+        if not 0 <= self.prompt_phones <= self.phones.numel():
+            raise T2SError(f"prompt_phones {self.prompt_phones} is outside 0..{self.phones.numel()}")
+
+    @property
+    def prompt_length(self) -> int:
+        """Semantic tokens in the prompt."""
+        return 0 if self.prompt is None else int(self.prompt.numel())
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How tokens are drawn.
+
+    Attributes:
+        top_k: keep the k likeliest tokens (0 or less: all). 1 is greedy.
+        top_p: keep the tokens whose summed probability stays below this share (1: all).
+        temperature: below 1 sharper, above 1 flatter.
+        repetition_penalty: divides the positive logits of tokens seen before (prompt included).
+        min_tokens: EOS is impossible for this many first tokens.
+        max_tokens: at most this many new tokens; None: a plausible bound from the phone count.
+        seed: every row draws from its own generator with this seed, so a row does not depend on its batch;
+            None: a fresh random seed for every row.
+    """
+
+    top_k: int = 15
+    top_p: float = 1.0
+    temperature: float = 1.0
+    repetition_penalty: float = 1.35
+    min_tokens: int = 11
+    max_tokens: int | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.top_p <= 0:
+            raise T2SError(f"top_p must be above 0, not {self.top_p}")
+        if self.temperature < 0:
+            raise T2SError(f"temperature must not be negative ({self.temperature})")
+        if self.repetition_penalty <= 0:
+            raise T2SError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise T2SError(f"max_tokens must be at least 1, not {self.max_tokens}")
+
+
+class T2SBackend(Protocol):
+    """A network that can sit in the text-to-semantic seat.
+
+    The state is opaque to callers, belongs to one decode call and is updated in place by ``step``;
+    weights are never touched while decoding, so any number of states may be in use at once.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name for logs and messages."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where logits come out and where tokens are wanted."""
+
+    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
+        """Read the requests; returns (state, logits [B, V] of each row's first new token)."""
+
+    def step(self, state: Any, tokens: Tensor) -> Tensor:
+        """Append ``tokens`` [B]; returns logits [B, V] of the next token."""
+
+
+@runtime_checkable
+class RowSelect(Protocol):
+    """Optional ability of a backend: drop finished rows, so that the rest goes faster."""
+
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """State of the given ``rows`` [B'] only, in that order. The old state must not be used any more."""
+
+
+def default_max_tokens(request: T2SRequest) -> int:
+    """Plausible upper bound of new tokens for a request.
+
+    Slow speech has about 4 phones a second (6 tokens a phone), and pauses want a second or two on top. Where the prompt
+    tells its own rate, three times that rate is the bound instead if it is lower. Never above a minute.
+    """
+    target = max(1, request.phones.numel() - request.prompt_phones)
+    per_phone = 6.0
+    if request.prompt_phones >= 8 and request.prompt_length:
+        per_phone = min(per_phone, max(3.0, 3.0 * request.prompt_length / request.prompt_phones))
+    return int(min(60 * TOKEN_RATE, per_phone * target + 2 * TOKEN_RATE))

@@ -1,0 +1,92 @@
+"""What is trained on in an epoch: rows of one or two clips, sorted into batches by token count.
+
+Everything is a pure function of (clips, seed, epoch), so that a resumed run sees the same batches.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from AR.data.clips import Clip
+
+Row = tuple[Clip, ...]
+"""The clips that are joined into one training row: a target alone, or a prompt and its target."""
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How rows are made and put together.
+
+    Attributes:
+        batch_tokens: positions (phones and tokens, padding included) in a batch.
+        batch_size: rows in a batch, at most.
+        join_probability: share of the rows that get another clip of the same speaker in front.
+        max_row_tokens: a joined row is not longer than this many positions.
+        repeat: how often every clip comes in an epoch.
+    """
+
+    batch_tokens: int
+    batch_size: int
+    join_probability: float = 0.5
+    max_row_tokens: int = 1000
+    repeat: int = 1
+
+
+def small_set_repeat(clips: int) -> int:
+    """The public rule: fewer than 100 clips are repeated max(2, 100 // n) times an epoch."""
+    return max(2, 100 // clips) if clips < 100 else 1
+
+
+def row_length(row: Row) -> int:
+    """Positions of a row: phones and tokens."""
+    return sum(len(clip.phones) + len(clip.tokens) for clip in row)
+
+
+def plan_rows(clips: Sequence[Clip], how: Batching, rng: np.random.Generator) -> list[Row]:
+    """Every clip as a target ``repeat`` times; some of them behind a prompt by the same speaker."""
+    by_speaker: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if clip.speaker is not None:
+            by_speaker[clip.speaker].append(clip)
+    rows: list[Row] = []
+    for clip in [c for c in clips for _ in range(how.repeat)]:
+        row: Row = (clip,)
+        others = by_speaker[clip.speaker] if clip.speaker is not None else []
+        if len(others) > 1 and rng.random() < how.join_probability:
+            prompt = others[int(rng.integers(len(others)))]
+            if prompt is not clip and row_length((prompt, clip)) <= how.max_row_tokens:
+                row = (prompt, clip)
+        rows.append(row)
+    return rows
+
+
+def make_batches(rows: Sequence[Row], how: Batching, rng: np.random.Generator) -> list[list[Row]]:
+    """Rows of like length together, at most ``batch_tokens`` padded positions each, in random order."""
+    order = rng.permutation(len(rows))
+    ranked = sorted((rows[i] for i in order), key=lambda row: row_length(row) // 8)
+    batches: list[list[Row]] = []
+    longest = 0
+    for row in ranked:
+        longest = max(longest, row_length(row))
+        full = batches and (len(batches[-1]) >= how.batch_size or longest * (len(batches[-1]) + 1) > how.batch_tokens)
+        if not batches or full:
+            batches.append([])
+            longest = row_length(row)
+        batches[-1].append(row)
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def epoch_batches(clips: Sequence[Clip], how: Batching, seed: int, epoch: int) -> list[list[Row]]:
+    """The batches of an epoch, the same for the same arguments."""
+    rng = np.random.default_rng([seed, epoch])
+    return make_batches(plan_rows(clips, how, rng), how, rng)
+
+
+def share_of_process(batches: Sequence[list[Row]], rank: int, world: int) -> list[list[Row]]:
+    """Every world-th batch; all processes get the same number (the first ones again where it does not come out)."""
+    count = -(-len(batches) // world)
+    return [batches[(i * world + rank) % len(batches)] for i in range(count)]

@@ -1,0 +1,1 @@
+"""Occupants of the text-to-semantic seat and the layers they are built from."""

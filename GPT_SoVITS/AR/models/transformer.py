@@ -1,0 +1,94 @@
+"""Post-norm transformer layers with the parameter names of the public checkpoints.
+
+One layer serves training (dropout, guided heads) and decoding (KV cache).
+
+Shapes: B batch, L positions, C channels, H heads, D = C / H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from AR.models.config import T2SModelConfig
+from AR.models.kv_cache import KVCache
+
+AttentionTap = Callable[[int, Tensor, Tensor], None]
+"""Called in training with (layer, queries [B, H, L, D], keys [B, H, L, D]), to look at chosen heads."""
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with stacked q, k, v projection."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * dim, dim))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * dim))
+        self.out_proj = nn.Linear(dim, dim)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[B, L, C] -> queries, keys, values, each [B, H, L, D]."""
+        stacked = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = stacked.unflatten(-1, (3, self.heads, -1)).unbind(-3)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """[B, H, L, D] queries over [B, H, S, D] keys -> [B, L, C]; ``mask`` is added to the scores."""
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.out_proj(out.transpose(1, 2).flatten(-2))
+
+
+class TransformerLayer(nn.Module):
+    """Attention and ReLU feed-forward, each followed by residual and layer norm."""
+
+    def __init__(self, config: T2SModelConfig) -> None:
+        super().__init__()
+        self.dropout = config.dropout
+        self.self_attn = SelfAttention(config.hidden_dim, config.head)
+        self.linear1 = nn.Linear(config.hidden_dim, config.linear_units)
+        self.linear2 = nn.Linear(config.linear_units, config.hidden_dim)
+        self.norm1 = nn.LayerNorm(config.hidden_dim, eps=1e-5)
+        self.norm2 = nn.LayerNorm(config.hidden_dim, eps=1e-5)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, training=True) if self.training and self.dropout > 0 else x
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """Residuals, norms and feed-forward after attention. [B, L, C]."""
+        x = self.norm1(x + self._drop(attended))
+        return self.norm2(x + self._drop(self.linear2(self._drop(F.relu(self.linear1(x))))))
+
+
+class TransformerStack(nn.Module):
+    """``layers`` one after the other; no final norm."""
+
+    def __init__(self, config: T2SModelConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.n_layer))
+
+    def forward(self, x: Tensor, mask: Tensor | None, tap: AttentionTap | None = None) -> Tensor:
+        """Whole sequences, as in training. [B, L, C] -> [B, L, C]; ``mask`` [B, 1, L, L] is added to the scores."""
+        for index, layer in enumerate(self.layers):
+            assert isinstance(layer, TransformerLayer)
+            q, k, v = layer.self_attn.project(x)
+            if tap is not None:
+                tap(index, q, k)
+            x = layer.finish(x, layer.self_attn.attend(q, k, v, mask))
+        return x
+
+    def extend(self, x: Tensor, mask: Tensor | None, cache: KVCache) -> Tensor:
+        """New positions [B, n, C] behind those in ``cache``; ``mask`` [B, 1, n, L + n]."""
+        cache.make_room(x.shape[1])
+        for index, layer in enumerate(self.layers):
+            assert isinstance(layer, TransformerLayer)
+            q, k, v = layer.self_attn.project(x)
+            keys, values = cache.write(index, k, v)
+            x = layer.finish(x, layer.self_attn.attend(q, keys, values, mask))
+        cache.advance(x.shape[1])
+        return x

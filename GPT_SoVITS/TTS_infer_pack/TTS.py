@@ -1,0 +1,252 @@
+"""The speech pipeline behind one object: ``TTS``. Text and a reference clip in, audio out.
+
+``stream`` is the primitive: a checked request goes in, audio chunks come out. ``synthesize`` is the join of the stream,
+``run`` the same behind the dict keys of the public HTTP API. Importing this file loads no model.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from AR.backend import SamplingParams
+from audio_io import Audio, PathLike, to_int16
+from errors import RequestError
+from TTS_infer_pack.batching import make_batches
+from TTS_infer_pack.models import Placement, VoiceModels, check_match, load_hubert, load_t2s, load_vits, load_voice
+from TTS_infer_pack.prompt_cache import LRUCache
+from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
+from TTS_infer_pack.request import PUBLIC_SAMPLING, AudioChunk, SynthesisRequest
+from TTS_infer_pack.synthesis import Job, Phones, Prompt, ShouldStop, speak
+from TTS_infer_pack.text_segmentation_method import get_method
+from TTS_infer_pack.TextPreprocessor import Segment, TextPreprocessor
+from TTS_infer_pack.tts_config import TTS_Config
+
+__all__ = ["TTS", "AudioChunk", "Fallback", "SynthesisRequest", "TTS_Config"]
+
+logger = logging.getLogger(__name__)
+
+CACHED_REFERENCES = 32
+SEED_RANGE = 2**31
+
+
+class Fallback(NamedTuple):
+    """Why the AR model speaks although the language model was asked for: a reason code and a line for the user."""
+
+    reason: str
+    message: str
+
+
+class TTS:
+    """A voice that speaks.
+
+    Any number of requests may run at once, in one thread or several: networks are shared and never change, everything
+    else belongs to the request.
+
+    Args:
+        configs: a :class:`TTS_Config`, or what one is made of (YAML path, dict, None for the defaults).
+
+    Attributes:
+        configs: the settings; ``use_qwen3`` and its siblings are read at every request.
+        last_fallback: why the AR model spoke in the last request in place of the language model, or None.
+
+    Raises:
+        GSVError: settings or checkpoints that cannot be used.
+    """
+
+    def __init__(self, configs: TTS_Config | Mapping[str, Any] | PathLike | None = None) -> None:
+        self.configs = configs if isinstance(configs, TTS_Config) else TTS_Config(configs)
+        self.last_fallback: Fallback | None = None
+        self._references: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
+        self._swap = threading.Lock()
+        self._stops = 0
+        self._reported: set[str] = set()
+        self._ref_audio_path = ""
+        self._place = Placement(self.configs.device, self.configs.is_half)
+        self._text = TextPreprocessor(device=torch.device("cpu"))
+        paths = self.configs.cnhuhbert_base_path, self.configs.vits_weights_path, self.configs.t2s_weights_path
+        self._models = load_voice(*paths, self._place)
+        self._note_models()
+
+    @property
+    def sample_rate(self) -> int:
+        """Output rate in Hz, as the SoVITS checkpoint's configuration says."""
+        return self._models.audio.sampling_rate
+
+    # -- speaking ----------------------------------------------------------------------------------------------------
+
+    def stream(self, request: SynthesisRequest) -> Iterator[AudioChunk]:
+        """Speak ``request`` segment by segment; closing the iterator stops the work.
+
+        The request is read, and errors in it are raised, before the iterator is returned.
+
+        Raises:
+            GSVError: text that cannot be spoken, or a reference that cannot be used.
+        """
+        self._note_language_model()
+        return speak(self._job(request), self._stop_signal())
+
+    def synthesize(self, request: SynthesisRequest) -> Audio:
+        """The whole speech of ``request``: the joined stream. Errors as :meth:`stream`."""
+        return Audio(_join([chunk.samples for chunk in self.stream(request)]), self.sample_rate)
+
+    def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
+        """Speak a request given by the keys of the public HTTP API; yields (sample rate, int16 samples [T]).
+
+        One item, or one per segment with ``return_fragment`` or ``streaming_mode``. Errors as :meth:`stream`, and
+        RequestError for unknown keys and unusable values, all at the first ``next``.
+        """
+        request = SynthesisRequest.from_dict(inputs)
+        rate = self.sample_rate
+        if request.streams:
+            for chunk in self.stream(request):
+                yield chunk.sample_rate, to_int16(chunk.samples)
+        else:
+            yield rate, to_int16(self.synthesize(request).samples)
+
+    def stop(self) -> None:
+        """End all speech that is under way; requests that come later are not concerned."""
+        self._stops += 1
+
+    def _stop_signal(self) -> ShouldStop:
+        begun = self._stops
+        return lambda: self._stops != begun
+
+    # -- from a request to a job -------------------------------------------------------------------------------------
+
+    def _job(self, request: SynthesisRequest) -> Job:
+        models, version = self._models, self._models.spec.name
+        values = self._values(request)
+        method = str(values["text_split_method"])
+        get_method(method)
+        segments = [_phones(part) for part in self._text.preprocess(request.text, request.text_lang, method, version)]
+        path, text, lang = self._reference_of(request)
+        reference = self._reference(models, path)
+        prompt = None
+        if text and not reference.shortened and reference.tokens is not None:
+            prompt = Prompt(_phones(self._text.prompt(text, lang, version)), reference.tokens)
+        others = [self._reference(models, aux, timbre_only=True).spec for aux in request.aux_ref_audio_paths]
+        lengths = [segment.ids.numel() for segment in segments]
+        size = request.batch_size if request.parallel_infer else 1
+        return Job(
+            models=models,
+            segments=segments,
+            prompt=prompt,
+            refers=[reference.spec, *others],
+            sampling=SamplingParams(
+                top_k=int(values["top_k"]),
+                top_p=max(float(values["top_p"]), 1e-6),  # 0 is the lower end of users' sliders: only the likeliest
+                temperature=float(values["temperature"]),
+                repetition_penalty=float(values["repetition_penalty"]),
+                seed=request.seed if request.seed >= 0 else secrets.randbelow(SEED_RANGE),
+            ),
+            batches=make_batches(lengths, size, request.batch_threshold, request.split_bucket and not request.streams),
+            speed=float(values["speed_factor"]),
+            pause=request.fragment_interval,
+        )
+
+    def _values(self, request: SynthesisRequest) -> dict[str, Any]:
+        """Sampling values: the request's, where it names them, else the pack's, else the public ones."""
+        named = {name: getattr(request, name) for name in PUBLIC_SAMPLING}
+        return PUBLIC_SAMPLING | self.configs.sampling | {name: v for name, v in named.items() if v is not None}
+
+    def _reference_of(self, request: SynthesisRequest) -> tuple[str, str, str]:
+        """(path, text, language) of the reference: the request's, the one set before, or the pack's."""
+        path = request.ref_audio_path or self._ref_audio_path
+        if path:
+            if request.prompt_text.strip() and not request.prompt_lang:
+                raise RequestError("prompt_lang is missing", "the language of prompt_text", "set prompt_lang")
+            return path, request.prompt_text.strip(), request.prompt_lang
+        default = self.configs.default_reference
+        if default is None:
+            raise RequestError("ref_audio_path is missing, and these weights bring no reference clip of their own",
+                               "a recording of 3 to 10 s", "set ref_audio_path, and prompt_text to its words")
+        return default.path, default.text, default.lang
+
+    def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
+        """The prepared clip, from the cache where the same content was seen with the same networks."""
+        key = (file_digest(path), timbre_only, models.serial)
+        return self._references.get(key, lambda: prepare_reference(path, models, timbre_only))
+
+    # -- changing what speaks ----------------------------------------------------------------------------------------
+
+    def init_t2s_weights(self, weights_path: PathLike) -> None:
+        """Load another GPT checkpoint. Speech under way goes on with the old one, as everything does on an error.
+
+        Raises:
+            CheckpointError: the file cannot be used.
+        """
+        t2s = load_t2s(weights_path, self._place)
+        with self._swap:
+            check_match(self._models.hubert, self._models.vits, t2s)
+            self._models = replace(self._models, t2s=t2s)
+            if str(Path(weights_path).resolve()) != self.configs.t2s_weights_path:
+                self.configs.sampling = {}  # what a pack recommends is about its own weights
+            self.configs.t2s_weights_path = str(weights_path)
+
+    def init_vits_weights(self, weights_path: PathLike) -> None:
+        """Load another SoVITS checkpoint; as :meth:`init_t2s_weights`."""
+        vits, audio = load_vits(weights_path, self._place)
+        with self._swap:
+            check_match(self._models.hubert, vits, self._models.t2s)
+            self._models = replace(self._models, vits=vits, audio=audio, spec=vits.spec, serial=self._models.serial + 1)
+            self._references.clear()
+            self.configs.vits_weights_path = str(weights_path)
+            self._note_models()
+
+    def init_cnhuhbert_weights(self, base_path: PathLike) -> None:
+        """Load another SSL encoder folder; as :meth:`init_t2s_weights`."""
+        hubert = load_hubert(base_path, self._place)
+        with self._swap:
+            check_match(hubert, self._models.vits, self._models.t2s)
+            self._models = replace(self._models, hubert=hubert, serial=self._models.serial + 1)
+            self._references.clear()
+            self.configs.cnhuhbert_base_path = str(base_path)
+
+    def set_ref_audio(self, ref_audio_path: PathLike) -> None:
+        """Choose the clip for requests that name none.
+
+        Raises:
+            AudioError: the clip cannot be used.
+        """
+        self._reference(self._models, ref_audio_path)
+        self._ref_audio_path = str(ref_audio_path)
+
+    def _note_models(self) -> None:
+        self.configs.version = self._models.spec.name
+        self.configs.sampling_rate = self._models.audio.sampling_rate
+
+    def _note_language_model(self) -> None:
+        """Say, once per cause, that the language model stage was asked for and the AR model speaks."""
+        configs = self.configs
+        if not (configs.use_qwen3 and configs.qwen3_enable_inference):
+            self.last_fallback = None
+            return
+        self.last_fallback = Fallback(
+            "no_adapter",
+            f"there is no trained adapter for {configs.qwen3_model_name}: the AR model speaks; "
+            "set use_qwen3 to False to choose it yourself",
+        )
+        if self.last_fallback.message not in self._reported:
+            self._reported.add(self.last_fallback.message)
+            logger.warning("%s (%s)", self.last_fallback.message, self.last_fallback.reason)
+
+
+def _phones(segment: Segment) -> Phones:
+    """A segment of the text stage as tensors; features that are all zero are left out."""
+    bert = segment["bert_features"]
+    return Phones(torch.tensor(segment["phones"], dtype=torch.int64), bert if bool(bert.any()) else None,
+                  segment["norm_text"])
+
+
+def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)

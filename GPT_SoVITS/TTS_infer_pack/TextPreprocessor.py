@@ -1,0 +1,189 @@
+"""From a request's text to segments a model can speak: cut, tidied, and as phones with BERT features.
+
+Runs alone: with no BERT model the features are zeros. Shapes: T_ph phones of a segment; features are [1024, T_ph].
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, TypedDict
+
+import torch
+
+from errors import TextError
+from text import cleaned_text_to_sequence
+from text.cleaner import clean_text
+from text.language import runs_for_mode
+from TTS_infer_pack.text_segmentation_method import get_method, split_big_text, splits
+
+logger = logging.getLogger(__name__)
+
+BERT_CHANNELS = 1024
+MAX_PIECE = 510
+MIN_PHONES = 6
+_SHORT_START = 4
+_SHORT_PIECE = 5
+_REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
+_FIRST = re.compile("[" + re.escape("".join(sorted(splits))) + "]")
+
+
+class Segment(TypedDict):
+    """One piece to speak: phone ids, features [1024, T_ph], and the text as it is read."""
+
+    phones: list[int]
+    bert_features: torch.Tensor
+    norm_text: str
+
+
+def _full_stop(lang: str) -> str:
+    return "." if lang == "en" else "。"
+
+
+def merge_short_text_in_array(texts: list[str], threshold: int) -> list[str]:
+    """Join neighbours until each piece has ``threshold`` characters; a short rest joins the last piece."""
+    if len(texts) < 2:
+        return texts
+    result: list[str] = []
+    current = ""
+    for text in texts:
+        current += text
+        if len(current) >= threshold:
+            result.append(current)
+            current = ""
+    if current and result:
+        result[-1] += current
+    elif current:
+        result.append(current)
+    return result
+
+
+def _hard_split(text: str) -> list[str]:
+    """Pieces of at most MAX_PIECE characters for a stretch without marks, cut at a space where there is one."""
+    pieces: list[str] = []
+    start = 0
+    while len(text) - start > MAX_PIECE:
+        cut = text.rfind(" ", start + MAX_PIECE // 2, start + MAX_PIECE)
+        end = cut if cut > 0 else start + MAX_PIECE
+        pieces.append(text[start:end])
+        start = end
+    return [*pieces, text[start:]]
+
+
+class TextPreprocessor:
+    """Turns request texts into :class:`Segment` lists.
+
+    Args:
+        bert_model: masked language model for Chinese features, or None for zeros.
+        tokenizer: its tokenizer.
+        device: where features are computed and returned.
+    """
+
+    def __init__(self, bert_model: Any = None, tokenizer: Any = None, device: torch.device | str = "cpu") -> None:
+        self.bert_model, self.tokenizer = bert_model, tokenizer
+        self.device = torch.device(device)
+
+    def preprocess(self, text: str, lang: str, text_split_method: str, version: str = "v2") -> list[Segment]:
+        """All segments of a request's text, in order.
+
+        Args:
+            text: any Unicode string.
+            lang: a language mode (``text.language.MODES``).
+            text_split_method: "cut0" to "cut5".
+            version: model version; decides the phone symbols.
+
+        Raises:
+            TextError: when the text holds nothing to speak, or its language cannot be spoken.
+            RequestError: for an unknown cutting method.
+        """
+        text = self.replace_consecutive_punctuation(text)
+        segments: list[Segment] = []
+        for piece in self.pre_seg_text(text, lang, text_split_method):
+            if re.search(r"[^\W_]", piece) is None:
+                continue
+            for part in _hard_split(piece):
+                phones, features, norm_text = self.segment_and_extract_feature_for_text(part, lang, version)
+                if norm_text and re.search(r"\w", norm_text):
+                    segments.append({"phones": phones, "bert_features": features, "norm_text": norm_text})
+        if not segments:
+            raise TextError(
+                f"the text {text[:40]!r} holds nothing that can be spoken in language {lang!r}",
+                "words, not only marks",
+                "give a text with words, or choose the language it is in",
+            )
+        return segments
+
+    def prompt(self, text: str, lang: str, version: str = "v2") -> Segment:
+        """The words of a reference clip as one segment; a full stop is added where no mark ends it.
+
+        Raises:
+            TextError: when the text holds nothing to speak.
+        """
+        text = text.strip("\n")
+        if re.search(r"[^\W_]", text) is None:
+            raise TextError("the prompt text is empty", "the words spoken in the reference clip", "fill in prompt_text")
+        if text[-1] not in splits:
+            text += _full_stop(lang)
+        phones, features, norm_text = self.segment_and_extract_feature_for_text(text, lang, version)
+        return {"phones": phones, "bert_features": features, "norm_text": norm_text}
+
+    def pre_seg_text(self, text: str, lang: str, text_split_method: str) -> list[str]:
+        """Sentence preparation: lead mark for a short start, cut, merged, marks-only pieces dropped, closed.
+
+        An empty list when there is nothing to speak.
+        """
+        cut = get_method(text_split_method)
+        text = text.strip("\n")
+        if not text:
+            return []
+        if text[0] not in splits and len(_FIRST.split(text, maxsplit=1)[0].strip()) < _SHORT_START:
+            text = _full_stop(lang) + text
+        pieces = [piece for piece in cut(text).split("\n") if piece.strip(" ") or len(piece) > 1]
+        result: list[str] = []
+        for piece in merge_short_text_in_array(pieces, _SHORT_PIECE):
+            if re.search(r"\w", piece) is None:
+                continue
+            if piece[-1] not in splits:
+                piece += _full_stop(lang)
+            result.extend(split_big_text(piece) if len(piece) > MAX_PIECE else [piece])
+        return result
+
+    def segment_and_extract_feature_for_text(
+        self, text: str, language: str, version: str = "v2"
+    ) -> tuple[list[int], torch.Tensor, str]:
+        """Public name of :meth:`get_phones_and_bert`."""
+        return self.get_phones_and_bert(text, language, version)
+
+    def get_phones_and_bert(
+        self, text: str, language: str, version: str = "v2", final: bool = False
+    ) -> tuple[list[int], torch.Tensor, str]:
+        """Phone ids, features [1024, T_ph] and read text of one piece, in as many languages as its mode allows.
+
+        Fewer than six phones: a "." is put in front and the work is repeated once (``final``).
+        """
+        text = re.sub(r" {2,}", " ", text)
+        phones: list[int] = []
+        features: list[torch.Tensor] = []
+        norm_texts: list[str] = []
+        for run_language, run_text in runs_for_mode(text, language):
+            names, word2ph, norm_text = clean_text(run_text, run_language, version)
+            ids = cleaned_text_to_sequence(names, version)
+            features.append(self.get_bert_inf(ids, word2ph, norm_text, run_language))
+            phones.extend(ids)
+            norm_texts.append(norm_text)
+        if not final and len(phones) < MIN_PHONES:
+            return self.get_phones_and_bert("." + text, language, version, final=True)
+        joined = torch.cat(features, dim=1) if features else self._zeros(0)
+        return phones, joined, "".join(norm_texts)
+
+    def get_bert_inf(self, phones: list[int], word2ph: list[int] | None, norm_text: str, language: str) -> torch.Tensor:
+        """Features [1024, T_ph] of one run: zeros for every language but Chinese, and without a BERT model."""
+        return self._zeros(len(phones))
+
+    def _zeros(self, length: int) -> torch.Tensor:
+        return torch.zeros((BERT_CHANNELS, length), dtype=torch.float32, device=self.device)
+
+    @staticmethod
+    def replace_consecutive_punctuation(text: str) -> str:
+        """Repeated marks to the first of them: "!!!" to "!"."""
+        return _REPEATED.sub(r"\1", text)

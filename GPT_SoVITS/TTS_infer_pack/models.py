@@ -1,0 +1,158 @@
+"""The loaded networks of a voice, and how they are loaded. Requests share them and never change them.
+
+Knows checkpoints and network classes; knows nothing about requests, text or audio files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from AR.backend import T2SBackend
+from AR.errors import T2SError
+from AR.models.t2s_model import Text2SemanticDecoder
+from errors import CheckpointError, ConfigError
+from feature_extractor.cnhubert import CNHubert
+from module.models import SynthesizerTrn
+from module.versions import VERSIONS, VersionSpec
+from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
+
+logger = logging.getLogger(__name__)
+
+V1_SYMBOL_ROWS = 512
+"""Phone rows of a v1 GPT checkpoint (322 of them in use); later ones have 732."""
+
+
+@dataclass(frozen=True)
+class AudioSettings:
+    """Audio side of a SoVITS configuration; lengths in samples at ``sampling_rate`` Hz."""
+
+    sampling_rate: int = 32000
+    filter_length: int = 2048
+    hop_length: int = 640
+    win_length: int = 2048
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], path: PathLike) -> AudioSettings:
+        """From the ``data`` section of an s2 configuration.
+
+        Raises:
+            CheckpointError: the section or one of its values is missing.
+        """
+        try:
+            return cls(**{f.name: int(config["data"][f.name]) for f in dataclasses.fields(cls)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} has no usable config.data ({error})", "a SoVITS (s2) checkpoint") from error
+
+
+@dataclass(frozen=True)
+class VoiceModels:
+    """What speaks: SSL encoder, SoVITS synthesiser, text-to-semantic backend, and the settings that came with them.
+
+    ``serial`` tells two sets of networks in one process apart (references that one has read do not fit another).
+    """
+
+    hubert: CNHubert
+    vits: SynthesizerTrn
+    t2s: T2SBackend
+    audio: AudioSettings
+    spec: VersionSpec
+    serial: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.vits.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.vits.parameters()).dtype
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where networks go: a device, and half precision or not (half is for accelerators only)."""
+
+    device: str = "cpu"
+    is_half: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float16 if self.is_half and self.device.startswith("cuda") else torch.float32
+
+
+def load_hubert(folder: PathLike, place: Placement) -> CNHubert:
+    """The SSL encoder in ``folder`` (transformers layout). CheckpointError as :class:`CNHubert`."""
+    return CNHubert(Path(folder)).to(place.device, place.dtype)
+
+
+def load_vits(path: PathLike, place: Placement) -> tuple[SynthesizerTrn, AudioSettings]:
+    """The SoVITS synthesiser in ``path``, folded for inference, and its audio settings.
+
+    Raises:
+        CheckpointError: not a SoVITS file, of a version that cannot be spoken, or not fitting its configuration.
+    """
+    checkpoint = load_sovits_new(path)
+    version = sovits_version(path, checkpoint)
+    if version.is_lora or version.model_version not in VERSIONS:
+        kind = f"{version.model_version} {'LoRA adapter' if version.is_lora else 'model'}"
+        raise CheckpointError(f"{path} is a {kind}, which cannot be spoken yet", "a v1 or v2 SoVITS checkpoint",
+                              "choose a v1 or v2 checkpoint")
+    spec = VERSIONS[version.model_version]
+    if spec.needs_speaker_embedding:
+        raise CheckpointError(f"{path} is a {spec.name} model, which needs a speaker network that is not there yet",
+                              "a v1 or v2 SoVITS checkpoint", "choose a v1 or v2 checkpoint")
+    config = checkpoint["config"]
+    audio = AudioSettings.from_config(config, path)
+    segment = int((config.get("train") or {}).get("segment_size", 32 * audio.hop_length)) // audio.hop_length
+    try:
+        vits = SynthesizerTrn(audio.filter_length // 2 + 1, segment, **{**config["model"], "version": spec.name})
+    except (ConfigError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} has an unusable config.model ({error})", "a SoVITS (s2) checkpoint") from error
+    del vits.enc_q  # speaking does not need the posterior encoder, and exported files lack it
+    load_strict(vits, checkpoint["weight"], path, drop=(POSTERIOR_PREFIX,))
+    return vits.prepare_inference().to(place.device, place.dtype), audio
+
+
+def load_t2s(path: PathLike, place: Placement) -> Text2SemanticDecoder:
+    """The AR text-to-semantic model in ``path``.
+
+    Raises:
+        CheckpointError: not a GPT file, or not fitting its configuration.
+    """
+    checkpoint = load_s1(path)
+    try:
+        model = Text2SemanticDecoder(checkpoint["config"])
+    except T2SError as error:
+        raise CheckpointError(f"{path} has an unusable config.model ({error})", "a GPT (s1) checkpoint") from error
+    load_strict(model, {name.removeprefix("model."): value for name, value in checkpoint["weight"].items()}, path)
+    return model.eval().requires_grad_(False).to(place.device, place.dtype)
+
+
+def check_match(hubert: CNHubert, vits: SynthesizerTrn, t2s: T2SBackend) -> None:
+    """Refuse parts that were not made for each other, as far as their shapes tell.
+
+    Raises:
+        CheckpointError: naming the two parts.
+    """
+    fix = "load files that belong together"
+    if hubert.ssl_dim != vits.config.ssl_dim:
+        raise CheckpointError(f"the SoVITS model reads SSL features of {vits.config.ssl_dim} channels, the SSL encoder "
+                              f"gives {hubert.ssl_dim}", "an encoder and a SoVITS model of one origin", fix)
+    rows = t2s.config.phoneme_vocab_size if isinstance(t2s, Text2SemanticDecoder) else None
+    if rows is not None and (rows < vits.spec.symbol_count or (rows == V1_SYMBOL_ROWS) != (vits.spec.symbols == "v1")):
+        raise CheckpointError(f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with "
+                              f"{vits.spec.symbol_count}", "a GPT and a SoVITS model of one version", fix)
+
+
+def load_voice(hubert: PathLike, vits: PathLike, t2s: PathLike, place: Placement) -> VoiceModels:
+    """All three networks of a voice. CheckpointError as the single loaders and :func:`check_match`."""
+    t2s_model = load_t2s(t2s, place)
+    synthesiser, audio = load_vits(vits, place)
+    encoder = load_hubert(hubert, place)
+    check_match(encoder, synthesiser, t2s_model)
+    return VoiceModels(encoder, synthesiser, t2s_model, audio, synthesiser.spec)

@@ -1,0 +1,91 @@
+"""A voice pack folder: weights, a reference clip and recommended settings that belong together, described by pack.json.
+
+It knows the folder's layout and nothing about models.
+
+    pack.json = {"name", "version", "language",
+                 "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},       paths inside the folder
+                 "default_reference": {"path", "text", "lang"},
+                 "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"}}   optional, as is each in it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from errors import ConfigError
+
+PACK_FILE = "pack.json"
+KNOWN_KEYS = frozenset(
+    {"name", "version", "language", "files", "default_reference", "sampling", "description", "licence", "made"})
+FILES = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
+SAMPLING_KEYS = frozenset({"top_k", "top_p", "temperature", "repetition_penalty", "text_split_method", "speed_factor"})
+
+
+class DefaultReference(NamedTuple):
+    """The clip that speaks when a request names none: absolute path, its words, and their language."""
+
+    path: str
+    text: str
+    lang: str
+
+
+@dataclass(frozen=True)
+class VoicePack:
+    """A pack on disk; paths are absolute.
+
+    Attributes:
+        sampling: request values that this pack's weights sound best with, used where a request does not name them.
+    """
+
+    name: str
+    version: str
+    language: str
+    hubert: Path
+    s2: Path
+    s1: Path
+    default_reference: DefaultReference | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _section(path: Path, content: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
+    section = content.get(name) or {}
+    unknown = sorted(set(section) - known) if isinstance(section, dict) else ["(not an object)"]
+    if unknown:
+        raise ConfigError(f"{path}: unknown {name} entries {', '.join(unknown)}", f"only {', '.join(sorted(known))}")
+    return dict(section)
+
+
+def read_pack(folder: Path) -> VoicePack:
+    """Read and check ``folder``/pack.json (the files it names are checked when they are loaded).
+
+    Raises:
+        ConfigError: no such file, not JSON, unknown entries, or no version.
+    """
+    path = folder / PACK_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"voice pack {path} cannot be read ({error})", "a voice pack folder",
+                          "check out the repository again, or name weights of your own") from error
+    if not isinstance(content, dict) or not isinstance(content.get("version"), str):
+        raise ConfigError(f"{path} describes no voice pack", "an object with 'name', 'version' and 'files'")
+    unknown = sorted(set(content) - KNOWN_KEYS)
+    if unknown:
+        raise ConfigError(f"{path}: unknown entries {', '.join(unknown)}", f"only {', '.join(sorted(KNOWN_KEYS))}")
+    files = FILES | _section(path, content, "files", frozenset(FILES))
+    reference = _section(path, content, "default_reference", frozenset(DefaultReference._fields))
+    return VoicePack(
+        name=str(content.get("name") or folder.name),
+        version=content["version"],
+        language=str(content.get("language", "")),
+        hubert=folder / files["hubert"],
+        s2=folder / files["s2"],
+        s1=folder / files["s1"],
+        default_reference=DefaultReference(str(folder / reference["path"]), reference["text"], reference["lang"])
+        if len(reference) == len(DefaultReference._fields) else None,
+        sampling=_section(path, content, "sampling", SAMPLING_KEYS),
+    )

@@ -1,0 +1,172 @@
+"""The core of speaking: segments in, audio chunks out, in the order of the text.
+
+Knows the text-to-semantic decode loop and the synthesiser; knows nothing about files, settings or the dict interface.
+All state is local to one :class:`Job` and one generator, so interleaved requests cannot mix.
+
+Shapes: T_ph phones, T_sem semantic tokens (25 Hz), T_spec frames (50 Hz), F spectrogram bins, T samples.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from AR.backend import SamplingParams, T2SBackend, T2SRequest
+from AR.decode import T2SResult, decode
+from AR.errors import T2SError
+from errors import RequestError
+from TTS_infer_pack.models import VoiceModels
+from TTS_infer_pack.request import AudioChunk
+
+logger = logging.getLogger(__name__)
+
+RETRIES = 2
+"""Further tries, each with another seed, for a segment whose tokens collapsed."""
+RETRY_SEED_STEP = 7919
+MIN_TOKENS_PER_PHONE = 0.5
+"""Fewer tokens than that are faster than anyone speaks (50 phones a second)."""
+
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Phones:
+    """A stretch of text as the models read it: ids [T_ph], features [1024, T_ph] or None for zeros, and the words."""
+
+    ids: Tensor
+    bert: Tensor | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the text-to-semantic stage goes on from: the reference clip's words and its tokens [T_sem]."""
+
+    phones: Phones
+    tokens: Tensor
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request, ready to be spoken.
+
+    Attributes:
+        segments: what to say, in order.
+        prompt: None for reference-free speech.
+        refers: [1, F, T_spec] spectrograms that give the timbre.
+        sampling: with a seed.
+        batches: indices of segments that are decoded together.
+        speed: above 1 is faster.
+        pause: seconds of silence after each segment.
+    """
+
+    models: VoiceModels
+    segments: Sequence[Phones]
+    prompt: Prompt | None
+    refers: Sequence[Tensor]
+    sampling: SamplingParams
+    batches: Sequence[Sequence[int]]
+    speed: float = 1.0
+    pause: float = 0.3
+
+
+def speak(job: Job, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+    """Yield the segments of ``job`` in the order of the text, each as soon as it and those before it are ready."""
+    ready: dict[int, AudioChunk] = {}
+    following = 0
+    for batch in job.batches:
+        if should_stop():
+            return
+        requests = [_t2s_request(job, index) for index in batch]
+        results = decode_tokens(job.models.t2s, requests, job.sampling, should_stop)
+        for index, result in zip(batch, results, strict=True):
+            ready[index] = _render(job, index, result)
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+
+
+def decode_tokens(
+    backend: T2SBackend, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop
+) -> list[T2SResult]:
+    """Decode a batch; rows that collapse are tried again with other seeds.
+
+    Raises:
+        RequestError: a request that the backend cannot read.
+    """
+    try:
+        results = decode(backend, requests, sampling, should_stop)
+        for attempt in range(1, RETRIES + 1):
+            bad = [row for row, result in enumerate(results) if collapsed(requests[row], result)]
+            if not bad or sampling.top_k == 1:
+                break
+            logger.info("%d of %d segments collapsed, try %d of %d", len(bad), len(requests), attempt, RETRIES)
+            other = replace(sampling, seed=(sampling.seed or 0) + attempt * RETRY_SEED_STEP)
+            again = decode(backend, [requests[row] for row in bad], other, should_stop)
+            for row, result in zip(bad, again, strict=True):
+                if not collapsed(requests[row], result) or result.finish_reason == "eos":
+                    results[row] = result
+    except T2SError as error:
+        raise RequestError(f"the text-to-semantic stage cannot read the request ({error})") from error
+    for request, result in zip(requests, results, strict=True):
+        if collapsed(request, result):
+            logger.warning("speech of %r may be incomplete or garbled (%d tokens, ended by %s)", request.text[:40],
+                           len(result.tokens), result.finish_reason)
+    return results
+
+
+def collapsed(request: T2SRequest, result: T2SResult) -> bool:
+    """True for tokens that never came to an end, or are far too few for the phones."""
+    if result.finish_reason == "stopped":
+        return False
+    spoken = request.phones.numel() - request.prompt_phones
+    return result.finish_reason != "eos" or len(result.tokens) < MIN_TOKENS_PER_PHONE * spoken
+
+
+def _t2s_request(job: Job, index: int) -> T2SRequest:
+    segment = job.segments[index]
+    if job.prompt is None:
+        return T2SRequest(segment.ids, segment.bert, None, segment.text)
+    prompt = job.prompt.phones
+    return T2SRequest(
+        phones=torch.cat((prompt.ids, segment.ids)),
+        bert=_join_features(prompt, segment),
+        prompt=job.prompt.tokens,
+        text=segment.text,
+        prompt_text=prompt.text,
+        prompt_phones=prompt.ids.numel(),
+    )
+
+
+def _join_features(first: Phones, second: Phones) -> Tensor | None:
+    """Features of both [1024, T_ph], or None where neither has any."""
+    if first.bert is None and second.bert is None:
+        return None
+    parts = [p.bert if p.bert is not None else torch.zeros(1024, p.ids.numel()) for p in (first, second)]
+    return torch.cat(parts, dim=1)
+
+
+@torch.inference_mode()
+def _render(job: Job, index: int, result: T2SResult) -> AudioChunk:
+    """Tokens of a segment as audio, peak at most 1, with its pause."""
+    models, segment = job.models, job.segments[index]
+    rate = models.audio.sampling_rate
+    wave = np.zeros(0, dtype=np.float32)
+    if result.tokens.numel():
+        device = models.device
+        noise = torch.Generator(device).manual_seed(((job.sampling.seed or 0) + index) % 2**63)
+        codes = result.tokens.to(device)[None, None]
+        phones = segment.ids.to(device)[None]
+        out = models.vits.decode(codes, phones, list(job.refers), speed=job.speed, generator=noise)  # [1, 1, T]
+        wave = out[0, 0].float().cpu().numpy()
+    peak = float(np.abs(wave).max()) if wave.size else 0.0
+    if peak > 1:
+        wave = wave / peak
+    silence = np.zeros(int(job.pause * rate), dtype=np.float32)
+    return AudioChunk(np.concatenate((wave, silence)), rate, index, segment.text, result.tokens.numel(),
+                      result.finish_reason)

@@ -1,0 +1,98 @@
+"""HiFi-GAN generator (Kong et al. 2020): latent frames -> waveform."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from module.commons import same_padding
+from module.model_config import SynthesizerConfig
+from module.weight_norm import WNConv1d, WNConvTranspose1d
+
+SLOPE = 0.1
+
+
+def _conv(channels: int, kernel_size: int, dilation: int) -> WNConv1d:
+    padding = same_padding(kernel_size, dilation)
+    conv = WNConv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
+    conv.init_normal()
+    return conv
+
+
+class ResBlock1(nn.Module):
+    """Pairs of a dilated and a plain convolution, each pair with a residual."""
+
+    def __init__(self, channels: int, kernel_size: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(_conv(channels, kernel_size, d) for d in dilations)
+        self.convs2 = nn.ModuleList(_conv(channels, kernel_size, 1) for _ in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, T] -> [B, C, T]."""
+        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
+            inner = F.leaky_relu_(dilated(F.leaky_relu(x, SLOPE)), SLOPE)
+            x = plain(inner).add_(x)
+        return x
+
+
+class ResBlock2(nn.Module):
+    """One dilated convolution per dilation, each with a residual: the light variant."""
+
+    def __init__(self, channels: int, kernel_size: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(_conv(channels, kernel_size, d) for d in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, T] -> [B, C, T]."""
+        for conv in self.convs:
+            x = conv(F.leaky_relu(x, SLOPE)).add_(x)
+        return x
+
+
+RESBLOCKS: dict[str, type[ResBlock1] | type[ResBlock2]] = {"1": ResBlock1, "2": ResBlock2}
+
+
+def _upsampler(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> WNConvTranspose1d:
+    # T -> T * rate exactly; an odd difference needs one more sample at the end.
+    odd = (kernel_size - rate) % 2
+    padding = (kernel_size - rate + odd) // 2
+    layer = WNConvTranspose1d(in_channels, out_channels, kernel_size, rate, padding=padding, output_padding=odd)
+    layer.init_normal()
+    return layer
+
+
+class Generator(nn.Module):
+    """Public name ``dec``: [B, inter_channels, T_spec] and a style vector -> waveform [B, 1, T_spec * hop]."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        width = config.upsample_initial_channel
+        self.conv_pre = nn.Conv1d(config.inter_channels, width, 7, padding=3)
+        self.ups = nn.ModuleList()
+        self.resblocks = nn.ModuleList()
+        self.n_kernels = len(config.resblock_kernel_sizes)
+        block = RESBLOCKS[str(config.resblock)]
+        for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
+            self.ups.append(_upsampler(width, width // 2, kernel, rate))
+            width //= 2
+            for size, dilations in zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True):
+                self.resblocks.append(block(width, size, dilations))
+        self.conv_post = nn.Conv1d(width, 1, 7, padding=3, bias=False)
+        self.cond = nn.Conv1d(config.gin_channels, config.upsample_initial_channel, 1)
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:
+        """x [B, inter_channels, T], g [B, gin, 1] -> waveform in -1..1, [B, 1, T * hop]."""
+        x = self.conv_pre(x) + self.cond(g)
+        for i, up in enumerate(self.ups):
+            x = up(F.leaky_relu(x, SLOPE))
+            blocks = self.resblocks[i * self.n_kernels : (i + 1) * self.n_kernels]
+            x = _mean_of(blocks, x)
+        return torch.tanh(self.conv_post(F.leaky_relu(x)))
+
+
+def _mean_of(blocks: nn.ModuleList, x: Tensor) -> Tensor:
+    total = blocks[0](x)
+    for block in list(blocks)[1:]:
+        total = total.add_(block(x))
+    return total.div_(len(blocks))

@@ -1,0 +1,168 @@
+"""The state of one training run: networks, optimisers, where it stands; saved, resumed and exported as a whole.
+
+Knows what has to be kept so that a killed run goes on as if nothing had happened; the loop is in ``s2_train.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from errors import CheckpointError
+from module.models import SynthesizerTrn
+from module.training.channels_last import use_channels_last
+from module.training.ema import WeightAverage
+from module.training.networks import (
+    build_discriminator,
+    build_generator,
+    discriminator_optimizer,
+    generator_optimizer,
+    learning_rate,
+    load_pretrained_discriminator,
+    load_pretrained_generator,
+    set_learning_rate,
+)
+from module.training.settings import S2Settings
+from module.training.states import newest_pair, save_pair
+from module.training.steps import Learner
+from process_ckpt import save_s2
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Position:
+    """Where training stands: epoch and batch counted from 0, step over all epochs."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+
+
+class S2Run:
+    """Everything that changes while training.
+
+    Args:
+        settings: of the run.
+        accelerator: places and wraps networks and optimisers.
+        ssl_dim: channels of the SSL features.
+        root: folder that relative pretrained paths are taken from.
+    """
+
+    def __init__(self, settings: S2Settings, accelerator: Accelerator, ssl_dim: int, root: Path) -> None:
+        self.settings, self.accelerator = settings, accelerator
+        train = settings.train
+        generator, disc = build_generator(settings, ssl_dim), build_discriminator(train)
+        self.position = Position()
+        saved = newest_pair(settings.state_dir)
+        if saved is None:
+            self._start_from_pretrained(generator, disc, root)
+        optimizers = generator_optimizer(generator, train), discriminator_optimizer(disc, train)
+        self.average = WeightAverage(generator, train.ema_decay) if train.ema_decay else None
+        if saved is not None:
+            self._restore(generator, optimizers[0], saved[0])
+            self._restore(disc, optimizers[1], saved[1])
+        if train.channels_last:
+            use_channels_last(generator)
+        if train.compile:
+            generator.dec.compile()
+        self.ssl_dim = ssl_dim
+        self.generator = Learner(*accelerator.prepare(generator, optimizers[0]))
+        self.disc = Learner(*accelerator.prepare(disc, optimizers[1]))
+        if saved is not None:
+            self._restore_run(saved[0])
+
+    def _start_from_pretrained(self, generator: SynthesizerTrn, disc: torch.nn.Module, root: Path) -> None:
+        train = self.settings.train
+        if train.pretrained_s2G:
+            load_pretrained_generator(generator, root / train.pretrained_s2G)
+        elif generator.config.freeze_quantizer:
+            logger.warning("no pretrained_s2G: the frozen quantizer is random, its tokens carry little")
+        if train.pretrained_s2D:
+            load_pretrained_discriminator(disc, root / train.pretrained_s2D)
+
+    def _restore(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+        """Put a saved network and its optimiser back.
+
+        Raises:
+            CheckpointError: the state is of a network with other sizes.
+        """
+        try:
+            network.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(
+                f"the training state in {self.settings.state_dir} does not fit the configuration",
+                "the configuration it was started with",
+                "take that configuration, or another experiment name, or remove the folder",
+            ) from error
+
+    def _restore_run(self, state: dict[str, Any]) -> None:
+        """Put back what belongs to the run as a whole; public states lack some of it."""
+        self.position = Position(state["iteration"] - 1, state.get("batch", 0), state.get("step", 0))
+        if self.average is not None and "ema" in state:
+            self.average.load_state_dict(state["ema"])
+        if self.accelerator.scaler is not None and state.get("scaler"):
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if self.accelerator.is_main_process and "rng" in state:
+            torch.set_rng_state(state["rng"])
+        else:
+            torch.manual_seed(self.settings.train.seed + self.position.step + self.accelerator.process_index)
+        logger.info("continuing at epoch %d, step %d", self.position.epoch + 1, self.position.step)
+
+    def set_rate(self) -> float:
+        """Bring both optimisers to the learning rate of this moment, and tell it."""
+        rate = learning_rate(self.settings.train, self.position.epoch, self.position.step)
+        set_learning_rate(self.generator.optimizer, rate)
+        set_learning_rate(self.disc.optimizer, rate)
+        return rate
+
+    @property
+    def network(self) -> SynthesizerTrn:
+        """The synthesiser itself, whatever it is wrapped in."""
+        return self.accelerator.unwrap_model(self.generator.network)
+
+    def save(self) -> None:
+        """Write the training state (main process only); a kill in the middle leaves the previous one whole."""
+        if not self.accelerator.is_main_process:
+            return
+        common = {
+            "iteration": self.position.epoch + 1,
+            "learning_rate": self.settings.train.learning_rate,
+            "step": self.position.step,
+            "batch": self.position.batch,
+        }
+        scaler = self.accelerator.scaler
+        generator = {
+            "model": self.network.state_dict(),
+            "optimizer": self.generator.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            **({"ema": self.average.state_dict()} if self.average is not None else {}),
+            **common,
+        }
+        disc = {
+            "model": self.accelerator.unwrap_model(self.disc.network).state_dict(),
+            "optimizer": self.disc.optimizer.state_dict(),
+            **common,
+        }
+        save_pair(self.settings.state_dir, self.position.step, self.settings.train.if_save_latest, generator, disc)
+
+    def export(self) -> Path:
+        """Write the small file that speaks (main process only): half precision, without the posterior encoder."""
+        epoch, step = self.position.epoch + (self.position.batch > 0), self.position.step
+        path = self.settings.save_weight_dir / f"{self.settings.name}_e{epoch}_s{step}.pth"
+        if self.accelerator.is_main_process:
+            weights = self.network.state_dict()
+            if self.average is not None:
+                weights = self.average.applied_to(weights)
+            model = {**self.settings.model, "ssl_dim": self.ssl_dim}
+            config = {**self.settings.raw, "model": model}
+            save_s2(path, weights, config, f"{epoch}epoch_{step}iteration", self.settings.version)
+            logger.info("saved weights %s", path)
+        return path

@@ -1,0 +1,120 @@
+"""One training step: losses of the generator and of the discriminators, as published, and the cheap warm-up.
+
+Knows losses and in which order the two networks learn; does not know data, epochs or files.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from module.commons import slice_segments
+from module.losses import discriminator_loss, feature_loss, generator_loss, kl_loss
+from module.mel_processing import mel_spectrogram_torch, spec_to_mel_torch
+from module.models import MultiPeriodDiscriminator, TrainingPass
+from module.training.dataset import Batch
+from module.training.settings import S2Settings
+from module.training.stft_loss import MultiResolutionSTFTLoss
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Learner:
+    """A network and its optimiser, both as ``accelerator.prepare`` gave them back."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+
+
+class S2Step:
+    """Call with a batch and the step number; updates the networks and gives the losses by name, detached."""
+
+    def __init__(self, settings: S2Settings, accelerator: Accelerator, generator: Learner, disc: Learner) -> None:
+        self.settings, self.accelerator = settings, accelerator
+        self.generator, self.disc = generator, disc
+        self.stft = MultiResolutionSTFTLoss().to(accelerator.device)
+
+    def __call__(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        train = self.settings.train
+        with self.accelerator.autocast():
+            out: TrainingPass = self.generator.network(
+                batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths
+            )
+        start = out.starts * self.settings.data.hop_length
+        real = slice_segments(batch.wav, start, train.segment_size)
+        fake = out.wav.float()
+        losses: dict[str, Tensor] = {}
+        if step >= train.warmup_stft_steps:
+            if step % train.disc_every == 0:
+                losses.update(self._learn_discriminators(real, fake.detach()))
+            losses.update(self._adversarial_losses(real, fake))
+        losses.update(self._reconstruction_losses(batch, out, real, fake, step))
+        losses["g/total"] = torch.stack([value for name, value in losses.items() if name.startswith("g/")]).sum()
+        losses["g/grad_norm"] = self._update(self.generator, losses["g/total"])
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _reconstruction_losses(
+        self, batch: Batch, out: TrainingPass, real: Tensor, fake: Tensor, step: int
+    ) -> dict[str, Tensor]:
+        """Mel, KL, commitment and, where it has a weight, STFT loss; each already weighted."""
+        train, data = self.settings.train, self.settings.data
+        common = (data.filter_length, data.n_mel_channels, data.sampling_rate)
+        spec = slice_segments(batch.spec, out.starts, self.settings.segment_frames)
+        mel_real = spec_to_mel_torch(spec, *common, data.mel_fmin, data.mel_fmax)
+        mel_fake = mel_spectrogram_torch(
+            fake.squeeze(1), *common, data.hop_length, data.win_length, data.mel_fmin, data.mel_fmax
+        )
+        latents = out.latents
+        kl = kl_loss(latents.z_p, latents.logs_q, latents.m_p, latents.logs_p, out.z_mask)
+        losses = {
+            "g/mel": F.l1_loss(mel_real, mel_fake) * train.c_mel,
+            "g/kl": kl * train.c_kl,
+            "g/commit": out.commit.float(),
+        }
+        weight = train.c_stft if step < train.warmup_stft_steps else train.c_stft_adversarial
+        if weight:
+            losses["g/stft"] = self.stft(fake, real) * weight
+        return losses
+
+    def _learn_discriminators(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """One step of the discriminators on waveforms [B, 1, segment]."""
+        with self.accelerator.autocast():
+            scores_real, scores_fake, _, _ = self.disc.network(real, fake)
+        total, _, _ = discriminator_loss(scores_real, scores_fake)
+        return {"d/total": total, "d/grad_norm": self._update(self.disc, total)}
+
+    def _adversarial_losses(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """What the discriminators say to the generator: least squares and feature matching.
+
+        The plain module is called, frozen: no gradients for the discriminators, none to be exchanged between
+        processes.
+        """
+        disc: MultiPeriodDiscriminator = self.accelerator.unwrap_model(self.disc.network)
+        disc.requires_grad_(False)
+        with self.accelerator.autocast():
+            with torch.no_grad():
+                _, maps_real = disc.score(real)
+            scores, maps_fake = disc.score(fake)
+        disc.requires_grad_(True)
+        train = self.settings.train
+        return {
+            "g/adversarial": generator_loss(scores)[0] * train.c_adv,
+            "g/features": feature_loss(maps_real, maps_fake) * train.c_fm,
+        }
+
+    def _update(self, learner: Learner, loss: Tensor) -> Tensor:
+        """Backward pass and optimiser step; gives the gradient norm before clipping."""
+        learner.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        limit = self.settings.train.grad_clip or float("inf")
+        norm = self.accelerator.clip_grad_norm_(learner.network.parameters(), limit)
+        learner.optimizer.step()
+        return torch.as_tensor(norm)
+
+

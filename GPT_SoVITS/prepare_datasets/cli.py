@@ -1,0 +1,135 @@
+"""What the stage scripts share: settings to jobs, progress bars, one line per error and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from errors import GSVError, OutputError
+from prepare_datasets.job import Job
+from prepare_datasets.list_file import Clip, read_list
+from prepare_datasets.options import (
+    ALL_OPTIONS,
+    HUBERT_OPTIONS,
+    SEMANTIC_OPTIONS,
+    TEXT_OPTIONS,
+    Option,
+    Settings,
+    parse,
+)
+from prepare_datasets.report import Progress, Report
+
+logger = logging.getLogger(__name__)
+
+Stage = Callable[[Settings, list[Clip]], Report]
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A progress callback that draws a bar on the terminal; log lines go above it."""
+    with tqdm(desc=title, unit="clip", disable=None) as bar, logging_redirect_tqdm():
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def _job(settings: Settings, clips: list[Clip], progress: Progress) -> Job:
+    return Job(clips, settings.folder, settings.part, settings.parts, progress)
+
+
+def text(settings: Settings, clips: list[Clip]) -> Report:
+    """Stage 1 with the project's own frontends."""
+    from prepare_datasets import text_stage
+    from text.cleaner import clean_text
+
+    with progress_bar("text") as progress:
+        return text_stage.run(_job(settings, clips, progress), settings.version, clean_text)
+
+
+def audio(settings: Settings, clips: list[Clip]) -> Report:
+    """Stage 2 with the HuBERT that the settings name."""
+    from prepare_datasets import hubert_stage
+
+    encode = hubert_stage.load_encoder(settings.hubert, settings.device, settings.half)
+    digest = hubert_stage.hubert_digest(settings.hubert)
+    with progress_bar("audio") as progress:
+        return hubert_stage.run(_job(settings, clips, progress), encode, digest)
+
+
+def tokens(settings: Settings, clips: list[Clip]) -> Report:
+    """Stage 3 with the SoVITS checkpoint that the settings name."""
+    from prepare_datasets import semantic_stage
+
+    tokenizer = semantic_stage.load_tokenizer(settings.s2, settings.s2_config, settings.device)
+    with progress_bar("tokens") as progress:
+        return semantic_stage.run(_job(settings, clips, progress), tokenizer)
+
+
+def speakable_languages(version: str) -> set[str]:
+    """The languages that the text stage can turn into phones of ``version``.
+
+    Raises:
+        TextError: no such version.
+    """
+    from text import symbol_version
+    from text.cleaner import FRONTENDS
+
+    old = symbol_version(version) == "v1"
+    return {language for language, entry in FRONTENDS.items() if not (old and entry.symbols == "v2")}
+
+
+def run_stages(options: Sequence[Option], description: str, stages: Sequence[Stage], argv: Sequence[str] | None) -> int:
+    """Body of every stage script: read arguments and list, run the stages, log a summary line for each.
+
+    Returns:
+        The exit code: 0, 2 when the user has something to mend, 130 when stopped by Ctrl+C.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        settings = parse(options, description, argv)
+        clips, listed = read_list(settings.list, settings.wav_dir, speakable_languages(settings.version))
+        summaries = [listed.summary()]
+        for stage in stages:
+            summaries.append(stage(settings, clips).summary())
+    except KeyboardInterrupt:
+        logger.error("stopped; the same command goes on from here")
+        return 130
+    except OSError as error:
+        problem = OutputError(f"{error.filename or 'a file'}: {error.strerror}", "a folder that can be written")
+        logger.error("error: %s", problem)
+        return 2
+    except GSVError as error:
+        logger.error("error: %s", error)
+        return 2
+    for line in summaries:
+        logger.info("%s", line)
+    return 0
+
+
+def main_text(argv: Sequence[str] | None = None) -> int:
+    """``1-get-text.py``."""
+    return run_stages(TEXT_OPTIONS, "Stage 1: phones and normalised text of a list of recordings.", [text], argv)
+
+
+def main_hubert(argv: Sequence[str] | None = None) -> int:
+    """``2-get-hubert-wav32k.py``."""
+    return run_stages(HUBERT_OPTIONS, "Stage 2: training audio at 32 kHz and HuBERT features.", [audio], argv)
+
+
+def main_semantic(argv: Sequence[str] | None = None) -> int:
+    """``3-get-semantic.py``."""
+    return run_stages(SEMANTIC_OPTIONS, "Stage 3: semantic tokens of the recordings.", [tokens], argv)
+
+
+def main_all(argv: Sequence[str] | None = None) -> int:
+    """``all.py``."""
+    stages: list[Stage] = [text, audio, tokens]
+    return run_stages(ALL_OPTIONS, "All stages: from a list of recordings to a training folder.", stages, argv)

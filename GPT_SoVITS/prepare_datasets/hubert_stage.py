@@ -1,0 +1,124 @@
+"""Stage 2, audio: ``5-wav32k/<name>`` (int16 WAV, 32 kHz) and ``4-cnhubert/<name>.pt`` ([1, ssl_dim, frames])."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from feature_extractor.cnhubert import CNHubert
+from prepare_datasets.audio import SAMPLE_RATE, read_recording, ssl_input, training_wav
+from prepare_datasets.job import Job
+from prepare_datasets.journal import Journal, atomic_file, digest_of, file_digest, file_stamp
+from prepare_datasets.list_file import Clip
+from prepare_datasets.report import Report, SkippedClip
+
+logger = logging.getLogger(__name__)
+
+SSL_FOLDER, WAV_FOLDER = "4-cnhubert", "5-wav32k"
+
+Encoder = Callable[[np.ndarray], torch.Tensor]
+"""float32 audio at 16 kHz [T] -> features [1, ssl_dim, frames] on the CPU."""
+
+
+def ssl_path(folder: Path, name: str) -> Path:
+    """Where the features of a clip lie."""
+    return folder / SSL_FOLDER / f"{name}.pt"
+
+
+def wav_path(folder: Path, name: str) -> Path:
+    """Where the training audio of a clip lies; the name already has an extension, whatever it says."""
+    return folder / WAV_FOLDER / name
+
+
+def hubert_digest(base_path: Path) -> str:
+    """Fingerprint of an encoder's folder, so that another encoder makes the features anew."""
+    files = [base_path / name for name in ("config.json", "model.safetensors", "pytorch_model.bin")]
+    return digest_of(*(file_digest(path) for path in files if path.is_file()))
+
+
+def load_encoder(base_path: Path, device: str = "cpu", half: bool = False) -> Encoder:
+    """The encoder as this stage uses it.
+
+    Args:
+        base_path: HuBERT folder.
+        device: "cpu" or "cuda".
+        half: work in float16 (not on the CPU); clips that overflow there are done again in float32.
+
+    Raises:
+        CheckpointError: see :class:`CNHubert`.
+    """
+    half = half and device != "cpu"
+    hubert = CNHubert(base_path).to(device)
+    hubert = hubert.half() if half else hubert
+    full: list[CNHubert] = []
+
+    def encode(samples: np.ndarray) -> torch.Tensor:
+        wav = torch.from_numpy(samples).unsqueeze(0).to(device)
+        features = hubert(wav)
+        if half and not torch.isfinite(features).all():
+            if not full:
+                logger.warning("HuBERT overflows in half precision on some clips; these are done in full precision")
+                full.append(CNHubert(base_path).to(device))
+            features = full[0](wav)
+        return features.cpu().contiguous()
+
+    return encode
+
+
+def process(clip: Clip, folder: Path, encode: Encoder) -> None:
+    """Make both files of one clip.
+
+    Raises:
+        SkippedClip: the audio is unusable (see ``audio.read_recording``) or the features are no numbers.
+    """
+    samples = read_recording(clip.path)
+    features = encode(ssl_input(samples))
+    if not torch.isfinite(features).all():
+        raise SkippedClip("features are no numbers", str(clip.path))
+    with atomic_file(wav_path(folder, clip.name)) as stream:
+        soundfile.write(stream, training_wav(samples), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    with atomic_file(ssl_path(folder, clip.name)) as stream:
+        torch.save(features, stream)
+
+
+def run(job: Job, encode: Encoder, encoder_digest: str) -> Report:
+    """Make audio and features of the job's clips.
+
+    Args:
+        job: clips and folder.
+        encode: the encoder.
+        encoder_digest: its fingerprint; clips done by another encoder are done again.
+
+    Raises:
+        DatasetError: no recording was usable.
+    """
+    report = Report("audio")
+    journal = Journal(job.folder, SSL_FOLDER, job.part)
+    for number, clip in enumerate(job.mine, 1):
+        digest = digest_of("audio", encoder_digest, file_stamp(clip.path))
+        finished = ssl_path(job.folder, clip.name).is_file() and wav_path(job.folder, clip.name).is_file()
+        try:
+            if finished and journal.get(clip.name, digest) is not None:
+                report.reused += 1
+            else:
+                process(clip, job.folder, encode)
+                journal.add(clip.name, digest)
+                report.done += 1
+        except SkippedClip as skipped:
+            report.skip(clip.name, skipped.reason, skipped.detail)
+            remove_outputs(job.folder, clip.name)
+        job.progress(number, len(job.mine))
+    if job.mine:
+        report.require_usable("the list")
+    return report
+
+
+def remove_outputs(folder: Path, name: str) -> None:
+    """Take away what an earlier run made of a clip that is no longer usable."""
+    ssl_path(folder, name).unlink(missing_ok=True)
+    wav_path(folder, name).unlink(missing_ok=True)

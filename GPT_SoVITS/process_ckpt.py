@@ -1,0 +1,294 @@
+"""Every checkpoint layout of the public project, read and written: the one file that knows headers, kinds and versions.
+
+It knows file layouts; it knows nothing about networks (a module is only asked for its ``state_dict``) or synthesis.
+
+* Reading is safe, and writing never leaves half a file: see :mod:`checkpoint_io`.
+* Every failure is a :class:`errors.CheckpointError` that names the path, what the file seems to be, and what was
+  expected.
+* The version is read off the content (tensor names and shapes, then the two-byte header and the configuration where
+  names and shapes are the same), never off the file size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from checkpoint_io import PathLike, read_checkpoint, to_plain, write_atomic
+from errors import CheckpointError
+
+
+class SovitsVersion(NamedTuple):
+    """What a SoVITS file is: phone symbol set, model version, and whether it is a LoRA adapter that needs its base."""
+
+    symbol_version: str
+    model_version: str
+    is_lora: bool
+
+
+HEADERS: dict[bytes, SovitsVersion] = {
+    b"00": SovitsVersion("v1", "v1", False),
+    b"01": SovitsVersion("v2", "v2", False),
+    b"02": SovitsVersion("v2", "v3", False),
+    b"03": SovitsVersion("v2", "v3", True),
+    b"04": SovitsVersion("v2", "v4", True),
+    b"05": SovitsVersion("v2", "v2Pro", False),
+    b"06": SovitsVersion("v2", "v2ProPlus", False),
+}
+"""The two bytes that stand in the place of ``PK`` in some public files, and what they mean when read."""
+
+HEADERS_WRITTEN: dict[tuple[str, bool], bytes] = {
+    ("v3", True): b"03",
+    ("v4", True): b"04",
+    ("v2Pro", False): b"05",
+    ("v2ProPlus", False): b"06",
+}
+"""The headers that the public training writes; every other file keeps ``PK``."""
+
+KNOWN_BASES: dict[str, SovitsVersion] = {
+    "dc3c97e17592963677a4a1681f30c653": SovitsVersion("v1", "v1", False),
+    "6642b37f3dbb1f76882b69937c95a5f3": SovitsVersion("v2", "v2", False),
+    "43797be674a37c1c83ee81081941ed0f": SovitsVersion("v2", "v3", False),
+    "4f26b9476d0c5033e04162c486074374": SovitsVersion("v2", "v4", False),
+    "c7e9fce2223f3db685cdfa1e6368728a": SovitsVersion("v2", "v2Pro", False),
+    "66b313e39455b57ab1b0bc0b239c9d0a": SovitsVersion("v2", "v2ProPlus", False),
+}
+"""MD5 of the first 8192 bytes of the published base generators."""
+
+S1_CONFIG_KEYS = ("embedding_dim", "hidden_dim", "head", "n_layer", "vocab_size", "phoneme_vocab_size")
+POSTERIOR_PREFIX = "enc_q."
+"""Names of the posterior encoder: training needs it, inference files leave it out."""
+V1_SYMBOL_ROWS = 322
+PRO_PLUS_CHANNELS = 768
+HALF_MAX = float(torch.finfo(torch.float16).max)
+
+
+# -- what a file is ----------------------------------------------------------------------------------------------------
+
+
+def describe(checkpoint: Any) -> str:
+    """In a few words, what a loaded checkpoint seems to be (for error messages)."""
+    if not isinstance(checkpoint, Mapping):
+        return f"a bare {type(checkpoint).__name__}"
+    weight = checkpoint.get("weight")
+    if isinstance(weight, Mapping):
+        if _is_s1(weight):
+            return "a GPT (s1, text to semantic) checkpoint"
+        if _is_s2(weight):
+            return "a SoVITS (s2, semantic to waveform) checkpoint"
+        if any(str(name).startswith("discriminators.") for name in weight):
+            return "a SoVITS discriminator (s2D) checkpoint"
+        return "weights of another model"
+    if "model" in checkpoint and "iteration" in checkpoint:
+        return "a training state (G_*.pth or D_*.pth), not an exported model"
+    if "state_dict" in checkpoint:
+        return "a Lightning training state, not an exported model"
+    if checkpoint and all(isinstance(value, Tensor) for value in checkpoint.values()):
+        return "a bare state dict without its configuration"
+    return "of an unknown kind (keys: " + ", ".join(map(str, list(checkpoint)[:5])) + ")"
+
+
+def _is_s1(weight: Mapping[str, Any]) -> bool:
+    return any(str(name).startswith("model.ar_") for name in weight)
+
+
+def _is_s2(weight: Mapping[str, Any]) -> bool:
+    return any(str(name).startswith(("enc_p.", "cfm.", "ref_enc.", "quantizer.")) for name in weight)
+
+
+def version_from_content(checkpoint: Mapping[str, Any], hint: SovitsVersion | None = None) -> SovitsVersion:
+    """The version of a loaded SoVITS checkpoint.
+
+    Args:
+        checkpoint: as :func:`load_sovits_new` gives it.
+        hint: what the file's header or hash says; decides only where names and shapes do not (v3 against v4).
+    """
+    weight = checkpoint["weight"]
+    if "lora_rank" in checkpoint or any(".lora_A." in name for name in weight):
+        return SovitsVersion("v2", _v3_or_v4(checkpoint, hint), True)
+    if any(name.startswith("cfm.") for name in weight):
+        return SovitsVersion("v2", _v3_or_v4(checkpoint, hint), False)
+    if "sv_emb.weight" in weight:
+        plus = weight["dec.conv_pre.weight"].shape[0] >= PRO_PLUS_CHANNELS if "dec.conv_pre.weight" in weight else False
+        named = _named_version(checkpoint, hint)
+        return SovitsVersion("v2", named if named.startswith("v2Pro") else ("v2ProPlus" if plus else "v2Pro"), False)
+    embedding = weight.get("enc_p.text_embedding.weight")
+    version = "v1" if embedding is not None and embedding.shape[0] == V1_SYMBOL_ROWS else "v2"
+    return SovitsVersion(version, version, False)
+
+
+def _named_version(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> str:
+    """The version that the header, the hash or the configuration names; empty where none does."""
+    config = checkpoint.get("config") or {}
+    model = config.get("model") or {}
+    return hint.model_version if hint else str(model.get("version") or config.get("version") or "")
+
+
+def _v3_or_v4(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> str:
+    return "v4" if _named_version(checkpoint, hint) == "v4" else "v3"
+
+
+def _header_hint(path: Path) -> SovitsVersion | None:
+    """The version that the first bytes name: a known header, or the hash of a published base model."""
+    with path.open("rb") as file:
+        head = file.read(8192)
+    return KNOWN_BASES.get(hashlib.md5(head, usedforsecurity=False).hexdigest()) or HEADERS.get(head[:2])
+
+
+# -- the two model files -----------------------------------------------------------------------------------------------
+
+
+def _load_kind(path: PathLike, kind: str, is_kind: Any, lazy: bool = False) -> dict[str, Any]:
+    """Read a file of layout {weight, config, info} and check that it is of the kind asked for."""
+    checkpoint = read_checkpoint(path, kind, lazy)
+    weight = checkpoint.get("weight") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(weight, Mapping) or not is_kind(weight):
+        raise CheckpointError(f"{path} is {describe(checkpoint)}", kind, "choose a file of the right kind")
+    if not all(isinstance(value, Tensor) for value in weight.values()):
+        raise CheckpointError(f"{path} holds weights that are not tensors", kind, "export it again")
+    config = checkpoint.get("config")
+    if not isinstance(config, Mapping) or not isinstance(config.get("model"), Mapping):
+        raise CheckpointError(f"{path} holds no model configuration", f"{kind} with 'config.model'", "export it again")
+    return {**checkpoint, "weight": dict(weight), "info": str(checkpoint.get("info", ""))}
+
+
+def load_s1(path: PathLike) -> dict[str, Any]:
+    """Read a GPT checkpoint: {"weight": name with prefix ``model.`` -> tensor, "config": dict, "info": str}.
+
+    Raises:
+        CheckpointError: not readable, not a GPT checkpoint, or a configuration without the model's sizes.
+    """
+    checkpoint = _load_kind(path, "a GPT (s1) checkpoint", _is_s1)
+    missing = [key for key in S1_CONFIG_KEYS if key not in checkpoint["config"]["model"]]
+    if missing:
+        raise CheckpointError(f"{path} has no {', '.join(missing)} in its config.model", "a GPT (s1) checkpoint")
+    return checkpoint
+
+
+def load_sovits_new(path: PathLike) -> dict[str, Any]:
+    """Read a SoVITS checkpoint of any public version: {"weight", "config", "info"[, "lora_rank"]}.
+
+    ``config`` has the sections train, data and model as plain dicts.
+
+    Raises:
+        CheckpointError: not readable, not a SoVITS checkpoint, or without its configuration.
+    """
+    return _load_kind(path, "a SoVITS (s2) checkpoint", _is_s2)
+
+
+def get_sovits_version_from_path_fast(path: PathLike) -> SovitsVersion:
+    """(symbol set, model version, is LoRA) of a SoVITS file, without reading its tensors.
+
+    Raises:
+        CheckpointError: as :func:`load_sovits_new`.
+    """
+    return sovits_version(path, _load_kind(path, "a SoVITS (s2) checkpoint", _is_s2, lazy=True))
+
+
+def sovits_version(path: PathLike, checkpoint: Mapping[str, Any]) -> SovitsVersion:
+    """The version of a SoVITS ``checkpoint`` that was read from ``path``."""
+    return version_from_content(checkpoint, _header_hint(Path(path)))
+
+
+def _halve(weight: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """CPU copies in half precision; values beyond its range (codebook usage counts) stop at its border."""
+
+    def half(value: Tensor) -> Tensor:
+        value = value.detach().cpu()
+        return value.clamp(-HALF_MAX, HALF_MAX).half() if value.is_floating_point() else value.clone()
+
+    return {name: half(value) for name, value in weight.items()}
+
+
+def save_s1(path: PathLike, weight: Mapping[str, Tensor], config: Mapping[str, Any], info: str) -> None:
+    """Write a GPT checkpoint in the public layout: half precision, every name with the prefix ``model.``.
+
+    Args:
+        path: target; its folder is made.
+        weight: state dict of the network, names with or without the prefix.
+        config: the s1 configuration (train, optimizer, data, model, inference).
+        info: text such as ``GPT-e15``.
+    """
+    named = {name if name.startswith("model.") else f"model.{name}": value for name, value in weight.items()}
+    write_atomic(path, {"weight": _halve(named), "config": to_plain(dict(config)), "info": info})
+
+
+def save_s2(path: PathLike, weight: Mapping[str, Tensor], config: Mapping[str, Any], info: str, version: str,
+            lora_rank: int | None = None) -> None:
+    """Write a SoVITS checkpoint in the public layout: half precision, without the posterior encoder, version header.
+
+    Args:
+        path: target; its folder is made.
+        weight: state dict of the generator (of the trainable part, for an adapter).
+        config: the s2 configuration (train, data, model).
+        info: text such as ``10epoch_200iteration``.
+        version: model version, "v1" to "v2ProPlus"; decides the header.
+        lora_rank: rank of an adapter file; None for a whole model.
+    """
+    kept = {name: value for name, value in weight.items() if not name.startswith(POSTERIOR_PREFIX)}
+    content: dict[str, Any] = {"weight": _halve(kept), "config": to_plain(dict(config)), "info": info}
+    if lora_rank is not None:
+        content["lora_rank"] = lora_rank
+    write_atomic(path, content, HEADERS_WRITTEN.get((version, lora_rank is not None)))
+
+
+# -- strict loading ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class KeyReport:
+    """How a file's weights fit a network: names per kind of difference; ``mismatched`` says "name: file / network"."""
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    mismatched: tuple[str, ...] = ()
+    not_finite: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not (self.missing or self.unexpected or self.mismatched or self.not_finite)
+
+    def __str__(self) -> str:
+        parts = [("missing", self.missing), ("unexpected", self.unexpected), ("of another shape", self.mismatched),
+                 ("with NaN or infinity", self.not_finite)]
+        return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+                         for kind, names in parts if names) or "all keys match"
+
+
+def compare_keys(own: Mapping[str, Tensor], weight: Mapping[str, Tensor]) -> KeyReport:
+    """Compare a network's state dict with a file's weights: names, shapes, and that every value is a number."""
+    shared = [name for name in weight if name in own]
+    return KeyReport(
+        missing=tuple(name for name in own if name not in weight),
+        unexpected=tuple(name for name in weight if name not in own),
+        mismatched=tuple(f"{n}: {tuple(weight[n].shape)} / {tuple(own[n].shape)}" for n in shared
+                         if weight[n].shape != own[n].shape),
+        not_finite=tuple(n for n in shared if weight[n].is_floating_point() and not bool(weight[n].isfinite().all())),
+    )
+
+
+def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike, drop: tuple[str, ...] = ()) -> None:
+    """Load ``weight`` into ``module`` (in place), strictly.
+
+    Args:
+        module: the network, already built from the file's configuration.
+        weight: tensors by the network's own names.
+        path: the file they came from, for the message.
+        drop: name prefixes that neither side needs here (``("enc_q.",)`` when a network for inference is filled from a
+            training file).
+
+    Raises:
+        CheckpointError: with the path and the missing, unexpected and mismatched names; the module is unchanged then.
+    """
+    kept = {name: value for name, value in weight.items() if not name.startswith(drop)} if drop else dict(weight)
+    report = compare_keys(module.state_dict(), kept)
+    if not report.ok:
+        raise CheckpointError(f"{path} does not fit its configuration: {report}", "the tensors of the public layout",
+                              "export it again, or choose the file that belongs to this configuration")
+    module.load_state_dict(kept)

@@ -1,0 +1,196 @@
+"""Recipe of stage s1: trains the AR text-to-semantic model on a prepared folder ``logs/<exp>/``.
+
+    python GPT_SoVITS/s1_train.py --config configs/s1.yaml --exp logs/my_voice --output logs/my_voice/logs_s1
+
+Read it downwards: settings, data, model, the loop, what is saved. The output folder holds ``state.pt`` (from which the
+same command goes on after any interruption), ``tb/`` (TensorBoard) and the exported weights ``<name>-best.ckpt``,
+``<name>-last.ckpt`` and ``<name>-e<epoch>.ckpt`` in the public layout. Several processes: ``accelerate launch``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+import yaml
+from torch import Tensor
+
+import process_ckpt
+from AR.data.clips import Clip, DataPaths, Filters, assign_speakers, read_clips, split_held_out
+from AR.errors import T2SError
+from AR.models.t2s_model import Text2SemanticDecoder
+from AR.training.config import S1Config, parse_config
+from AR.training.trainer import ExportWeights, OnStep, S1Training
+from errors import ConfigError, DatasetError, GSVError, TrainingError
+from text import cleaned_text_to_sequence
+
+logger = logging.getLogger("s1_train")
+REPO = Path(__file__).resolve().parents[1]
+
+
+# ---- settings and data -----------------------------------------------------------------------------------------------
+
+
+def find_file(name: str) -> Path:
+    """A path as given, or below the repository or GPT_SoVITS/."""
+    for folder in (Path(), REPO, REPO / "GPT_SoVITS"):
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigError(f"configuration {name} not found", "a YAML file", "give the path of one, see GPT_SoVITS/configs")
+
+
+def load_config(name: str, changes: Sequence[str] = ()) -> S1Config:
+    """Read a YAML file; ``changes`` are "section.key=value" and win over it.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key or a value that cannot be.
+    """
+    path = find_file(name)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for change in changes:
+            key, _, value = change.partition("=")
+            *sections, leaf = key.split(".")
+            target = raw
+            for section in sections:
+                target = target.setdefault(section, {})
+            target[leaf] = yaml.safe_load(value)
+        return parse_config(raw)
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{path} is no usable YAML ({' '.join(str(error).split())})", "public s1 layout") from error
+    except T2SError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def load_clips(config: S1Config, exp: Path | None) -> tuple[list[Clip], list[Clip]]:
+    """(training, held-out) clips of ``exp``, or of the paths that the configuration names.
+
+    Raises:
+        DatasetError: no usable clip, with the counted reasons.
+    """
+    if exp is None and not (config.train_phoneme_path and config.train_semantic_path):
+        raise ConfigError("no data given", "--exp or train_phoneme_path and train_semantic_path in the YAML")
+    folder = exp or REPO / Path(config.train_phoneme_path).parent
+    paths = DataPaths.of_experiment(folder)
+    if exp is None:
+        paths = dataclasses.replace(
+            paths, name2text=REPO / config.train_phoneme_path, semantic=REPO / config.train_semantic_path
+        )
+    symbols = "v2" if config.model.phoneme_vocab_size >= 732 else "v1"
+    data = config.data
+    filters = Filters(data.max_sec, data.min_phone_rate, data.max_phone_rate)
+    try:
+        clips = read_clips(paths, partial(cleaned_text_to_sequence, version=symbols), filters)
+    except T2SError as error:
+        raise DatasetError(str(error), fix="look at the list file and the messages of the data set stages") from error
+    if not paths.speakers.is_file():
+        clips = assign_speakers(clips, data.speaker_from)
+    train, held = split_held_out(clips, data.held_out, data.held_out_max)
+    aligned = sum(clip.alignment is not None for clip in clips)
+    speakers = len({clip.speaker for clip in clips if clip.speaker is not None})
+    logger.info("%d clips to train, %d held out, %d speakers, %d aligned", len(train), len(held), speakers, aligned)
+    return train, held
+
+
+# ---- model and run --------------------------------------------------------------------------------------------------
+
+
+def build_model(config: S1Config) -> Text2SemanticDecoder:
+    """A new network, or the one of ``pretrained_s1``."""
+    torch.manual_seed(config.train.seed)
+    model = Text2SemanticDecoder(config.raw)
+    if config.pretrained_s1:
+        path = REPO / config.pretrained_s1
+        weights = {k.removeprefix("model."): v for k, v in process_ckpt.load_s1(path)["weight"].items()}
+        try:
+            model.load_weights(weights)
+        except T2SError as error:
+            raise TrainingError(f"{path}: {error}", fix="use the model section that the file was made with") from error
+    return model
+
+
+def exporter(config: S1Config, output: Path) -> ExportWeights:
+    """Writes ``<exp_name>-<label>.ckpt`` in the public layout."""
+    train = config.train
+    folder = REPO / train.half_weights_save_dir if train.half_weights_save_dir else output
+
+    def export(label: str, weights: Mapping[str, Tensor], info: str) -> None:
+        process_ckpt.save_s1(folder / f"{train.exp_name}-{label}.ckpt", weights, config.raw, info)
+
+    return export
+
+
+def prepare(config: S1Config, exp: Path | None, output: Path, on_step: OnStep | None = None) -> S1Training:
+    """Everything that ``run()`` needs: data, model, and the state of an interrupted run where there is one.
+
+    Raises:
+        GSVError: data, a checkpoint or a training state that cannot be used.
+    """
+    clips = load_clips(config, exp)
+    model = build_model(config)
+    try:
+        return S1Training(config, model, clips, output, exporter(config, output), on_step)
+    except T2SError as error:
+        raise TrainingError(str(error)) from error
+
+
+# ---- entry point -----------------------------------------------------------------------------------------------------
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Command line; the public ``-c``/``--config_file`` is understood too."""
+    parser = argparse.ArgumentParser(description="Train the text-to-semantic (GPT, s1) stage.")
+    parser.add_argument("-c", "--config", "--config_file", default="configs/s1.yaml", help="YAML settings")
+    parser.add_argument("--exp", type=Path, help="prepared folder logs/<exp>")
+    parser.add_argument("--output", type=Path, help="folder of the run (default: <exp>/logs_s1)")
+    parser.add_argument("--max_minutes", type=float, help="stop after so much training time")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting")
+    return parser.parse_args(argv)
+
+
+def output_folder(config: S1Config, given: Path | None, exp: Path | None) -> Path:
+    """``--output``, ``output_dir`` of the YAML, or ``<exp>/logs_s1``."""
+    if given is not None:
+        return given
+    if config.output_dir:
+        return REPO / config.output_dir
+    return (exp or REPO / Path(config.train_phoneme_path).parent) / "logs_s1"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage; 0 when it ended well, 2 after an error of the user's."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    args = parse_arguments(argv)
+    changes = list(args.set)
+    for key in ("max_minutes", "threads"):
+        if getattr(args, key) is not None:
+            changes.append(f"train.{key}={getattr(args, key)}")
+    try:
+        config = load_config(args.config, changes)
+        if config.train.threads:
+            torch.set_num_threads(config.train.threads)
+        training = prepare(config, args.exp, output_folder(config, args.output, args.exp))
+
+        def stop(signum: int, frame: object) -> None:
+            logger.info("asked to stop: the state is saved after this step")
+            training.stop_asked = True
+
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, stop)
+        training.run()
+    except GSVError as error:
+        logger.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

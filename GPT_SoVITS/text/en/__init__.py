@@ -1,0 +1,1 @@
+"""English: numbers, normalisation, dictionary, homographs and letter-to-sound, used by ``text.english``."""

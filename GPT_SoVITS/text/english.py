@@ -1,0 +1,68 @@
+"""English frontend: ``text_normalize`` and ``g2p``, phones in ARPAbet with stress digits.
+
+Words come from the CMU dictionary, homographs from their neighbours, unknown words from a letter-to-sound model; all of
+them are data of this package, so nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import re
+
+from text.en import homographs, lexicon
+from text.en.normalize import normalize
+from text.en.tables import SPOKEN_ACRONYMS
+
+_TOKEN = re.compile(r"[A-Za-z](?:[A-Za-z'\-]*[A-Za-z'])?|'[A-Za-z]+|[.,?!]")
+_CAPS_INSIDE = re.compile(r"(?<=[A-Za-z])(?=[A-Z])")
+_MIN_PHONES = 4
+
+
+def text_normalize(text: str) -> str:
+    """The text as it is read: numbers and signs in words, capitals that are spelled set apart ("F B I")."""
+    words = normalize(text).split(" ")
+    shouting = _is_shouting(words)
+    return " ".join(_split_capitals(word, shouting) for word in words)
+
+
+def _is_shouting(words: list[str]) -> bool:
+    """Whether a whole sentence is in capitals, so that capitals say nothing about spelling."""
+    known = [w for w in words if len(w) > 3 and w.isupper() and lexicon.lookup(w.strip(".,?!"))]
+    return len(known) >= 3 and not any(c.islower() for w in words for c in w)
+
+
+def _split_capitals(word: str, shouting: bool) -> str:
+    core = word.strip(".,?!")
+    stem = re.sub(r"'s$", "", core)
+    if not _CAPS_INSIDE.search(core) or stem in SPOKEN_ACRONYMS:
+        return word
+    if shouting or ("-" in core and core.title() == core) or re.fullmatch(r"[A-Z]'[A-Z][a-z]+", core):
+        return word
+    if not stem.isupper() and lexicon.lookup(core):
+        return word
+    return _CAPS_INSIDE.sub(" ", word)
+
+
+def g2p(norm_text: str) -> list[str]:
+    """Phones of a normalised text; empty when it holds no word and no mark.
+
+    Fewer than four phones get a leading comma, as the published models were trained with.
+    """
+    tokens = _TOKEN.findall(norm_text)
+    lowered = [token.lower() for token in tokens]
+    phones: list[str] = []
+    for at, token in enumerate(tokens):
+        phones.extend(_word(token, lowered, at))
+    if phones and len(phones) < _MIN_PHONES:
+        phones.insert(0, ",")
+    return phones
+
+
+def _word(token: str, lowered: list[str], at: int) -> list[str]:
+    if token in ".,?!":
+        return [token]
+    if token == "a":
+        return ["AH0"]
+    if len(token) == 1:
+        return lexicon.letters(token)
+    found = homographs.reading(lowered, at)
+    return found if found is not None else lexicon.pronounce(token)

@@ -1,0 +1,72 @@
+# Each target makes .venv when it is missing and installs what it needs; a second run starts at once.
+#   make demo       speak three sentences into demo/*.wav
+#   make test       run the quick tests (make test-slow: the long ones)
+#   make webui      open the web page on http://127.0.0.1:9874
+#   make lint       ruff and mypy
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+# Passed to every pip install, for people who need an option of their own (a proxy, another torch build).
+PIP_ARGS ?=
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-web setup-dev demo test test-slow test-golden webui lint format clean
+
+help:
+	@sed -n 's/^#   make/  make/p' Makefile
+
+# venv needs ensurepip, which Debian ships apart; where it is missing, the machine's own pip fills the venv.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$(PYTHON) is older than Python 3.10; fix: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
+	    $(PYTHON) -m pip --python $(VENV)/bin/python install -q $(PIP_ARGS) pip; } || \
+	  { rm -rf $(VENV); echo "cannot make $(VENV); fix: install python3-venv or python3-pip" >&2; exit 2; }
+	@touch $@
+
+# One stamp a set of packages, newer than the files that name them.
+$(VENV)/.core: $(VENV)/.made requirements.txt pyproject.toml
+	$(PIP) install -q $(PIP_ARGS) -r requirements.txt
+	$(PIP) install -q $(PIP_ARGS) --no-deps -e .
+	@touch $@
+
+$(VENV)/.web: $(VENV)/.core
+	$(PIP) install -q $(PIP_ARGS) -r requirements.txt -e '.[web]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements-dev.txt
+	$(PIP) install -q $(PIP_ARGS) -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.core
+setup-web: $(VENV)/.web
+setup-dev: $(VENV)/.dev
+
+demo: $(VENV)/.core
+	$(PY) tools/demo.py $(DEMO_ARGS)
+
+test: $(VENV)/.dev
+	$(PY) -m pytest -q $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.dev
+	$(PY) -m pytest -q -m "slow and not gpu" $(PYTEST_ARGS)
+
+test-golden: $(VENV)/.dev
+	$(PY) -m pytest -q -m golden $(PYTEST_ARGS)
+
+webui: $(VENV)/.web
+	$(PY) webui.py
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,78 @@
+"""The listeners: Whisper base writes down what it hears, Resemblyzer says how alike two voices are. Both on the CPU."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import soxr
+
+from errors import MissingDependencyError
+
+JUDGE_RATE = 16000
+
+
+def at_judge_rate(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Float32 mono at 16 kHz of int16 or float samples [T]."""
+    floats = samples.astype(np.float32) / 32768.0 if samples.dtype == np.int16 else samples.astype(np.float32)
+    return floats if rate == JUDGE_RATE else np.asarray(soxr.resample(floats, rate, JUDGE_RATE), dtype=np.float32)
+
+
+class Transcriber(Protocol):
+    """Writes down speech."""
+
+    def transcribe(self, samples: np.ndarray, language: str) -> str:
+        """Text of float32 audio [T] at 16 kHz."""
+        ...
+
+
+class SpeakerComparer(Protocol):
+    """Tells voices apart."""
+
+    def embed(self, samples: np.ndarray) -> np.ndarray:
+        """Unit vector of the voice in float32 audio [T] at 16 kHz."""
+        ...
+
+
+class WhisperJudge:
+    """Whisper base, one clip at a time, beam 5, no sampling: the same audio gives the same text.
+
+    Raises:
+        MissingDependencyError: faster-whisper or the packages with the weights are not installed.
+    """
+
+    def __init__(self, threads: int = 2) -> None:
+        from tools.whisper_base import load_whisper_base
+
+        self._model = load_whisper_base(threads)
+
+    def transcribe(self, samples: np.ndarray, language: str) -> str:
+        """See :class:`Transcriber`."""
+        segments, _ = self._model.transcribe(
+            samples, language=language, beam_size=5, temperature=0.0, condition_on_previous_text=False,
+            without_timestamps=True,
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+class ResemblyzerJudge:
+    """256-dimensional speaker vectors; the similarity of two is their dot product, 1 for the same voice.
+
+    Raises:
+        MissingDependencyError: resemblyzer is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from resemblyzer import VoiceEncoder
+        except ImportError as error:
+            raise MissingDependencyError("resemblyzer is not installed", "the voice judge", 'pip install -e ".[eval]"') \
+                from error
+        self._encoder = VoiceEncoder(device="cpu", verbose=False)
+
+    def embed(self, samples: np.ndarray) -> np.ndarray:
+        """See :class:`SpeakerComparer`."""
+        from resemblyzer import preprocess_wav
+
+        trimmed = preprocess_wav(samples, source_sr=JUDGE_RATE)
+        return np.asarray(self._encoder.embed_utterance(trimmed if len(trimmed) > JUDGE_RATE // 4 else samples))

@@ -1,0 +1,63 @@
+"""Let the SoVITS and AR trainings start before the SSL encoder is trained.
+
+    python tools/pack/early_start.py --list work/pack/train.list --ssl-work work/ssl --exp logs/pack0
+
+``ssl_train.py --prepare-only`` already knows what the encoder will have to reproduce (its content targets) and the
+codebook over them. This writes the targets as if they were features (``4-cnhubert/``), the training audio
+(``5-wav32k/``) and ``s2_init.pth`` with a projection that just averages two frames, so that codes of this folder and
+codes of the finished encoder are the same alphabet. Text and semantic files come from the usual stages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from feature_extractor.training.codebook import quantizer_weights
+from prepare_datasets.audio import read_recording, training_wav
+from prepare_datasets.hubert_stage import ssl_path, wav_path
+from ssl_train import prepare
+
+logger = logging.getLogger(__name__)
+
+
+def write_wav(path: Path, samples: np.ndarray) -> None:
+    """16-bit mono WAV at 32 kHz whatever the file's name says."""
+    import soundfile
+
+    soundfile.write(str(path), samples, 32_000, subtype="PCM_16", format="WAV")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", type=Path, required=True)
+    parser.add_argument("--valid", type=Path, required=True, help="the validation list given to ssl_train.py")
+    parser.add_argument("--ssl-work", type=Path, required=True, help="work folder of ssl_train.py")
+    parser.add_argument("--exp", type=Path, required=True, help="experiment folder to write")
+    parser.add_argument("--ssl-dim", type=int, default=192)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    corpus = prepare(args.list, args.valid, args.ssl_work, threads=1)
+    paths = [line.split("|", 1)[0] for line in args.list.read_text(encoding="utf-8").splitlines() if line]
+    for place in (ssl_path, wav_path):
+        place(args.exp, "").parent.mkdir(parents=True, exist_ok=True)
+    for name, path, clip in tqdm(list(zip(corpus.names, paths, corpus.clips, strict=False)), desc="clips"):
+        features = torch.zeros(1, args.ssl_dim, len(clip.teacher))
+        features[0, : clip.teacher.shape[1]] = torch.from_numpy(clip.teacher.astype(np.float32).T)
+        torch.save(features, ssl_path(args.exp, name))
+        write_wav(wav_path(args.exp, name), training_wav(read_recording(Path(path))))
+    dims = corpus.codebook.shape[1]
+    head = torch.eye(dims, args.ssl_dim)
+    weights = quantizer_weights(head, torch.zeros(dims), corpus.codebook, args.ssl_dim)
+    torch.save({"weight": weights, "config": {}, "info": "codebook only"}, args.exp / "s2_init.pth")
+    logger.info("%s is ready: now 1-get-text.py and 3-get-semantic.py", args.exp)
+
+
+if __name__ == "__main__":
+    main()
