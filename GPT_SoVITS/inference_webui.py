@@ -7,6 +7,7 @@ import. It knows nothing about models. The page listens on the loopback address 
 from __future__ import annotations
 
 import argparse
+import inspect
 import logging
 import random
 import sys
@@ -44,7 +45,7 @@ PACK_VALUES = {
     "top_p": "top_p",
     "temperature": "temperature",
     "repetition_penalty": "repetition_penalty",
-    "text_split_method": "cut",
+    "text_split_method": "how_to_cut",
     "speed_factor": "speed",
 }
 """Request values that a voice pack may recommend, and the page's name for each."""
@@ -140,26 +141,26 @@ def _short(path: str) -> str:
 class Controls:
     """The page's inputs, in the order in which API clients pass them.
 
-    The first 16 have the places that users of the GPT-SoVITS page know; what is new stands behind them. ``freeze``,
-    ``sample_steps`` and ``super_sampling`` belong to other model versions: they keep their places and are not shown.
+    The first 16 have the places that users of the GPT-SoVITS page know; what is new stands behind them. ``if_freeze``,
+    ``sample_steps`` and ``if_sr`` belong to other model versions: they keep their places and are not shown.
     """
 
-    ref_audio: str | None
+    ref_wav_path: str | None
     prompt_text: str
-    prompt_lang: str
+    prompt_language: str
     text: str
-    text_lang: str
-    cut: str
+    text_language: str
+    how_to_cut: str
     top_k: float
     top_p: float
     temperature: float
     ref_free: bool
     speed: float
-    freeze: bool
-    aux_refs: Sequence[str] | None
+    if_freeze: bool
+    inp_refs: Sequence[str] | None
     sample_steps: float
-    super_sampling: bool
-    pause: float
+    if_sr: bool
+    pause_second: float
     repetition_penalty: float
     seed: float
     keep_random: bool
@@ -174,18 +175,18 @@ class Controls:
         """These inputs under the keys of the public HTTP API."""
         return {
             "text": self.text or "",
-            "text_lang": self.text_lang,
-            "ref_audio_path": self.ref_audio or "",
-            "aux_ref_audio_paths": list(self.aux_refs or []),
+            "text_lang": self.text_language,
+            "ref_audio_path": self.ref_wav_path or "",
+            "aux_ref_audio_paths": list(self.inp_refs or []),
             "prompt_text": "" if self.ref_free else (self.prompt_text or "").strip(),
-            "prompt_lang": self.prompt_lang,
-            "top_k": int(self.top_k),
-            "top_p": float(self.top_p),
-            "temperature": float(self.temperature),
-            "repetition_penalty": float(self.repetition_penalty),
-            "text_split_method": self.cut,
-            "speed_factor": float(self.speed),
-            "fragment_interval": float(self.pause),
+            "prompt_lang": self.prompt_language,
+            "top_k": self.top_k,
+            "top_p": self.top_p,
+            "temperature": self.temperature,
+            "repetition_penalty": self.repetition_penalty,
+            "text_split_method": self.how_to_cut,
+            "speed_factor": self.speed,
+            "fragment_interval": self.pause_second,
             "seed": seed,
             "return_fragment": True,
         }
@@ -232,13 +233,26 @@ def _language_choices() -> list[tuple[str, str]]:
     return [(LANGUAGE_NAMES.get(code, code), code) for code in FRONTENDS]
 
 
-def _reference_widgets(languages: list[tuple[str, str]]) -> list[gr.components.Component]:
+def _reference_widgets(languages: list[tuple[str, str]]) -> dict[str, gr.components.Component]:
     gr.Markdown("### Reference\n3 to 10 seconds of the voice. Leave it empty to use the voice pack's own clip.")
-    return [
-        gr.Audio(label="Reference audio", type="filepath", sources=["upload", "microphone"]),
-        gr.Textbox(label="Text of the reference", lines=2, max_length=MAX_TEXT),
-        gr.Dropdown(languages, value=languages[0][1], label="Language of the reference"),
-    ]
+    return {
+        "ref_wav_path": gr.Audio(label="Reference audio", type="filepath", sources=["upload", "microphone"]),
+        "prompt_text": gr.Textbox(label="Text of the reference", lines=2, max_length=MAX_TEXT),
+        "prompt_language": gr.Dropdown(languages, value=languages[0][1], label="Language of the reference"),
+        "ref_free": gr.Checkbox(False, label="Ignore the reference's text"),
+        "inp_refs": gr.File(label="Further references (timbre is averaged)", file_count="multiple",
+                            file_types=["audio"], type="filepath"),
+    }
+
+
+def _text_widgets(languages: list[tuple[str, str]]) -> dict[str, gr.components.Component]:
+    gr.Markdown("### Text")
+    cuts = [(name, key) for key, name in CUTS.items()]
+    return {
+        "text": gr.Textbox(label="Text to speak", lines=6, max_length=MAX_TEXT),
+        "text_language": gr.Dropdown(languages, value=languages[0][1], label="Language of the text"),
+        "how_to_cut": gr.Dropdown(cuts, value="cut5", label="Cut the text"),
+    }
 
 
 def _sampling_widgets() -> dict[str, gr.components.Component]:
@@ -248,7 +262,7 @@ def _sampling_widgets() -> dict[str, gr.components.Component]:
         "temperature": gr.Slider(0.05, 2, value=1, step=0.05, label="temperature"),
         "repetition_penalty": gr.Slider(1, 2, value=1.35, step=0.05, label="repetition penalty"),
         "speed": gr.Slider(0.6, 1.65, value=1, step=0.05, label="Speed"),
-        "pause": gr.Slider(0, 1, value=0.3, step=0.01, label="Pause between pieces (s)"),
+        "pause_second": gr.Slider(0, 1, value=0.3, step=0.01, label="Pause between pieces (s)"),
         "seed": gr.Number(-1, precision=0, label="Seed (-1: a new one)"),
         "keep_random": gr.Checkbox(False, label="New seed each time"),
     }
@@ -257,42 +271,38 @@ def _sampling_widgets() -> dict[str, gr.components.Component]:
 def _unused_widgets() -> dict[str, gr.components.Component]:
     """Places that API clients know and the model versions of this page do not use."""
     return {
-        "freeze": gr.Checkbox(False, label="if_freeze", visible=False),
+        "if_freeze": gr.Checkbox(False, label="if_freeze", visible=False),
         "sample_steps": gr.Number(32, label="sample_steps", visible=False),
-        "super_sampling": gr.Checkbox(False, label="if_sr", visible=False),
+        "if_sr": gr.Checkbox(False, label="if_sr", visible=False),
     }
 
 
 def build_inference(voice: Voice) -> dict[str, gr.components.Component]:
     """Adds the inference widgets, wired to ``voice``, to the container that is open; gives the inputs by name."""
     languages = _language_choices()
-    widgets: dict[str, gr.components.Component] = {}
     with gr.Row():
         with gr.Column():
-            widgets.update(zip(("ref_audio", "prompt_text", "prompt_lang"), _reference_widgets(languages), strict=True))
-            widgets["ref_free"] = gr.Checkbox(False, label="Ignore the reference's text")
-            widgets["aux_refs"] = gr.File(label="Further references (timbre is averaged)", file_count="multiple",
-                                          file_types=["audio"], type="filepath")
+            widgets = _reference_widgets(languages)
         with gr.Column():
-            gr.Markdown("### Text")
-            widgets["text"] = gr.Textbox(label="Text to speak", lines=6, max_length=MAX_TEXT)
-            widgets["text_lang"] = gr.Dropdown(languages, value=languages[0][1], label="Language of the text")
-            cuts = [(name, key) for key, name in CUTS.items()]
-            widgets["cut"] = gr.Dropdown(cuts, value="cut5", label="Cut the text")
+            widgets |= _text_widgets(languages)
             with gr.Accordion("Sampling", open=False):
-                widgets.update(_sampling_widgets())
-            widgets.update(_unused_widgets())
+                widgets |= _sampling_widgets()
+            widgets |= _unused_widgets()
     with gr.Row():
         speak_button = gr.Button("Speak", variant="primary")
         stop_button = gr.Button("Stop", variant="stop")
     audio = gr.Audio(label="Speech", format="wav", interactive=False)
     progress = gr.Textbox(label="Progress", interactive=False)
-    ordered = [widgets[field.name] for field in fields(Controls)]
+    ordered = {field.name: widgets[field.name] for field in fields(Controls)}
 
     def on_speak(*values: Any) -> Iterator[tuple[Any, str]]:
         yield from speak(voice, *values)
 
-    running = speak_button.click(on_speak, ordered, [audio, progress], api_name="get_tts_wav", concurrency_limit=1)
+    # gradio takes the names of the API's arguments from here
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ordered]
+    on_speak.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    running = speak_button.click(on_speak, list(ordered.values()), [audio, progress], api_name="get_tts_wav",
+                                 concurrency_limit=1)
     stop_button.click(lambda: "Stopped", None, progress, cancels=[running], queue=False, api_visibility="private")
     return widgets
 
@@ -309,8 +319,8 @@ def build_page(voice: Voice) -> gr.Blocks:
     return page.queue(max_size=QUEUE_LENGTH)
 
 
-def serve(page: gr.Blocks, port: int, block: bool = True) -> str:
-    """Serve ``page`` on the loopback address and give its URL; ``block`` waits until the process is ended.
+def serve(page: gr.Blocks, port: int) -> str:
+    """Serve ``page`` on the loopback address from threads of its own and give its URL; port 0 takes a free one.
 
     Raises:
         ConfigError: the port is taken.
@@ -322,8 +332,6 @@ def serve(page: gr.Blocks, port: int, block: bool = True) -> str:
         raise ConfigError(f"port {port} cannot be opened on {LOOPBACK}", "a free port",
                           "end the program that uses it or choose another with --port") from error
     logger.info("page: %s", url)
-    if block:
-        page.block_thread()
     return url
 
 
@@ -345,8 +353,9 @@ def start(port_setting: str, argv: Sequence[str] | None = None) -> int:
             raise ConfigError("is_share is set", f"a page on {LOOPBACK} only", "unset is_share")
         voice = Voice()
         page = build_page(voice)
-        voice.load_in_background()
         serve(page, getattr(settings, port_setting))
+        voice.load_in_background()  # after the page is there, so that it opens at once
+        page.block_thread()
     except GSVError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -110,19 +110,21 @@ def prepare(train: Path, valid: Path, work: Path, threads: int) -> Corpus:
     def make_alignment() -> dict[str, np.ndarray]:
         features = teacher.reduce_states(states)
         energies = [frame_levels(w, len(f)) for w, f in zip(waves, features, strict=True)]
-        classes, scripts, paths = aligner.align(features, energies, phones)
+        found = aligner.align(features, energies, phones)
         labels, sources = [], []
-        for feature, script, path in zip(features, scripts, paths, strict=True):
+        for feature, script, path in zip(features, found.scripts, found.paths, strict=True):
             lost = np.full(len(feature), student.IGNORE)
             labels.append(lost if path is None else script.classes[path])
             sources.append(lost if path is None else script.source[path])
         packed = pack_rows(labels)
-        return {**packed, "source": np.concatenate(sources), "classes": np.array(classes)}
+        return {**packed, "source": np.concatenate(sources), "classes": np.array(found.classes),
+                "posteriors": np.concatenate(found.posteriors)}
 
     aligned = cached(work / "alignment.npz", make_alignment)
     labels = unpack_rows(aligned)
     sources = unpack_rows({"data": aligned["source"], "borders": aligned["borders"]})
-    targets = teacher.content_targets(states, labels)
+    posteriors = unpack_rows({"data": aligned["posteriors"], "borders": aligned["borders"]})
+    targets = teacher.content_targets(states, labels, posteriors)
     n_train = len(train_rows)
     book = cached(work / "codebook.npz", lambda: {"centres": codebook.fit_codebook(targets[:n_train])})["centres"]
     clips = [Clip(w, y.astype(np.int64), f) for w, y, f in zip(waves, labels, targets, strict=True)]
@@ -167,7 +169,7 @@ def fit(model: Student, corpus: Corpus, work: Path, minutes: float, batch_second
     train, valid = corpus.clips[: corpus.n_train], corpus.clips[corpus.n_train :]
     last_saved, figures = time.monotonic(), {}
     torch.manual_seed(step)
-    with tqdm(total=round(budget), initial=round(spent), desc="ssl", unit="s") as bar:
+    with tqdm(total=round(budget), initial=round(spent), desc="ssl", unit="s", mininterval=10) as bar:
         while spent < budget:
             rng = np.random.default_rng(epoch)
             for group in student.batches(train, batch_seconds, rng):

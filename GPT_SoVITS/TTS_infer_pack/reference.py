@@ -31,6 +31,8 @@ TAIL_SECONDS = 0.3
 FRAME_SECONDS = 0.02
 QUIET_SHARE = 0.1
 """A frame below this share of the loud frames' level is a pause."""
+CUT_WORD_PENALTY = 2.0
+"""Seconds of speech that a span may hold less, if it ends in a pause instead of in a word."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,13 @@ def best_span(audio: Audio, seconds: float = GOOD_TO) -> tuple[int, int]:
     spoken = np.concatenate(([0], np.cumsum(speech)))
     width = int(seconds / FRAME_SECONDS)
     pauses = np.flatnonzero(~speech)
-    best = (-1, 0, width)
+    best = (-len(level), 0, width)
     for start in [0, *pauses.tolist()]:
         limit = min(start + width, len(level))
-        fitting = pauses[(pauses > start + width // 2) & (pauses <= limit)]
-        end = int(fitting[-1]) if fitting.size else limit
-        best = max(best, (int(spoken[end] - spoken[start]), -start, end))
+        fitting = pauses[(pauses > start + width // 2) & (pauses < limit)]
+        end = int(fitting[-1]) + 1 if fitting.size else limit
+        penalty = 0 if fitting.size else int(CUT_WORD_PENALTY / FRAME_SECONDS)
+        best = max(best, (int(spoken[end] - spoken[start]) - penalty, -start, end))
     return -best[1] * hop, best[2] * hop
 
 

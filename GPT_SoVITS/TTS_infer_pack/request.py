@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from config import parse_bool
 from errors import ConfigError, RequestError, TextError
+from text.language import MODES
 
 MAX_SEED = 2**63 - 1
 PUBLIC_SAMPLING: dict[str, Any] = {"top_k": 15, "top_p": 1.0, "temperature": 1.0, "repetition_penalty": 1.35,
@@ -105,6 +106,10 @@ class SynthesisRequest:
         if not any(character.isalnum() for character in self.text):
             what = "the text holds only punctuation" if self.text.strip() else "the text is empty"
             raise TextError(what, "words to speak", "give a text with words")
+        for name in ("text_lang", "prompt_lang"):
+            mode = getattr(self, name)
+            if mode and mode not in MODES:
+                raise RequestError(f"unknown language {mode!r} in {name}", "one of " + ", ".join(MODES), f"set {name}")
         if not self.text_lang:
             raise RequestError("text_lang is missing", "a language mode such as en, zh, ja or auto", "set text_lang")
         if self.prompt_text.strip() and self.ref_audio_path and not self.prompt_lang:

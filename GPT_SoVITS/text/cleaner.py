@@ -32,6 +32,7 @@ class Frontend:
 #: Languages that can be spoken. More frontends are added here, nowhere else.
 FRONTENDS: dict[str, Frontend] = {
     "en": Frontend("text.english"),
+    "zh": Frontend("text.chinese", has_word2ph=True),
 }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+
 from AR.models.t2s_model import Text2SemanticDecoder
 from module.models import SynthesizerTrn
 from process_ckpt import save_s1, save_s2
@@ -35,7 +36,7 @@ S2_CONFIG: dict[str, Any] = {
               "upsample_kernel_sizes": [20, 16, 8], "gin_channels": 32, "ssl_dim": SSL_DIM, "posterior_layers": 1,
               "flow_layers": 1, "flow_steps": 2, "style_channels": 16, "semantic_frame_rate": "25hz", "version": "v2"},
 }
-EOS_LOGIT = 2.0
+EOS_LOGIT = 3.2
 
 
 def tone(path: Path, seconds: float, rate: int = RATE, level: float = 0.3, hz: float = 150.0) -> Path:
@@ -75,6 +76,9 @@ def make_s2(path: Path, config: dict[str, Any] = S2_CONFIG) -> None:
     weight = model.state_dict()
     codebook = next(name for name in weight if name.endswith("_codebook.embed"))
     weight[codebook] = torch.randn_like(weight[codebook])
+    # Freshly made generators whisper; this one is loud enough for its samples to be compared.
+    weight["dec.conv_post.weight"] = torch.randn_like(weight["dec.conv_post.weight"])
+    weight |= {name: value * 10 for name, value in weight.items() if name.startswith("dec.ups") and "weight_g" in name}
     save_s2(path, weight, config, "1epoch_1iteration", config["model"]["version"])
 
 

@@ -28,9 +28,9 @@ from errors import AudioError, CheckpointError  # noqa: E402
 RATE = 16000
 STATUS = "**Voice:** v2 on cpu: a/toy.ckpt, /b/toy.pth"
 ARGUMENTS: dict[str, Any] = {
-    "ref_audio": None, "prompt_text": "", "prompt_lang": "en", "text": "Hello there.", "text_lang": "en", "cut": "cut5",
-    "top_k": 15, "top_p": 1, "temperature": 1, "ref_free": False, "speed": 1, "freeze": False, "aux_refs": None,
-    "sample_steps": 32, "super_sampling": False, "pause": 0.3, "repetition_penalty": 1.35, "seed": 7,
+    "ref_wav_path": None, "prompt_text": "", "prompt_language": "en", "text": "Hello there.", "text_language": "en",
+    "how_to_cut": "cut5", "top_k": 15, "top_p": 1, "temperature": 1, "ref_free": False, "speed": 1, "if_freeze": False,
+    "inp_refs": None, "sample_steps": 32, "if_sr": False, "pause_second": 0.3, "repetition_penalty": 1.35, "seed": 7,
     "keep_random": False,
 }
 
@@ -41,8 +41,9 @@ class Toy:
     def __init__(self, pause: float = 0.0) -> None:
         self.pause = pause
         self.last_fallback: Any = None
-        self.configs = SimpleNamespace(version="v2", device="cpu", t2s_weights_path=str(REPO_ROOT / "a" / "toy.ckpt"),
-                                       vits_weights_path="/b/toy.pth", sampling={"top_k": 5, "text_split_method": "cut2"})
+        self.configs = SimpleNamespace(
+            version="v2", device="cpu", t2s_weights_path=str(REPO_ROOT / "a" / "toy.ckpt"),
+            vits_weights_path="/b/toy.pth", sampling={"top_k": 5, "text_split_method": "cut2"})
         self.requests: list[dict[str, Any]] = []
         self.closed = threading.Event()
 
@@ -52,7 +53,7 @@ class Toy:
             raise AudioError("a.wav is silent", "speech", "record again")
         try:
             for _ in inputs["text"].split():
-                time.sleep(self.pause)
+                time.sleep(self.pause_second)
                 yield RATE, np.full(RATE // 10, inputs["seed"] % 100, dtype=np.int16)
         except GeneratorExit:
             self.closed.set()
@@ -70,7 +71,7 @@ def serving(voice: page_module.Voice) -> Iterator[Any]:
     """A client of a page over ``voice`` that is served on a free port."""
     page = page_module.build_page(voice)
     try:
-        yield gradio_client.Client(page_module.serve(page, 0, block=False), verbose=False)
+        yield gradio_client.Client(page_module.serve(page, 0), verbose=False)
     finally:
         page.close(verbose=False)
 
@@ -97,7 +98,7 @@ def test_speaks_over_http(client: Any) -> None:
 
 def test_request_has_the_public_keys() -> None:
     toy = Toy()
-    list(page_module.speak(page_module.Voice(lambda: toy), *values(prompt_text=" Hi. ", aux_refs=["b.wav"], speed=1.2)))
+    list(page_module.speak(page_module.Voice(lambda: toy), *values(prompt_text=" Hi. ", inp_refs=["b.wav"], speed=1.2)))
     assert toy.requests == [{
         "text": "Hello there.", "text_lang": "en", "ref_audio_path": "", "aux_ref_audio_paths": ["b.wav"],
         "prompt_text": "Hi.", "prompt_lang": "en", "top_k": 15, "top_p": 1.0, "temperature": 1.0,
@@ -110,6 +111,11 @@ def test_reference_free_leaves_the_text_out_and_random_takes_a_new_seed() -> Non
     controls = page_module.Controls(*values(prompt_text="Hi.", ref_free=True, keep_random=True))
     assert controls.request(1)["prompt_text"] == ""
     assert len({controls.chosen_seed() for _ in range(5)}) > 1
+
+
+def test_arguments_can_be_named(client: Any, toy: Toy) -> None:
+    client.predict(**(ARGUMENTS | {"text": "by name"}), api_name="/get_tts_wav")
+    assert toy.requests[-1]["text"] == "by name"
 
 
 def test_users_errors_are_one_line_and_the_page_goes_on(client: Any) -> None:

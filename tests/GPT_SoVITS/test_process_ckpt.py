@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
 from checkpoint_io import read_checkpoint
 from errors import CheckpointError, OutputError
 from process_ckpt import (
@@ -24,7 +26,6 @@ from process_ckpt import (
     save_s1,
     save_s2,
 )
-from torch import nn
 
 TENSORS = json.loads((Path(__file__).parents[1] / "golden" / "checkpoints.json").read_text(encoding="utf-8"))["tensors"]
 S1_CONFIG = {"train": {"seed": 1}, "model": {"embedding_dim": 8, "hidden_dim": 8, "head": 2, "n_layer": 1,

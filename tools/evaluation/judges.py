@@ -49,8 +49,7 @@ class WhisperJudge:
     def transcribe(self, samples: np.ndarray, language: str) -> str:
         """See :class:`Transcriber`."""
         segments, _ = self._model.transcribe(
-            samples, language=language, beam_size=5, temperature=0.0, condition_on_previous_text=False,
-            without_timestamps=True,
+            samples, language=language, beam_size=5, temperature=0.0, condition_on_previous_text=False
         )
         return " ".join(segment.text.strip() for segment in segments)
 
@@ -66,8 +65,8 @@ class ResemblyzerJudge:
         try:
             from resemblyzer import VoiceEncoder
         except ImportError as error:
-            raise MissingDependencyError("resemblyzer is not installed", "the voice judge", 'pip install -e ".[eval]"') \
-                from error
+            fix = 'pip install -e ".[eval]"'
+            raise MissingDependencyError("resemblyzer is not installed", "the voice judge", fix) from error
         self._encoder = VoiceEncoder(device="cpu", verbose=False)
 
     def embed(self, samples: np.ndarray) -> np.ndarray:

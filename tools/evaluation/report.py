@@ -98,10 +98,11 @@ def table(results: Sequence[SystemResult], unit: str = "WER") -> str:
             _shown(result.real_time_factor), str(len(result.problems)),
         ])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    )
+    lines = []
+    for name, *cells in rows:
+        aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *aligned]))
+    return "\n".join(lines)
 
 
 def worst_lines(result: SystemResult, number: int) -> str:

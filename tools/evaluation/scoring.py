@@ -6,16 +6,17 @@ by all words), never a mean of the sentences' rates. Knows text only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from errors import MissingDependencyError
 
 CHARACTER_LANGUAGES = {"zh", "ja", "yue"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def normaliser(language: str) -> Callable[[str], str]:
     """The normaliser that Whisper's authors use for scoring: numbers, contractions, case and punctuation made equal.
 
@@ -36,7 +37,10 @@ def normaliser(language: str) -> Callable[[str], str]:
 
 def units(text: str, language: str) -> list[str]:
     """What is compared: normalised words, or characters where the language has no spaces."""
-    return normaliser(language)(text).split()
+    normal = normaliser(language)(text)
+    if language == "en":
+        normal = re.sub(r"\bcannot\b", "can not", normal)  # what the normaliser makes of "can't"
+    return normal.split()
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class ErrorCount:
 
 
 def count_errors(reference: Sequence[str], heard: Sequence[str]) -> ErrorCount:
-    """The fewest edits between two sequences of words (of several ways with as few, the one with most substitutions)."""
+    """The fewest edits between two sequences of words; of several ways with as few, the one with most substitutions."""
     # row[j]: (edits, substitutions, deletions, insertions) from the reference so far to heard[:j]
     row = [(j, 0, 0, j) for j in range(len(heard) + 1)]
     for i, word in enumerate(reference, 1):

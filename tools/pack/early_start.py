@@ -11,6 +11,7 @@ codes of the finished encoder are the same alphabet. Text and semantic files com
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from pathlib import Path
 
@@ -40,22 +41,24 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--valid", type=Path, required=True, help="the validation list given to ssl_train.py")
     parser.add_argument("--ssl-work", type=Path, required=True, help="work folder of ssl_train.py")
     parser.add_argument("--exp", type=Path, required=True, help="experiment folder to write")
-    parser.add_argument("--ssl-dim", type=int, default=192)
+    parser.add_argument("--s2-config", type=Path, default=Path("GPT_SoVITS/configs/s2_gsv_tiny.json"))
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = json.loads(args.s2_config.read_text(encoding="utf-8"))
+    ssl_dim = int(config["model"]["ssl_dim"])
     corpus = prepare(args.list, args.valid, args.ssl_work, threads=1)
     paths = [line.split("|", 1)[0] for line in args.list.read_text(encoding="utf-8").splitlines() if line]
     for place in (ssl_path, wav_path):
-        place(args.exp, "").parent.mkdir(parents=True, exist_ok=True)
+        place(args.exp, "any").parent.mkdir(parents=True, exist_ok=True)
     for name, path, clip in tqdm(list(zip(corpus.names, paths, corpus.clips, strict=False)), desc="clips"):
-        features = torch.zeros(1, args.ssl_dim, len(clip.teacher))
+        features = torch.zeros(1, ssl_dim, len(clip.teacher))
         features[0, : clip.teacher.shape[1]] = torch.from_numpy(clip.teacher.astype(np.float32).T)
         torch.save(features, ssl_path(args.exp, name))
         write_wav(wav_path(args.exp, name), training_wav(read_recording(Path(path))))
     dims = corpus.codebook.shape[1]
-    head = torch.eye(dims, args.ssl_dim)
-    weights = quantizer_weights(head, torch.zeros(dims), corpus.codebook, args.ssl_dim)
-    torch.save({"weight": weights, "config": {}, "info": "codebook only"}, args.exp / "s2_init.pth")
+    head = torch.eye(dims, ssl_dim)
+    weights = quantizer_weights(head, torch.zeros(dims), corpus.codebook, ssl_dim)
+    torch.save({"weight": weights, "config": config, "info": "codebook only"}, args.exp / "s2_init.pth")
     logger.info("%s is ready: now 1-get-text.py and 3-get-semantic.py", args.exp)
 
 

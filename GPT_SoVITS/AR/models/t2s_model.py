@@ -21,7 +21,7 @@ from AR.errors import T2SError
 from AR.models.config import T2SModelConfig
 from AR.models.embedding import SinePosition, TokenEmbedding
 from AR.models.kv_cache import KVCache
-from AR.models.transformer import AttentionTap, TransformerStack
+from AR.models.transformer import AttentionTap, TransformerStack, dropout
 
 BERT_DIM = 1024
 PREFIX = "model."
@@ -65,7 +65,6 @@ class Text2SemanticDecoder(nn.Module):
         self.ar_audio_position = SinePosition(dim)
         self.h = TransformerStack(self.config)
         self.ar_predict_layer = nn.Linear(dim, self.config.vocab_size, bias=False)
-        self.position_dropout = nn.Dropout(self.config.position_dropout)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Mapping[str, Any]) -> Text2SemanticDecoder:
@@ -117,11 +116,15 @@ class Text2SemanticDecoder(nn.Module):
             x = x + self.bert_proj.bias
         else:
             x = x + self.bert_proj(bert.transpose(-1, -2).to(x.dtype))
-        return self.position_dropout(self.ar_text_position(x, positions))
+        return self._drop(self.ar_text_position(x, positions))
 
     def embed_audio(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """tokens [..., T] and their positions [..., T] -> [..., T, C]."""
-        return self.position_dropout(self.ar_audio_position(self.ar_audio_embedding(tokens), positions))
+        return self._drop(self.ar_audio_position(self.ar_audio_embedding(tokens), positions))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        share = self.config.position_dropout
+        return dropout(x, share) if self.training and share > 0 else x
 
     # ---- decoding -------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def read_state(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
+        if not zipfile.is_zipfile(path):
+            raise EOFError
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
         raise T2SError(f"{path} cannot be read as a training state ({type(error).__name__}); remove it") from error

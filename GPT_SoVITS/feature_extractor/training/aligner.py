@@ -170,13 +170,30 @@ def _align_all(emissions: Sequence[np.ndarray], scripts: Sequence[Transcript]) -
     return [viterbi(e, s) for e, s in zip(emissions, scripts, strict=True)]
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """What :func:`align` found.
+
+    Attributes:
+        classes: class names, silence first.
+        scripts: states per clip.
+        paths: state index per frame, (T,), or None where a clip is shorter than its phones.
+        posteriors: probability of each class per frame, (T, classes) float16.
+    """
+
+    classes: list[str]
+    scripts: list[Transcript]
+    paths: list[np.ndarray | None]
+    posteriors: list[np.ndarray]
+
+
 def align(
     features: Sequence[np.ndarray],
     energies: Sequence[np.ndarray],
     phones: Sequence[Sequence[str]],
     epochs: int = 7,
     rounds: int = 1,
-) -> tuple[list[str], list[Transcript], list[np.ndarray | None]]:
+) -> Alignment:
     """Align a corpus.
 
     Args:
@@ -186,8 +203,6 @@ def align(
         epochs: CTC epochs (classifier rounds take half of it).
         rounds: realignments.
 
-    Returns:
-        Class names, states per clip, and the path (state index per frame) per clip or None where it is too short.
     """
     torch.manual_seed(0)
     classes = phone_classes(phones)
@@ -221,7 +236,8 @@ def align(
             return F.cross_entropy(logits, wanted, ignore_index=-100, label_smoothing=0.05)
 
         _fit(net, chosen, max(2, epochs // 2), turn + 1, cross_entropy)
-        paths = _align_all(_emissions(net, features, drop_last=False), scripts)
+        emissions = _emissions(net, features, drop_last=False)
+        paths = _align_all(emissions, scripts)
     missing = sum(p is None for p in paths)
     logger.info("aligned %d of %d clips, %d classes", len(paths) - missing, len(paths), len(classes))
-    return classes, scripts, paths
+    return Alignment(classes, scripts, paths, [np.exp(e).astype(np.float16) for e in emissions])

@@ -99,8 +99,8 @@ class Batch:
 
 
 def augment(clip: Clip, rng: np.random.Generator) -> Clip:
-    """Speed (with pitch and formants) by 0.87-1.15, spectral tilt, noise at 8-40 dB, gain; targets follow the speed."""
-    speed = float(np.exp(rng.uniform(np.log(0.87), np.log(1.15))))
+    """Half the time speed (with pitch and formants) by 0.88-1.14; tilt, noise at 15-45 dB, gain; targets follow."""
+    speed = float(np.exp(rng.uniform(np.log(0.88), np.log(1.14)))) if rng.random() < 0.5 else 1.0
     count = int(len(clip.wave) / speed)
     wave = np.interp(np.arange(count) * speed, np.arange(len(clip.wave)), clip.wave).astype(np.float32)
     frames = frames_of(count)
@@ -108,9 +108,9 @@ def augment(clip: Clip, rng: np.random.Generator) -> Clip:
     tilt = rng.uniform(-0.4, 0.6)
     wave[1:] -= tilt * wave[:-1]
     level = float(np.sqrt(np.mean(wave**2))) + 1e-6
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         noise = rng.standard_normal(count).astype(np.float32)
-        wave = wave + noise * level * 10 ** (-rng.uniform(8, 40) / 20)
+        wave = wave + noise * level * 10 ** (-rng.uniform(15, 45) / 20)
     wave = wave * (10 ** (rng.uniform(-12, 6) / 20))
     return Clip(wave, clip.labels[source], clip.teacher[source])
 

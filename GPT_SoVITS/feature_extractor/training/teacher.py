@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -106,10 +107,51 @@ def reduce_states(states: Sequence[np.ndarray], dims: int = 96, whiten: float = 
     return [((s.astype(np.float32) - mean) @ projection).astype(np.float16) for s in states]
 
 
+@dataclass(frozen=True)
+class TargetWeights:
+    """Loudness of the three parts of the content targets.
+
+    Attributes:
+        phone: square roots of the phone posteriors (their distance is Hellinger's).
+        sound: discriminants and principal components together.
+        rest: principal components relative to the discriminants.
+        rest_dims: number of principal components.
+    """
+
+    phone: float = 5.0
+    sound: float = 0.7
+    rest: float = 0.35
+    rest_dims: int = 24
+
+
 def content_targets(
-    states: Sequence[np.ndarray], labels: Sequence[np.ndarray], rest_dims: int = 24, rest_weight: float = 0.35
+    states: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    posteriors: Sequence[np.ndarray],
+    weights: TargetWeights = TargetWeights(),
 ) -> list[np.ndarray]:
     """What the student must reproduce and the codebook is made of: (frames, dims) float16 per clip.
+
+    Phone posteriors come first, then :func:`sound_targets`. Overall unit mean variance is kept by the caller's loss.
+
+    Args:
+        states: teacher states per clip, (frames, 512).
+        labels: phone class per frame, negative for unknown.
+        posteriors: probability of each phone class per frame, (frames, classes).
+        weights: loudness of the parts.
+    """
+    sounds = sound_targets(states, labels, weights.rest_dims, weights.rest)
+    rows = []
+    for sound, posterior in zip(sounds, posteriors, strict=True):
+        phone = np.sqrt(posterior.astype(np.float32))
+        rows.append(np.concatenate([weights.phone * phone, weights.sound * sound], axis=1).astype(np.float16))
+    return rows
+
+
+def sound_targets(
+    states: Sequence[np.ndarray], labels: Sequence[np.ndarray], rest_dims: int = 24, rest_weight: float = 0.35
+) -> list[np.ndarray]:
+    """Sound beyond the phone: (frames, dims) float16 per clip, unit mean variance.
 
     The first columns are a linear discriminant projection (Fisher 1936) of the teacher states onto phone classes, in
     units of the spread within a class, so that distances there mean "another sound"; then come ``rest_dims`` principal

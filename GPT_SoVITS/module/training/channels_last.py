@@ -7,10 +7,10 @@ the channels-last layout. Elementwise operations keep the layout, so it is only 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 def _as_2d(tensor: Tensor) -> Tensor:
@@ -18,22 +18,59 @@ def _as_2d(tensor: Tensor) -> Tensor:
     return tensor.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
-def _conv(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    padding, stride, dilation = (0, layer.padding[0]), (1, layer.stride[0]), (1, layer.dilation[0])
-    out = F.conv2d(_as_2d(x), _as_2d(layer.weight), layer.bias, stride, padding, dilation)  # type: ignore[arg-type]
-    return out.squeeze(2)
+def _as_1d(tensor: Tensor) -> Tensor:
+    """[B, C, 1, T] -> [B, C, T] over the same memory, yet no view to autograd.
+
+    Networks add to the result in place; on a view that would make autograd copy the whole gradient twice.
+    """
+    flat = tensor.squeeze(2)
+    own = torch.empty(0, dtype=flat.dtype, device=flat.device)
+    return own.set_(tensor.untyped_storage(), tensor.storage_offset(), flat.shape, flat.stride())
+
+
+class _Conv(torch.autograd.Function):
+    """x [B, C, T], weight [O, C, K] or, transposed, [C, O, K] -> [B, O, T']."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, layer: nn.Conv1d | nn.ConvTranspose1d
+    ) -> Tensor:
+        """Keeps both operands in channels-last order for the backward pass."""
+        ctx.arguments = (
+            (1, layer.stride[0]),
+            (0, layer.padding[0]),
+            (1, layer.dilation[0]),
+            layer.transposed,
+            (0, layer.output_padding[0]),
+            1,
+        )
+        x, weight = _as_2d(x), _as_2d(weight)
+        ctx.save_for_backward(x, weight)
+        ctx.bias_size = None if bias is None else list(bias.shape)
+        return _as_1d(torch.ops.aten.convolution(x, weight, bias, *ctx.arguments))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x, weight and bias, each only where one is wanted."""
+        x, weight = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[:3]
+        gx, gw, gb = torch.ops.aten.convolution_backward(
+            _as_2d(grads[0]), x, weight, ctx.bias_size, *ctx.arguments, wanted
+        )
+        return gx.squeeze(2) if wanted[0] else None, gw.squeeze(2) if wanted[1] else None, gb, None
+
+
+def _run(layer: nn.Conv1d | nn.ConvTranspose1d, x: Tensor) -> Tensor:
+    return _Conv.apply(x, layer.weight, layer.bias, layer)
 
 
 def use_channels_last(network: nn.Module) -> int:
-    """Switch the plain 1-D convolutions of ``network`` over; returns how many there were.
-
-    Kernels of one sample and grouped or transposed convolutions stay as they are: they gain nothing.
-    """
+    """Switch the convolutions of ``network`` over; returns how many there were. Grouped ones stay as they are."""
     switched = 0
     for layer in network.modules():
-        if not isinstance(layer, nn.Conv1d) or isinstance(layer.padding, str):
+        if not isinstance(layer, nn.Conv1d | nn.ConvTranspose1d) or isinstance(layer.padding, str):
             continue
-        if layer.groups == 1 and layer.padding_mode == "zeros" and layer.kernel_size[0] > 1:
-            layer.forward = partial(_conv, layer)  # type: ignore[method-assign]
+        if layer.groups == 1 and layer.padding_mode == "zeros":
+            layer.forward = partial(_run, layer)  # type: ignore[method-assign]
             switched += 1
     return switched

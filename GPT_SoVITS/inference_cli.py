@@ -1,0 +1,156 @@
+"""Speak a text from the command line.
+
+    python GPT_SoVITS/inference_cli.py "Hello there." -o hello.wav
+    python GPT_SoVITS/inference_cli.py --gpt_model a.ckpt --sovits_model b.pth --ref_audio clip.wav --ref_text clip.txt \
+        --ref_language en --target_text text.txt --target_language en --output_path out/
+
+An error is one line on stderr and exit code 2; an output file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from audio_io import check_writable, to_int16, write_audio
+from errors import GSVError, RequestError
+from TTS_infer_pack.request import SynthesisRequest
+from TTS_infer_pack.TTS import TTS
+from TTS_infer_pack.tts_config import TTS_Config
+
+logger = logging.getLogger(__name__)
+
+LANGUAGE_NAMES = {
+    "中文": "all_zh", "英文": "en", "日文": "all_ja", "粤语": "all_yue", "韩文": "all_ko", "中英混合": "zh", "日英混合": "ja",
+    "粤英混合": "yue", "韩英混合": "ko", "多语种混合": "auto", "多语种混合(粤语)": "auto_yue", "chinese": "all_zh",
+    "english": "en", "japanese": "all_ja", "cantonese": "all_yue", "korean": "all_ko",
+}  # fmt: skip
+"""Names that the public command line and page use, beside the modes themselves."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argument errors in one line, like every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = _Parser(description="Speak a text with the GPT-SoVITS pipeline.")
+    parser.add_argument("text", nargs="?", help="the text to speak (or use --target_text)")
+    parser.add_argument("-o", "--output_path", default="output.wav", metavar="PATH",
+                        help="audio file (wav, flac, ogg, mp3), or a folder for output.wav (default: output.wav)")
+    parser.add_argument("--target_text", metavar="TEXT", help="the text to speak, or a text file that holds it")
+    parser.add_argument("--target_language", default="auto", metavar="LANG", help="its language mode (default: auto)")
+    parser.add_argument("--ref_audio", metavar="FILE", help="recording of the voice, 3 to 10 s (default: the pack's)")
+    parser.add_argument("--ref_text", metavar="TEXT", help="the words of that recording, or a text file")
+    parser.add_argument("--ref_language", default="auto", metavar="LANG", help="their language mode (default: auto)")
+    parser.add_argument("--gpt_model", metavar="FILE", help="GPT weights (.ckpt)")
+    parser.add_argument("--sovits_model", metavar="FILE", help="SoVITS weights (.pth)")
+    parser.add_argument("--config", metavar="FILE", help="settings file (default: GPT_SoVITS/configs/tts_infer.yaml)")
+    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument("--seed", type=int, default=-1, help="same seed, same speech (default: a new one each time)")
+    parser.add_argument("--speed", type=float, help="above 1 speaks faster")
+    parser.add_argument("--text_split_method", metavar="CUT", help="cut0 to cut5: how the text is cut into segments")
+    for name, kind in (("top_k", int), ("top_p", float), ("temperature", float), ("repetition_penalty", float)):
+        parser.add_argument(f"--{name}", type=kind, help="sampling of semantic tokens")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is loaded and done")
+    return parser
+
+
+def read_text(name: str, value: str | None) -> str:
+    """``value`` itself, or what is in the file that it names.
+
+    Raises:
+        RequestError: a text file that is missing or not UTF-8.
+    """
+    value = value or ""
+    looks_like_file = value.endswith(".txt") and len(value.split()) == 1
+    if not os.path.isfile(value) and not looks_like_file:
+        return value
+    try:
+        return Path(value).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"{name} file {value} cannot be read ({error})", "a text file in UTF-8") from error
+
+
+def output_file(path: str) -> Path:
+    """The file to write: ``path`` itself, or output.wav in it where it is a folder or has no suffix."""
+    target = Path(path).expanduser()
+    if target.is_dir() or path.endswith(("/", os.sep)) or not target.suffix:
+        target = target / "output.wav"
+    return target
+
+
+def read_request(args: argparse.Namespace) -> SynthesisRequest:
+    """The arguments as a checked request.
+
+    Raises:
+        GSVError: a text, language or value that cannot be used.
+    """
+    if args.text is not None and args.target_text is not None:
+        raise RequestError("the text is given twice", "either TEXT or --target_text", "leave one out")
+    if args.ref_text and not args.ref_audio:
+        raise RequestError("--ref_text is given without --ref_audio", "both or neither", "name the recording as well")
+    return SynthesisRequest(
+        text=args.text if args.text is not None else read_text("--target_text", args.target_text),
+        text_lang=LANGUAGE_NAMES.get(args.target_language.strip().lower(), args.target_language),
+        ref_audio_path=args.ref_audio or "",
+        prompt_text=read_text("--ref_text", args.ref_text),
+        prompt_lang=LANGUAGE_NAMES.get(args.ref_language.strip().lower(), args.ref_language),
+        text_split_method=args.text_split_method,
+        top_k=args.top_k,
+        top_p=args.top_p,
+        temperature=args.temperature,
+        repetition_penalty=args.repetition_penalty,
+        speed_factor=args.speed,
+        seed=args.seed,
+    )
+
+
+def speak_to_file(args: argparse.Namespace) -> str:
+    """Do what the arguments ask; returns the line to show.
+
+    Raises:
+        GSVError: anything the user can mend.
+    """
+    target = output_file(args.output_path)
+    check_writable(target)
+    request = read_request(args)
+    settings = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model, "device": args.device}
+    paths = {name: os.path.abspath(value) if value and name != "device" else value for name, value in settings.items()}
+    tts = TTS(TTS_Config(args.config and os.path.abspath(args.config), **paths))
+    begin = time.perf_counter()
+    speech = tts.synthesize(request)
+    took = time.perf_counter() - begin
+    write_audio(target, to_int16(speech.samples), speech.rate)
+    return f"{target}: {speech.seconds:.2f} s of speech in {took:.2f} s (real-time factor {took / speech.seconds:.2f})"
+
+
+def prepare_process(verbose: bool) -> None:
+    """Logging for a command line program, and no progress bars of libraries between its lines."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    args = build_parser().parse_args(argv)
+    prepare_process(args.verbose)
+    try:
+        print(speak_to_file(args))
+    except GSVError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The demo's files and table, with a stand-in voice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_io import Audio
+from errors import ConfigError
+from tools import demo
+
+
+class Toy:
+    """Says a tone of 0.1 s a word."""
+
+    def synthesize(self, request: object) -> Audio:
+        words = len(request.text.split())
+        return Audio(np.full(words * 1600, 0.1, dtype=np.float32), 16000)
+
+
+def test_three_files_and_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                 capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(demo, "TTS", Toy)
+    assert demo.main(["--output", str(tmp_path / "demo")]) == 0
+    out = capsys.readouterr().out
+    files = sorted((tmp_path / "demo").iterdir())
+    assert [path.name for path in files] == ["demo_1.wav", "demo_2.wav", "demo_3.wav"]
+    assert all(str(path) in out for path in files) and "real-time factor" in out
+    assert soundfile.info(files[0]).duration == pytest.approx(0.1 * len(demo.SENTENCES[0].split()))
+
+
+def test_no_voice_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def none() -> None:
+        raise ConfigError("there is nothing to speak with")
+
+    monkeypatch.setattr(demo, "TTS", none)
+    assert demo.main([]) == 2
+    assert capsys.readouterr().err == "error: there is nothing to speak with\n"
