@@ -40,18 +40,28 @@ class Audio(NamedTuple):
         return len(self.samples) / self.rate
 
 
+def check_file(path: PathLike) -> Path:
+    """``path``, if a file is there.
+
+    Raises:
+        AudioError: nothing, or a folder, is there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise AudioError(f"audio file {path} does not exist", "a wav, flac, ogg or mp3 file", "check the path")
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder", "an audio file", "choose a file in it")
+    return path
+
+
 def load_audio(path: PathLike) -> Audio:
     """Read an audio file, mixed to mono, at its own rate.
 
     Raises:
         AudioError: missing, not audio, empty, damaged, silent, or longer than :data:`LONGEST_FILE`.
     """
-    path = Path(path)
+    path = check_file(path)
     fix = "choose a recording of 3 to 10 s"
-    if not path.exists():
-        raise AudioError(f"audio file {path} does not exist", "a wav, flac, ogg or mp3 file", "check the path")
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder", "an audio file", "choose a file in it")
     try:
         with soundfile.SoundFile(str(path)) as stream:
             rate = int(stream.samplerate)

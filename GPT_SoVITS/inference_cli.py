@@ -1,8 +1,8 @@
 """Speak a text from the command line.
 
     python GPT_SoVITS/inference_cli.py "Hello there." -o hello.wav
-    python GPT_SoVITS/inference_cli.py --gpt_model a.ckpt --sovits_model b.pth --ref_audio clip.wav --ref_text clip.txt \
-        --ref_language en --target_text text.txt --target_language en --output_path out/
+    python GPT_SoVITS/inference_cli.py --gpt_model a.ckpt --sovits_model b.pth --ref_audio clip.wav \
+        --ref_text clip.txt --ref_language en --target_text text.txt --target_language en --output_path out/
 
 An error is one line on stderr and exit code 2; an output file appears whole or not at all.
 """
@@ -21,15 +21,13 @@ from typing import NoReturn
 from audio_io import check_writable, to_int16, write_audio
 from errors import GSVError, RequestError
 from TTS_infer_pack.request import SynthesisRequest
-from TTS_infer_pack.TTS import TTS
-from TTS_infer_pack.tts_config import TTS_Config
 
 logger = logging.getLogger(__name__)
 
 LANGUAGE_NAMES = {
-    "中文": "all_zh", "英文": "en", "日文": "all_ja", "粤语": "all_yue", "韩文": "all_ko", "中英混合": "zh", "日英混合": "ja",
-    "粤英混合": "yue", "韩英混合": "ko", "多语种混合": "auto", "多语种混合(粤语)": "auto_yue", "chinese": "all_zh",
-    "english": "en", "japanese": "all_ja", "cantonese": "all_yue", "korean": "all_ko",
+    "中文": "all_zh", "英文": "en", "日文": "all_ja", "粤语": "all_yue", "韩文": "all_ko", "中英混合": "zh",
+    "日英混合": "ja", "粤英混合": "yue", "韩英混合": "ko", "多语种混合": "auto", "多语种混合(粤语)": "auto_yue",
+    "chinese": "all_zh", "english": "en", "japanese": "all_ja", "cantonese": "all_yue", "korean": "all_ko",
 }  # fmt: skip
 """Names that the public command line and page use, beside the modes themselves."""
 
@@ -124,6 +122,8 @@ def speak_to_file(args: argparse.Namespace) -> str:
     target = output_file(args.output_path)
     check_writable(target)
     request = read_request(args)
+    from TTS_infer_pack.TTS import TTS, TTS_Config  # late: what is wrong above is said before torch is loaded
+
     settings = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model, "device": args.device}
     paths = {name: os.path.abspath(value) if value and name != "device" else value for name, value in settings.items()}
     tts = TTS(TTS_Config(args.config and os.path.abspath(args.config), **paths))

@@ -11,13 +11,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audio_io import Audio, PathLike, Samples, load_audio, resample
+from audio_io import Audio, PathLike, Samples, check_file, load_audio, resample
 from errors import AudioError
 from module.mel_processing import spectrogram_torch
 from TTS_infer_pack.models import VoiceModels
@@ -57,7 +56,7 @@ def file_digest(path: PathLike) -> str:
         AudioError: the file cannot be read.
     """
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256(check_file(path).read_bytes()).hexdigest()
     except OSError as error:
         raise AudioError(f"audio file {path} cannot be read ({error.strerror})", "a wav, flac, ogg or mp3 file",
                          "check the path") from error

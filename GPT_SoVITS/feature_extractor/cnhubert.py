@@ -8,9 +8,11 @@ Shapes: B batch, T samples at 16 kHz, frames = about T / 320 (50 a second).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,20 @@ def receptive_field(kernels: list[int], strides: list[int]) -> int:
     return field
 
 
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing a bar for a load that takes less than a second."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
 def _load_hubert(folder: Path) -> Any:
     try:
         from transformers import HubertModel
@@ -86,9 +102,10 @@ def _load_hubert(folder: Path) -> Any:
         ) from error
     try:
         # weights_only refuses pickled code in .bin files; the loading info is what makes the load strict below.
-        model, info = HubertModel.from_pretrained(
-            str(folder), local_files_only=True, weights_only=True, output_loading_info=True
-        )
+        with _no_progress_bar():
+            model, info = HubertModel.from_pretrained(
+                str(folder), local_files_only=True, weights_only=True, output_loading_info=True
+            )
     except Exception as error:  # the loaders raise many kinds; all of them mean "this folder is no good"
         raise CheckpointError(f"HuBERT in {folder} cannot be loaded ({error})", "sound weights", FIX) from error
     missing = sorted(set(info["missing_keys"]) - UNUSED_AT_INFERENCE)

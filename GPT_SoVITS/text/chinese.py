@@ -39,11 +39,15 @@ def g2p(norm_text: str, given: Mapping[int, str] | None = None) -> tuple[list[st
             phones.append(clause)
             word2ph.append(1)
             continue
-        for syllable in _clause(clause, {at - match.start(): s for at, s in (given or {}).items()}):
+        for syllable in _clause(clause, _within(given or {}, match.start(), match.end())):
             pair = pinyin.phones(syllable)
             phones.extend(pair or ())
             word2ph.append(2 if pair else 0)
     return phones, word2ph
+
+
+def _within(given: Mapping[int, str], start: int, end: int) -> dict[int, str]:
+    return {at - start: given[at] for at in range(start, end) if at in given} if given else {}
 
 
 def _clause(clause: str, given: Mapping[int, str]) -> list[str]:

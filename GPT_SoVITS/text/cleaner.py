@@ -33,6 +33,8 @@ class Frontend:
 FRONTENDS: dict[str, Frontend] = {
     "en": Frontend("text.english"),
     "zh": Frontend("text.chinese", has_word2ph=True),
+    "ja": Frontend("text.japanese"),
+    "yue": Frontend("text.cantonese", has_word2ph=True, symbols="v2"),
 }
 
 

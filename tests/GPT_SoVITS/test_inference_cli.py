@@ -1,4 +1,4 @@
-"""The command line: what works with no further argument, the public flags, and one line with exit code 2 for bad input."""
+"""The command line: what works with no further argument, the public flags, and one line and code 2 for bad input."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-import inference_cli
 from inference_cli import main, output_file
+from TTS_infer_pack import TTS as TTS_module
 from TTS_infer_pack import tts_config
 from TTS_infer_pack.tts_config import TTS_Config
 
@@ -54,9 +54,10 @@ def test_a_text_and_a_name_are_enough(run: Run) -> None:
 def test_public_flags(run: Run, tiny_pack: Path, clip: Path) -> None:
     Path("ref.txt").write_text("Some words.\n", encoding="utf-8")
     Path("target.txt").write_text("\ufeffGood evening.\n", encoding="utf-8")
-    code, _, err = run("--gpt_model", tiny_pack / "s1.ckpt", "--sovits_model", tiny_pack / "s2G.pth", "--ref_audio", clip,
-                       "--ref_text", "ref.txt", "--ref_language", "英文", "--target_text", "target.txt",
-                       "--target_language", "English", "--output_path", "out", "--seed", "1")
+    code, _, err = run("--gpt_model", tiny_pack / "s1.ckpt", "--sovits_model", tiny_pack / "s2G.pth",
+                       "--ref_audio", clip, "--ref_text", "ref.txt", "--ref_language", "英文",
+                       "--target_text", "target.txt", "--target_language", "English",
+                       "--output_path", "out", "--seed", "1")
     assert (code, err) == (0, "") and soundfile.info("out/output.wav").frames
     code, _, _ = run("--ref_audio", clip, "--ref_text", "Some words.", "--target_text", "Good evening.", "--gpt_model",
                      tiny_pack / "s1.ckpt", "--sovits_model", tiny_pack / "s2G.pth", "-o", "b.wav", "--seed", "1")
@@ -111,7 +112,7 @@ def bad_input(pack: Path) -> list[tuple[str, list[str], str]]:
     ]
 
 
-def test_bad_input_is_one_line_and_code_2(run: Run, tiny_pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_one_line_and_code_2(run: Run, tiny_pack: Path) -> None:
     cases = bad_input(tiny_pack)
     before = {path.name: path.read_bytes() for path in Path().iterdir()}
     for name, argv, words in cases:
@@ -146,7 +147,7 @@ def test_settings_from_another_folder(run: Run, tiny_pack: Path, monkeypatch: py
         seen.append(config)
         raise Stop
 
-    monkeypatch.setattr(inference_cli, "TTS", record)
+    monkeypatch.setattr(TTS_module, "TTS", record)
     Path("s.yaml").write_text(f"custom:\n  pack: {tiny_pack}\n  use_qwen3: true\n")
     with pytest.raises(Stop):
         run("Hello.", "--config", "s.yaml", "--gpt_model", "here.ckpt")
@@ -155,10 +156,10 @@ def test_settings_from_another_folder(run: Run, tiny_pack: Path, monkeypatch: py
 
 def shell(*argv: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The script as users start it: by path, from any folder, with the import roots as an install gives them."""
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{REPO}{os.pathsep}{REPO / 'GPT_SoVITS'}", "OMP_NUM_THREADS": "1"}
-    script = REPO / "GPT_SoVITS" / "inference_cli.py"
-    return subprocess.run([sys.executable, str(script), *map(str, argv)], capture_output=True, text=True, cwd=cwd, env=env,
-                          timeout=300)
+    roots = os.pathsep.join((str(REPO), str(REPO / "GPT_SoVITS")))
+    command = [sys.executable, str(REPO / "GPT_SoVITS" / "inference_cli.py"), *map(str, argv)]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": roots, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=300)
 
 
 def test_the_script_speaks(tiny_pack: Path, tmp_path: Path) -> None:

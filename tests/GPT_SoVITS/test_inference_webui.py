@@ -53,7 +53,7 @@ class Toy:
             raise AudioError("a.wav is silent", "speech", "record again")
         try:
             for _ in inputs["text"].split():
-                time.sleep(self.pause_second)
+                time.sleep(self.pause)
                 yield RATE, np.full(RATE // 10, inputs["seed"] % 100, dtype=np.int16)
         except GeneratorExit:
             self.closed.set()
@@ -71,14 +71,14 @@ def serving(voice: page_module.Voice) -> Iterator[Any]:
     """A client of a page over ``voice`` that is served on a free port."""
     page = page_module.build_page(voice)
     try:
-        yield gradio_client.Client(page_module.serve(page, 0), verbose=False)
+        yield gradio_client.Client(page_module.serve(page, 0), verbose=False, analytics_enabled=False)
     finally:
         page.close(verbose=False)
 
 
 @pytest.fixture(scope="module")
 def toy() -> Toy:
-    return Toy(pause=0.02)
+    return Toy(pause=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +147,10 @@ def test_missing_weights_are_told_and_tried_again() -> None:
 
 def test_stopping_closes_the_speaker(client: Any, toy: Toy) -> None:
     job = client.submit(*values(text="word " * 200), api_name="/get_tts_wav")
-    while not job.outputs():
+    deadline = time.monotonic() + 30
+    while not job.outputs() and not job.done() and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert job.outputs() and not job.done()
     job.cancel()
     assert toy.closed.wait(5)
 

@@ -101,13 +101,13 @@ def generator_optimizer(network: nn.Module, train: TrainSettings) -> torch.optim
     slow = [p for name, p in trained if name.startswith(SLOW_PARTS)]
     rest = [p for name, p in trained if not name.startswith(SLOW_PARTS)]
     groups = [{"params": rest, "lr_scale": 1.0}, {"params": slow, "lr_scale": train.text_low_lr_rate}]
-    return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas, eps=train.eps)
+    return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas, eps=train.eps, fused=True)
 
 
 def discriminator_optimizer(network: nn.Module, train: TrainSettings) -> torch.optim.AdamW:
     """AdamW over all discriminators."""
     groups = [{"params": list(network.parameters()), "lr_scale": 1.0}]
-    return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas, eps=train.eps)
+    return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas, eps=train.eps, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -155,7 +155,7 @@ def _ratios(text: str) -> str:
 def _ranges(text: str) -> str:
     """10~20千米, 3-5天: a quantity from one number to another; the last number is read by the steps that follow."""
     return re.sub(
-        rf"(?<![\d.\w-])({_NUM})({_MEASURE}|{_UNIT})?\s?[~～—–-]\s?(?=(?:{_NUM})(?![\d-]))",
+        rf"(?<![\d.A-Za-z-])({_NUM})({_MEASURE}|{_UNIT})?\s?[~～—–-]\s?(?=(?:{_NUM})(?![\d-]))",
         lambda m: f"{n.number(m[1])}{UNITS.get(m[2] or '', m[2] or '')}到",
         text,
     )
@@ -213,28 +213,29 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _known() -> frozenset[int]:
-    """Code points with a reading."""
     from pypinyin.constants import PINYIN_DICT
 
     return frozenset(PINYIN_DICT)
 
 
 @lru_cache(maxsize=16384)
-def _final_char(char: str) -> str:
+def has_reading(char: str) -> bool:
+    """Whether a character has a Mandarin reading."""
+    return ord(char) in _known()
+
+
+def _clean(text: str, spoken: Callable[[str], bool]) -> str:
+    """Only what has phones stays; repeated marks shrink to the first one."""
+    return re.sub(r"([,.!?…-])[,.!?…-]+", r"\1", "".join(_final_char(c, spoken) for c in text.replace("...", "…")))
+
+
+@lru_cache(maxsize=16384)
+def _final_char(char: str, spoken: Callable[[str], bool]) -> str:
     char = SAME_SOUND.get(char, char)
     if char in MARKS:
         return MARKS[char]
-    if ord(char) in _known() and unicodedata.category(char) == "Lo" or "\U000f0000" <= char <= "\U000ffffd":
-        return char
-    return ""
-
-
-def _clean(text: str) -> str:
-    """Only what has phones stays; repeated marks shrink to the first one, and a text does not begin with a comma."""
-    text = text.replace("...", "…").replace("。。。", "…")
-    text = "".join(map(_final_char, text))
-    text = re.sub(r"…+", "…", text)
-    return re.sub(r"([,.!?…-])[,.!?…-]+", r"\1", text)
+    is_letter = unicodedata.category(char) == "Lo" and spoken(char)
+    return char if is_letter or "\U000f0000" <= char <= "\U000ffffd" else ""
 
 
 _STEPS: tuple[Callable[[str], str], ...] = (
@@ -251,15 +252,19 @@ _STEPS: tuple[Callable[[str], str], ...] = (
     _quantities,
     _signs,
     _plain,
-    _clean,
 )
 
 
-def normalize(text: str) -> str:
-    """Text to characters and marks that have phones; linear in the length of the text."""
+def normalize(text: str, spoken: Callable[[str], bool] = has_reading) -> str:
+    """Text to characters and marks that have phones; linear in the length of the text.
+
+    Args:
+        text: any text, in simplified characters.
+        spoken: whether a character has a reading.
+    """
     for step in _STEPS:
         text = step(text)
-    return text
+    return _clean(text, spoken)
 
 
 @lru_cache(maxsize=1)

@@ -19,12 +19,8 @@ def tagged(clause: str) -> list[tuple[str, str]]:
     """
     out: list[tuple[str, str]] = []
     for start in range(0, len(clause), _MAX_CLAUSE):
-        out.extend(_split(text, tag) for text, tag in rjieba.tag(clause[start : start + _MAX_CLAUSE]))
+        out.extend(rjieba.tag(clause[start : start + _MAX_CLAUSE]))
     return _merged(out)
-
-
-def _split(text: str, tag: str) -> tuple[str, str]:
-    return text, tag
 
 
 def _merged(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -41,4 +37,4 @@ def _merged(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
 @lru_cache(maxsize=8192)
 def is_word(text: str) -> bool:
     """Whether the dictionary holds ``text`` as one word."""
-    return len(text) == 1 or rjieba.cut(text) == [text]
+    return len(text) == 1 or rjieba.cut(text, hmm=False) == [text]

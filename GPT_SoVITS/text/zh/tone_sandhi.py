@@ -129,6 +129,8 @@ _ORDINAL = frozenset("第初之十周星期")
 def _is_counted_off(text: str, at: int) -> bool:
     """Whether this 一 is a digit of a number, an ordinal or a date, which keep the first tone."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if after == "个":
+        return False
     if before in ("第", "初", "十", "之", "点", "零", "幺") or (before and before in "二三四五六七八九一" and after not in "百千万亿"):
         return True
     if after and (after in "二三四五六七八九零一幺" or after in "月号楼班"):

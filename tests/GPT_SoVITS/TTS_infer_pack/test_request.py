@@ -29,7 +29,8 @@ def test_the_keys_of_the_public_api_are_understood() -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("top_k", -1), ("top_k", 1.5), ("top_k", "many"), ("top_p", 1.1), ("temperature", -1), ("temperature", float("nan")),
+    ("top_k", -1), ("top_k", 1.5), ("top_k", "many"), ("top_p", 1.1), ("temperature", -1),
+    ("temperature", float("nan")),
     ("repetition_penalty", 0), ("batch_size", 0), ("batch_threshold", 2), ("speed_factor", 0), ("speed_factor", True),
     ("fragment_interval", -0.1), ("seed", -2), ("seed", 2**63), ("split_bucket", "perhaps"), ("streaming_mode", 4),
     ("text_lang", ""), ("text_lang", "klingon"), ("prompt_lang", "xx"), ("text", 5)])

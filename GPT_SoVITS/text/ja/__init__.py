@@ -1,0 +1,1 @@
+"""Japanese: normalisation, used by ``text.japanese``."""

@@ -1,0 +1,104 @@
+"""Put a trained voice pack together.
+
+    python tools/pack/build_pack.py --hubert work/ssl/hubert --s2 SoVITS_weights_v2/gsv_tiny.pth \
+        --s1 logs/gsv_tiny/logs_s1/s1-best.ckpt --references work/pack/references.list \
+        --output GPT_SoVITS/pretrained_models/gsv-tiny
+
+The reference list has the layout of a training list; its first line becomes the default reference. Everything is
+loaded once with the project's own strict readers before the folder is touched. ``--quantizer`` replaces the
+generator's projection and codebook (``ssl_train.py`` writes them), for a generator trained by ``early_start.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import soundfile
+import torch
+
+import process_ckpt
+from audio_io import load_audio, resample
+from AR.models.t2s_model import Text2SemanticDecoder
+from errors import DatasetError
+from feature_extractor.cnhubert import CNHubert
+
+logger = logging.getLogger(__name__)
+REFERENCE_RATE = 24_000
+
+
+def read_references(path: Path) -> list[tuple[Path, str, str]]:
+    """(audio, language, text) per line.
+
+    Raises:
+        DatasetError: the list is empty.
+    """
+    rows = [line.split("|", 3) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not rows:
+        raise DatasetError(f"{path} is empty", "one or two reference clips", "vocal_path|speaker|language|text")
+    return [(path.parent / audio, language, text) for audio, _, language, text in rows]
+
+
+def write_references(rows: list[tuple[Path, str, str]], folder: Path) -> dict[str, str]:
+    """Copy the clips as 16-bit WAV; returns the default reference as pack.json holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for number, (audio, language, text) in enumerate(rows, start=1):
+        target = folder / f"reference_{number}.wav"
+        clip = load_audio(audio)
+        soundfile.write(str(target), resample(clip.samples, clip.rate, REFERENCE_RATE), REFERENCE_RATE, subtype="PCM_16")
+        target.with_suffix(".txt").write_text(f"{language}|{text}\n", encoding="utf-8")
+        entries.append({"path": f"{folder.name}/{target.name}", "text": text, "lang": language})
+    return entries[0]
+
+
+def write_generator(source: Path, quantizer: Path | None, target: Path) -> None:
+    """The s2 file in the public layout, with another projection and codebook where given."""
+    checkpoint = process_ckpt.load_sovits_new(str(source))
+    weight = dict(checkpoint["weight"])
+    if quantizer is not None:
+        from safetensors.torch import load_file
+
+        weight.update(load_file(quantizer))
+    process_ckpt.save_s2(str(target), weight, checkpoint["config"], checkpoint["info"], "v2")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hubert", type=Path, required=True, help="folder of the SSL encoder")
+    parser.add_argument("--s2", type=Path, required=True, help="trained generator")
+    parser.add_argument("--s1", type=Path, required=True, help="trained AR model")
+    parser.add_argument("--quantizer", type=Path, help="safetensors with ssl_proj and codebook")
+    parser.add_argument("--references", type=Path, required=True)
+    parser.add_argument("--name", default="gsv-tiny")
+    parser.add_argument("--sampling", default="{}", help='recommended request values as JSON, e.g. {"top_k": 5}')
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_grad_enabled(False)
+    CNHubert(str(args.hubert))
+    Text2SemanticDecoder.from_checkpoint(process_ckpt.load_s1(str(args.s1)))
+    references = read_references(args.references)
+    args.output.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(args.hubert, args.output / "hubert", dirs_exist_ok=True)
+    shutil.copyfile(args.s1, args.output / "s1.ckpt")
+    write_generator(args.s2, args.quantizer, args.output / "s2G.pth")
+    pack = {
+        "name": args.name,
+        "version": "v2",
+        "language": "en",
+        "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},
+        "default_reference": write_references(references, args.output / "reference"),
+        "sampling": json.loads(args.sampling),
+    }
+    (args.output / "pack.json").write_text(json.dumps(pack, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    size = sum(f.stat().st_size for f in args.output.rglob("*") if f.is_file())
+    logger.info("%s: %.1f MB", args.output, size / 1e6)
+
+
+if __name__ == "__main__":
+    main()
