@@ -122,9 +122,13 @@ def make_loader(
         accelerator.process_index,
         accelerator.num_processes,
     )
-    pin = accelerator.device.type == "cuda"
     loader: DataLoader[Batch] = DataLoader(
-        dataset, batch_sampler=sampler, collate_fn=collate, num_workers=train.num_workers, pin_memory=pin
+        dataset,
+        batch_sampler=sampler,
+        collate_fn=collate,
+        num_workers=train.num_workers,
+        pin_memory=accelerator.device.type == "cuda",
+        generator=torch.Generator(),  # its own: a loader made anew when resuming must not draw from the model's noise
     )
     return loader, sampler
 

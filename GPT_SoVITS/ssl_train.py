@@ -1,6 +1,6 @@
 """Train a small HuBERT-layout SSL encoder on a transcribed list, with Whisper base as teacher.
 
-    python GPT_SoVITS/ssl_train.py --list train.list --valid valid.list --work work/ssl --output pack/hubert --minutes 20
+    python GPT_SoVITS/ssl_train.py --list train.list --valid valid.list --work work/ssl --output work/ssl/hubert
 
 Steps, each kept in the work folder and not repeated: phones of the transcripts, teacher features, frame alignment,
 training. Killed at any moment, the same command goes on from its last checkpoint (one a minute).
@@ -117,8 +117,12 @@ def prepare(train: Path, valid: Path, work: Path, threads: int) -> Corpus:
             labels.append(lost if path is None else script.classes[path])
             sources.append(lost if path is None else script.source[path])
         packed = pack_rows(labels)
-        return {**packed, "source": np.concatenate(sources), "classes": np.array(found.classes),
-                "posteriors": np.concatenate(found.posteriors)}
+        return {
+            **packed,
+            "source": np.concatenate(sources),
+            "classes": np.array(found.classes),
+            "posteriors": np.concatenate(found.posteriors),
+        }
 
     aligned = cached(work / "alignment.npz", make_alignment)
     labels = unpack_rows(aligned)
@@ -184,19 +188,32 @@ def fit(model: Student, corpus: Corpus, work: Path, minutes: float, batch_second
                 step += 1
                 spent += time.monotonic() - started
                 bar.n = round(min(spent, budget))
-                bar.set_postfix(step=step, phone=f"{result.phone:.2f}", teacher=f"{result.teacher:.2f}",
-                                right=f"{result.accuracy:.2f}")
+                bar.set_postfix(
+                    step=step,
+                    phone=f"{result.phone:.2f}",
+                    teacher=f"{result.teacher:.2f}",
+                    right=f"{result.accuracy:.2f}",
+                )
                 if time.monotonic() - last_saved > 60 or spent >= budget:
-                    save(checkpoint, {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                                      "spent": spent, "step": step, "epoch": epoch})
+                    save(
+                        checkpoint,
+                        {
+                            "model": model.state_dict(),
+                            "optimizer": optimizer.state_dict(),
+                            "spent": spent,
+                            "step": step,
+                            "epoch": epoch,
+                        },
+                    )
                     last_saved = time.monotonic()
                 if spent >= budget:
                     break
             epoch += 1
             accuracy, error = validate(model, valid)
             figures = {"epoch": epoch, "step": step, "phone_accuracy": accuracy, "teacher_error": error}
-            logger.info("epoch %d, step %d: held-out phone accuracy %.3f, teacher error %.3f", epoch, step, accuracy,
-                        error)
+            logger.info(
+                "epoch %d, step %d: held-out phone accuracy %.3f, teacher error %.3f", epoch, step, accuracy, error
+            )
     return figures
 
 
@@ -216,10 +233,16 @@ def export(model: Student, centres: np.ndarray, output: Path, quantizer: Path) -
     from safetensors.torch import save_file
 
     output.mkdir(parents=True, exist_ok=True)
-    model.hubert.save_pretrained(output)
-    extractor = {"do_normalize": False, "feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1,
-                 "padding_side": "right", "padding_value": 0.0, "return_attention_mask": True,
-                 "sampling_rate": teacher.RATE}
+    model.hubert.save_pretrained(output)  # type: ignore[operator]
+    extractor = {
+        "do_normalize": False,
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "feature_size": 1,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": True,
+        "sampling_rate": teacher.RATE,
+    }
     (output / "preprocessor_config.json").write_text(json.dumps(extractor, indent=2) + "\n", encoding="utf-8")
     head = model.teacher_head
     width = head.weight.shape[1]

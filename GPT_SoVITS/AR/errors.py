@@ -2,6 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+FallbackReason = Literal[
+    "transformers_missing",
+    "weights_missing",
+    "download_failed",
+    "no_adapter",
+    "adapter_mismatch",
+    "codebook_mismatch",
+    "out_of_memory",
+    "numerical_error",
+    "degenerate_output",
+    "runtime_error",
+]
+"""Why a language model cannot serve; docs/qwen3.md says what to do about each."""
+
 
 class T2SError(ValueError):
     """A configuration, checkpoint, request or data set that this stage cannot use; the text is one plain line."""
+
+
+class LMUnavailable(T2SError):  # noqa: N818 - it says what is the matter, "Error" would not add to it
+    """The language model cannot speak.
+
+    Args:
+        reason: one of the fallback reasons.
+        message: one line that a person can act on.
+    """
+
+    def __init__(self, reason: FallbackReason, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+        self.reason: FallbackReason = reason

@@ -135,6 +135,8 @@ class SynthesisRequest:
         given = {name: value for name, value in inputs.items() if name in known and value is not None}
         if isinstance(given.get("streaming_mode"), bool):
             given["streaming_mode"] = int(given["streaming_mode"])
+        if isinstance(given.get("aux_ref_audio_paths"), str):
+            given["aux_ref_audio_paths"] = (given["aux_ref_audio_paths"],)
         given.setdefault("text", "")
         given.setdefault("text_lang", "")
         return cls(**given)

@@ -53,12 +53,12 @@ def phones(syllable: str) -> tuple[str, str] | None:
     return pair if pair[0] in _KNOWN and pair[1] in _KNOWN else None
 
 
-def g2p(norm_text: str, given: Mapping[int, str] | None = None) -> tuple[list[str], list[int]]:
+def g2p(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> tuple[list[str], list[int]]:
     """Phones of a normalised text, and how many of them each character has.
 
     Args:
         norm_text: as ``text_normalize`` gives it.
-        given: Jyutping that the user wants, by position in ``norm_text``.
+        given: Jyutping that the user wants: {start: (end, syllable)}, one character each.
     """
     out: list[str] = []
     word2ph: list[int] = []
@@ -69,7 +69,7 @@ def g2p(norm_text: str, given: Mapping[int, str] | None = None) -> tuple[list[st
             continue
         for start in range(0, len(match[0]), _MAX_CLAUSE):
             for at, syllable in enumerate(_jyutping(match[0][start : start + _MAX_CLAUSE]), match.start() + start):
-                pair = phones(given[at] if given and at in given else syllable)
+                pair = phones(given[at][1] if given and at in given else syllable)
                 out.extend(pair or ())
                 word2ph.append(2 if pair else 0)
     return out, word2ph

@@ -21,12 +21,12 @@ def text_normalize(text: str) -> str:
     return normalize.normalize(normalize.simplified(text))
 
 
-def g2p(norm_text: str, given: Mapping[int, str] | None = None) -> tuple[list[str], list[int]]:
+def g2p(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> tuple[list[str], list[int]]:
     """Phones of a normalised text, and how many of them each character has.
 
     Args:
         norm_text: as ``text_normalize`` gives it.
-        given: toned pinyin that the user wants, by position in ``norm_text``.
+        given: toned pinyin that the user wants: {start: (end, syllable)}, one character each.
 
     Returns:
         (phones, word2ph); characters that have no reading have no phones.
@@ -46,8 +46,8 @@ def g2p(norm_text: str, given: Mapping[int, str] | None = None) -> tuple[list[st
     return phones, word2ph
 
 
-def _within(given: Mapping[int, str], start: int, end: int) -> dict[int, str]:
-    return {at - start: given[at] for at in range(start, end) if at in given} if given else {}
+def _within(given: Mapping[int, tuple[int, str]], start: int, end: int) -> dict[int, str]:
+    return {at - start: given[at][1] for at in range(start, end) if at in given} if given else {}
 
 
 def _clause(clause: str, given: Mapping[int, str]) -> list[str]:

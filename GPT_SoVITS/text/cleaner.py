@@ -7,12 +7,13 @@ imports a frontend only when a text in its language comes.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
 from errors import MissingDependencyError, TextError
-from text import symbol_version, symbols_for
+from text import markup, symbol_version, symbols_for, user_lexicon
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Frontend:
     """Where a language's frontend is: ``module`` gives ``text_normalize(text) -> str`` and ``g2p(norm)``.
 
     ``g2p`` returns phones, or (phones, word2ph) where ``has_word2ph``: phones per character of the normalised text.
+    ``parse_reading(str) -> list[str] | None`` checks an explicit reading.
     ``extra`` is the pip extra that installs what the module imports; ``version`` the first symbol table it fits.
     """
 
@@ -34,6 +36,7 @@ FRONTENDS: dict[str, Frontend] = {
     "en": Frontend("text.english"),
     "zh": Frontend("text.chinese", has_word2ph=True),
     "ja": Frontend("text.japanese"),
+    "ko": Frontend("text.korean", symbols="v2"),
     "yue": Frontend("text.cantonese", has_word2ph=True, symbols="v2"),
 }
 
@@ -74,7 +77,7 @@ def clean_text(text: str, language: str, version: str = "v2") -> tuple[list[str]
     """Text of one language to phones.
 
     Args:
-        text: any Unicode string.
+        text: any Unicode string; it may hold explicit readings and pauses (``text.markup``).
         language: a key of ``FRONTENDS`` ("en", ...).
         version: model version; it decides the symbol table.
 
@@ -83,15 +86,49 @@ def clean_text(text: str, language: str, version: str = "v2") -> tuple[list[str]
         Cantonese, else None; the text as it is read. Text that holds nothing to speak gives no phones.
 
     Raises:
-        TextError: for an unknown language or version, or a language the version has no phones for.
+        TextError: for an unknown language or version, a language the version has no phones for, or a wrong lexicon.
         MissingDependencyError: when the language's packages are not installed.
     """
+    frontend_of(language)
+    marked = mark(markup.pauses_as_marks(text), language)
+    return clean_marked(marked.text, language, version, marked.given)
+
+
+def mark(text: str, mode: str) -> markup.Marked:
+    """``text`` with its explicit readings, and those of the user's lexicon, as placeholders.
+
+    Args:
+        text: as the user wrote it.
+        mode: a language, or a language mode of ``text.language``.
+
+    Raises:
+        TextError: for a wrong lexicon file.
+    """
+    lexicon = user_lexicon.current()
+    if lexicon is not None:
+        for language in _spoken_in(mode):
+            text = lexicon.marked(text, language)
+    return markup.read(text, mode)
+
+
+def _spoken_in(mode: str) -> tuple[str, ...]:
+    """Languages that a mode may speak, for the lexicon."""
+    if mode in ("auto", "auto_yue"):
+        return ("en", "ja", "ko", "yue" if mode == "auto_yue" else "zh")
+    own = mode.removeprefix("all_")
+    return (own,) if own == "en" else ("en", own)
+
+
+def clean_marked(
+    text: str, language: str, version: str = "v2", given: Mapping[str, markup.Given] | None = None
+) -> tuple[list[str], list[int] | None, str]:
+    """:func:`clean_text` for a text that :func:`mark` made; ``given`` tells what its placeholders stand for."""
     table, entry = symbol_version(version), frontend_of(language)
     if entry.symbols == "v2" and table == "v1":
         raise TextError(f"model version v1 has no phones for language {language!r}", "v2 or later", "use a v2 model")
     module = frontend_module(language)
-    norm_text = module.text_normalize(text)
-    result = module.g2p(norm_text)
+    norm_text, readings = markup.restore(module.text_normalize(text), given or {}, language)
+    result = module.g2p(norm_text, readings) if readings else module.g2p(norm_text)
     phones, word2ph = result if entry.has_word2ph else (result, None)
     allowed = _allowed(table)
     return [phone if phone in allowed else "UNK" for phone in phones], word2ph, norm_text

@@ -7,10 +7,12 @@ them are data of this package, so nothing is downloaded.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from text.en import homographs, lexicon
 from text.en.normalize import normalize
 from text.en.tables import SPOKEN_ACRONYMS
+from text.symbols import symbols
 
 _TOKEN = re.compile(r"[A-Za-z](?:[A-Za-z'\-]*[A-Za-z'])?|'[A-Za-z]+|[.,?!]")
 _CAPS_INSIDE = re.compile(r"(?<=[A-Za-z])(?=[A-Z])")
@@ -42,19 +44,37 @@ def _split_capitals(word: str, shouting: bool) -> str:
     return _CAPS_INSIDE.sub(" ", word)
 
 
-def g2p(norm_text: str) -> list[str]:
+def g2p(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> list[str]:
     """Phones of a normalised text; empty when it holds no word and no mark.
 
     Fewer than four phones get a leading comma, as the published models were trained with.
+
+    Args:
+        norm_text: as ``text_normalize`` gives it.
+        given: ARPAbet that the user wants, by place: {start: (end, phones)}.
     """
-    tokens = _TOKEN.findall(norm_text)
+    tokens, readings = _tokens(norm_text, given or {})
     lowered = [token.lower() for token in tokens]
     phones: list[str] = []
     for at, token in enumerate(tokens):
-        phones.extend(_word(token, lowered, at))
+        phones.extend(readings[at].split() if at in readings else _word(token, lowered, at))
     if phones and len(phones) < _MIN_PHONES:
         phones.insert(0, ",")
     return phones
+
+
+def _tokens(norm_text: str, given: Mapping[int, tuple[int, str]]) -> tuple[list[str], dict[int, str]]:
+    """Words and marks, and the reading of those that have a given one, by their number."""
+    tokens: list[str] = []
+    readings: dict[int, str] = {}
+    start = 0
+    for at in sorted(given):
+        end, reading = given[at]
+        tokens += _TOKEN.findall(norm_text[start:at])
+        readings[len(tokens)] = reading
+        tokens.append(norm_text[at:end])
+        start = end
+    return tokens + _TOKEN.findall(norm_text[start:]), readings
 
 
 def _word(token: str, lowered: list[str], at: int) -> list[str]:
@@ -66,3 +86,11 @@ def _word(token: str, lowered: list[str], at: int) -> list[str]:
         return lexicon.letters(token)
     found = homographs.reading(lowered, at)
     return found if found is not None else lexicon.pronounce(token)
+
+
+def parse_reading(reading: str) -> list[str] | None:
+    """An explicit pronunciation (ARPAbet with stress digits), or None when it is none."""
+    phones = reading.split()
+    known = set(symbols)
+    plain = all(p in known and p.isascii() and p[:1].isupper() and p.upper() == p for p in phones)
+    return phones if phones and plain and any(p[-1].isdigit() for p in phones) else None

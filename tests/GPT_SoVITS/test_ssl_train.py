@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from feature_extractor.training import teacher
 
 import ssl_train
 from errors import DatasetError
 from feature_extractor.cnhubert import CNHubert
+from feature_extractor.training import teacher
 from text.cleaner import clean_text
 
 WORDS = ["A cat sat.", "The dog ran.", "We see it.", "Go on now."]
@@ -35,12 +35,27 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def command(folder: Path, minutes: float) -> list[str]:
-    return ["--list", str(folder / "train.list"), "--valid", str(folder / "valid.list"), "--work", str(folder / "work"),
-            "--output", str(folder / "hubert"), "--minutes", str(minutes), "--batch-seconds", "4", "--threads", "1"]
+    return [
+        "--list",
+        str(folder / "train.list"),
+        "--valid",
+        str(folder / "valid.list"),
+        "--work",
+        str(folder / "work"),
+        "--output",
+        str(folder / "hubert"),
+        "--minutes",
+        str(minutes),
+        "--batch-seconds",
+        "4",
+        "--threads",
+        "1",
+    ]
 
 
-def test_trains_stops_and_goes_on(corpus: Path, caplog: pytest.LogCaptureFixture,
-                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trains_stops_and_goes_on(
+    corpus: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Eight clips are too few for discriminants, and no teacher ran: any 63 columns and an empty codebook will do.
     monkeypatch.setattr(teacher, "sound_targets", lambda states, *_: [rows[:, :63] for rows in states])
     classes = {p.rstrip("012") for w in WORDS for p in clean_text(w, "en", "v2")[0]} - {".", ","}

@@ -21,8 +21,8 @@ import soundfile
 import torch
 
 import process_ckpt
-from audio_io import load_audio, resample
 from AR.models.t2s_model import Text2SemanticDecoder
+from audio_io import load_audio, resample
 from errors import DatasetError
 from feature_extractor.cnhubert import CNHubert
 
@@ -49,7 +49,9 @@ def write_references(rows: list[tuple[Path, str, str]], folder: Path) -> dict[st
     for number, (audio, language, text) in enumerate(rows, start=1):
         target = folder / f"reference_{number}.wav"
         clip = load_audio(audio)
-        soundfile.write(str(target), resample(clip.samples, clip.rate, REFERENCE_RATE), REFERENCE_RATE, subtype="PCM_16")
+        soundfile.write(
+            str(target), resample(clip.samples, clip.rate, REFERENCE_RATE), REFERENCE_RATE, subtype="PCM_16"
+        )
         target.with_suffix(".txt").write_text(f"{language}|{text}\n", encoding="utf-8")
         entries.append({"path": f"{folder.name}/{target.name}", "text": text, "lang": language})
     return entries[0]

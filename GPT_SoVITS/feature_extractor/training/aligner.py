@@ -8,7 +8,7 @@ Punctuation and clip ends are optional silence. Knows features and phone names; 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +122,7 @@ class FrameNet(nn.Module):
 def _batches(features: Sequence[np.ndarray], size: int, rng: np.random.Generator) -> list[np.ndarray]:
     order = np.argsort([len(f) + rng.uniform(0, 20) for f in features])
     groups = [order[i : i + size] for i in range(0, len(order), size)]
-    rng.shuffle(groups)  # type: ignore[arg-type]
+    rng.shuffle(groups)
     return groups
 
 
@@ -131,7 +131,13 @@ def _pad(features: Sequence[np.ndarray]) -> Tensor:
     return nn.utils.rnn.pad_sequence(rows, batch_first=True).transpose(1, 2)
 
 
-def _fit(net: FrameNet, features: Sequence[np.ndarray], epochs: int, seed: int, loss_of) -> None:  # noqa: ANN001
+def _fit(
+    net: FrameNet,
+    features: Sequence[np.ndarray],
+    epochs: int,
+    seed: int,
+    loss_of: Callable[[Tensor, np.ndarray], Tensor],
+) -> None:
     """Train ``net``; ``loss_of(logits (B, classes, T), indices) -> loss``."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-2)

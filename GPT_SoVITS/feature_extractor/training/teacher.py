@@ -75,7 +75,9 @@ def encode_corpus(waves: Sequence[np.ndarray], threads: int = 2, progress: Progr
             cursor += -(-len(wave) // FRAME) * FRAME + GAP
         mel = model.feature_extractor(buffer)[:, :3000]
         output = model.encode(mel)
-        encoded = np.asarray(output.to_device(ctranslate2.Device.cpu) if output.device != "cpu" else output, np.float32)[0]
+        if output.device != "cpu":
+            output = output.to_device(ctranslate2.Device.cpu)
+        encoded = np.asarray(output, np.float32)[0]
         for index, start in zip(group, starts, strict=True):
             count = frames_of(len(waves[index]))
             states[index] = encoded[start : start + count].astype(np.float16)
@@ -175,7 +177,8 @@ def sound_targets(
     centre = rows.mean(axis=0)
     within = np.cov((rows - means[index]).T) + 1e-4 * np.eye(rows.shape[1])
     spread = (means - centre) * np.sqrt(counts / counts.sum())
-    values, vectors = eigh(spread.T @ spread, within, subset_by_index=[rows.shape[1] - len(names) + 1, rows.shape[1] - 1])
+    kept = [rows.shape[1] - len(names) + 1, rows.shape[1] - 1]
+    values, vectors = eigh(spread.T @ spread, within, subset_by_index=kept)
     logger.info("discriminants: between-class variance %.1f to %.2f", values[-1], values[0])
     discriminant = vectors[:, ::-1].astype(np.float32)
     mean, principal = _principal(rows.astype(np.float32), rest_dims, 0.5)

@@ -258,7 +258,9 @@ def _clean(text: str) -> str:
     """Only what has phones stays; repeated marks shrink to the first one."""
     text = re.sub(r"[;:]", ",", text)
     text = re.sub(r"(?<![A-Za-z])'|'(?![A-Za-z])", _apostrophe, text)
-    text = re.sub(r"[^ A-Za-z'.,?!\-]", " ", text)
+    # Placeholders of explicit readings (text.markup) are words of their own.
+    text = re.sub("[\U000f0000-\U000ffffd]", r" \g<0> ", text)
+    text = re.sub("[^ A-Za-z'.,?!\\-\U000f0000-\U000ffffd]", " ", text)
     text = re.sub(r"(?<![A-Za-z])-+|-+(?![A-Za-z])", " ", text)
     text = re.sub(r"\s+([.,?!])", r"\1", text)
     text = re.sub(r"([.,?!])(?:\s*[.,?!])+", _strongest, text)

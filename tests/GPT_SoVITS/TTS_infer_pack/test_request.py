@@ -26,6 +26,8 @@ def test_the_keys_of_the_public_api_are_understood() -> None:
     assert SynthesisRequest.from_dict({**API_DEFAULTS, "streaming_mode": 3}).streams
     assert SynthesisRequest.from_dict({**API_DEFAULTS, "return_fragment": True}).streams
     assert SynthesisRequest.from_dict({**API_DEFAULTS, "ref_audio_path": Path("b.wav")}).ref_audio_path == "b.wav"
+    one = SynthesisRequest.from_dict({**API_DEFAULTS, "aux_ref_audio_paths": "c.wav"})
+    assert one.aux_ref_audio_paths == ("c.wav",)
 
 
 @pytest.mark.parametrize(("key", "value"), [

@@ -6,15 +6,16 @@ from tools.pack import split_corpus
 
 
 def make(folder: Path, reverse: bool = False) -> None:
-    rows = [f"audio/{s}/en_{i}.opus|{s}|en|Number {i} of the {s} list has enough words" for s in "ab" for i in range(30)]
+    rows = [f"audio/{s}/en_{i}.opus|{s}|en|Number {i} of list {s} has enough words" for s in "ab" for i in range(30)]
     rows.append("audio/a/ja_1.opus|a|ja|こんにちは")
     (folder / "corpus.list").write_text("\n".join(rows[::-1] if reverse else rows) + "\n", encoding="utf-8")
 
 
 def run(folder: Path) -> dict[str, list[str]]:
     out = folder / "out"
-    split_corpus.main(["--corpus", str(folder), "--out", str(out), "--test-speaker", "a", "--test-items", "5",
-                       "--valid-items", "4"])
+    split_corpus.main(
+        ["--corpus", str(folder), "--out", str(out), "--test-speaker", "a", "--test-items", "5", "--valid-items", "4"]
+    )
     return {n: (out / f"{n}.list").read_text(encoding="utf-8").splitlines() for n in ("train", "valid", "test")}
 
 

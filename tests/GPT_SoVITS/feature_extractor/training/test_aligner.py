@@ -1,6 +1,7 @@
 """Frame alignment: what a user of alignment.tsv relies on."""
 
 import numpy as np
+
 from feature_extractor.training import aligner
 
 

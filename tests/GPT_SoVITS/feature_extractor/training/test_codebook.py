@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from feature_extractor.training import codebook
 from module.models import SynthesizerTrn
 
@@ -30,10 +31,26 @@ def test_sovits_quantizer_gives_the_same_codes() -> None:
     centres = rng.standard_normal((1024, 5)).astype(np.float32)
     head, bias = torch.randn(5, 8, generator=torch.Generator().manual_seed(0)), torch.randn(5)
     network = SynthesizerTrn(
-        33, 8, inter_channels=8, hidden_channels=8, filter_channels=8, n_heads=2, n_layers=2, kernel_size=3,
-        p_dropout=0.0, resblock="2", resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3]],
-        upsample_rates=[4, 4], upsample_initial_channel=8, upsample_kernel_sizes=[8, 8], gin_channels=8,
-        semantic_frame_rate="25hz", freeze_quantizer=True, ssl_dim=8, version="v2",
+        33,
+        8,
+        inter_channels=8,
+        hidden_channels=8,
+        filter_channels=8,
+        n_heads=2,
+        n_layers=2,
+        kernel_size=3,
+        p_dropout=0.0,
+        resblock="2",
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1, 3]],
+        upsample_rates=[4, 4],
+        upsample_initial_channel=8,
+        upsample_kernel_sizes=[8, 8],
+        gin_channels=8,
+        semantic_frame_rate="25hz",
+        freeze_quantizer=True,
+        ssl_dim=8,
+        version="v2",
     ).eval()
     weights = codebook.quantizer_weights(head, bias, centres, 8)
     assert set(weights) <= set(network.state_dict())

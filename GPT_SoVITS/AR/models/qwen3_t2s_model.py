@@ -1,0 +1,349 @@
+"""``Qwen3T2SModel``: a Hugging Face causal LM in the text-to-semantic seat, behind a linear adapter.
+
+The row is ``[BPE of prompt text + text] <sep> [phones] <semantic> [prompt tokens] [generated ...]`` (lm_rows.py). BPE
+ids go through the backbone's own embedding; phones, the two markers and semantic tokens have tables of their own, at
+the backbone's embedding scale; ``head`` maps hidden states to 1024 semantic tokens and EOS. Any causal LM that
+transformers knows will do: Qwen3, Qwen2, Llama, Gemma3 and others.
+
+Shapes: B batch, L positions, C hidden channels, V = 1025, T_ph phones, T_sem semantic tokens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from AR.backend import EOS, VOCAB_SIZE, T2SRequest
+from AR.errors import LMUnavailable, T2SError
+from AR.models import lm_backbone, lm_fast, lm_rows
+from AR.models.lm_folder import (
+    ADAPTER_FILE,
+    BACKBONE_FOLDER,
+    LORA_FOLDER,
+    LMConfig,
+    check_fingerprint,
+    is_lm_folder,
+    shape_fingerprint,
+)
+
+logger = logging.getLogger(__name__)
+
+DECODE_ROOM = 256
+"""Positions that the cache has room for behind the prompt before it grows."""
+SCALE_SAMPLE = 4096
+"""Embedding rows that the scale of new tables is measured on."""
+
+
+@dataclass
+class LMDecodeState:
+    """All that one decode call remembers.
+
+    Attributes:
+        cache: a ``PreallocatedCache``.
+        positions: [B] position code of each row's next token.
+        real: [B, capacity] bool, False where a row has padding; None without padding.
+    """
+
+    cache: Any
+    positions: Tensor
+    real: Tensor | None
+
+
+class Qwen3T2SModel(nn.Module):
+    """Text, phones and prompt tokens to semantic tokens, by a causal LM.
+
+    Args:
+        decoder: the decoder stack of a causal LM.
+        tokenizer: its tokenizer.
+        config: text mode, symbols, and where things come from.
+        trained: False while the adapter is random; such a model is never used for speech.
+    """
+
+    name = "qwen3"
+
+    def __init__(self, decoder: nn.Module, tokenizer: Any, config: LMConfig, trained: bool = False) -> None:
+        super().__init__()
+        self.decoder, self.tokenizer, self.config, self.trained = decoder, tokenizer, config, trained
+        table = self.word_table
+        device = table.weight.device
+        self.hidden = int(table.weight.shape[1])
+        with torch.device(device):
+            self.phone_embedding = nn.Embedding(config.phone_count, self.hidden)
+            self.marker_embedding = nn.Embedding(2, self.hidden)
+            self.semantic_embedding = nn.Embedding(VOCAB_SIZE, self.hidden)
+            self.head = nn.Linear(self.hidden, VOCAB_SIZE, bias=False)
+        scale = self.embedding_scale()
+        for module in (self.phone_embedding, self.marker_embedding, self.semantic_embedding):
+            nn.init.normal_(module.weight, std=scale)
+        nn.init.normal_(self.head.weight, std=self.hidden**-0.5)
+        self.plain = False
+        """True: every step goes through the decoder's own ``forward`` (slower; the fast path must equal it)."""
+        self._fast = lm_fast.FastStep(decoder) if lm_fast.supports(decoder) else None
+
+    @property
+    def word_table(self) -> nn.Embedding:
+        """The backbone's own embedding."""
+        return self.decoder.get_input_embeddings()  # type: ignore[operator, no-any-return]
+
+    @torch.no_grad()
+    def embedding_scale(self) -> float:
+        """Standard deviation of what the backbone's embedding gives out (its own factors included)."""
+        table = self.word_table
+        ids = torch.arange(min(SCALE_SAMPLE, table.weight.shape[0]), device=table.weight.device)
+        scale = float(table(ids).float().std())
+        return scale if scale > 0 else 0.02
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.head.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The backbone's precision; the adapter stays in float32."""
+        return self.word_table.weight.dtype
+
+    # ---- loading and saving -----------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_name_or_folder: str | Path,
+        adapter: str | Path | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        codebook: str = "",
+        symbols: str = "",
+    ) -> Qwen3T2SModel:
+        """Load a trained folder, a backbone with a trained ``adapter`` folder, or a bare backbone (to be trained).
+
+        Args:
+            model_name_or_folder: a folder with ``t2s_config.json``, or a backbone by hub id or folder.
+            adapter: a folder with ``t2s_config.json`` for that backbone.
+            device, dtype: of the backbone.
+            codebook: fingerprint of the SoVITS quantizer that will speak the tokens; empty: not compared.
+            symbols: phone symbols ("v1", "v2") that requests will have; empty: not compared.
+
+        Raises:
+            LMUnavailable: with the reason why not.
+        """
+        given = Path(model_name_or_folder).expanduser()
+        if adapter is None and is_lm_folder(given):
+            adapter = given
+        if adapter is None:
+            backbone = lm_backbone.load_backbone(str(model_name_or_folder), "", device, dtype)
+            config = LMConfig(backbone=backbone.name, fingerprint=shape_fingerprint(backbone.config))
+            return cls(backbone.decoder, backbone.tokenizer, config).eval()
+        folder = Path(adapter).expanduser()
+        config = LMConfig.read(folder)
+        check_request_alphabet(config, codebook, symbols)
+        source, gguf = backbone_source(config, folder, None if given == folder else str(model_name_or_folder))
+        where = lm_backbone.locate(source)
+        gguf = lm_backbone.find_gguf(where, gguf)
+        shape = lm_backbone.read_config(where, gguf)
+        check_fingerprint(config.fingerprint, shape, source)
+        backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape)
+        if config.weights == "lora":
+            lm_backbone.merge_lora(backbone.decoder, folder / LORA_FOLDER)
+        model = cls(backbone.decoder, backbone.tokenizer, config, trained=True)
+        model.load_adapter(folder / ADAPTER_FILE)
+        return model.eval()
+
+    def adapter_weights(self) -> dict[str, Tensor]:
+        """What ``adapter.safetensors`` holds: everything but the backbone, on CPU."""
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()
+                if not name.startswith("decoder.")}  # fmt: skip
+
+    def load_adapter(self, path: Path) -> None:
+        """Strict load of the adapter's weights.
+
+        Raises:
+            LMUnavailable: ``no_adapter`` without the file, ``adapter_mismatch`` naming what does not fit.
+        """
+        from safetensors.torch import load_file
+
+        if not path.is_file():
+            raise LMUnavailable("no_adapter", f"{path} is missing: there is no trained adapter")
+        try:
+            weights = load_file(path)
+        except Exception as error:  # noqa: BLE001 - safetensors has error kinds of its own
+            raise LMUnavailable("adapter_mismatch", f"{path} cannot be read ({error})") from error
+        own = self.adapter_weights()
+        problems = [f"missing {name}" for name in own if name not in weights]
+        problems += [f"unexpected {name}" for name in weights if name not in own]
+        problems += [f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
+                     for name in own if name in weights and weights[name].shape != own[name].shape]  # fmt: skip
+        if problems:
+            raise LMUnavailable("adapter_mismatch", f"{path} does not fit the backbone: {'; '.join(problems[:5])}")
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                self.get_parameter(name).copy_(tensor)
+
+    def save_pretrained(self, folder: str | Path, training: Mapping[str, Any] | None = None) -> None:
+        """Write the folder: configuration, adapter, and the backbone's own changes as ``config.weights`` says.
+
+        Args:
+            folder: made where it is missing.
+            training: facts for ``t2s_config.json``; their presence marks the adapter as trained.
+        """
+        from safetensors.torch import save_file
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        save_file(self.adapter_weights(), target / ADAPTER_FILE)
+        if self.config.weights == "lora":
+            save_lora(self.decoder, target / LORA_FOLDER)
+        elif self.config.weights == "backbone":
+            self.decoder.save_pretrained(target / BACKBONE_FOLDER)  # type: ignore[operator]
+            self.tokenizer.save_pretrained(target / BACKBONE_FOLDER)
+        facts = dict(training) if training is not None else dict(self.config.training)
+        dataclasses.replace(self.config, training=facts).write(target)
+
+    # ---- embedding --------------------------------------------------------------------------------------------------
+
+    def embed(self, ids: Tensor, kinds: Tensor) -> Tensor:
+        """ids and kinds [B, L] (lm_rows) -> [B, L, C] in the backbone's precision; padding is zero."""
+        out = torch.zeros(*ids.shape, self.hidden, dtype=self.dtype, device=ids.device)
+        tables = ((lm_rows.BPE, self.word_table), (lm_rows.PHONE, self.phone_embedding),
+                  (lm_rows.MARKER, self.marker_embedding), (lm_rows.SEMANTIC, self.semantic_embedding))  # fmt: skip
+        for kind, table in tables:
+            where = (kinds == kind).nonzero(as_tuple=True)
+            out = out.index_put(where, table(ids[where]).to(out.dtype))
+        return out
+
+    def row_ids(self, request: T2SRequest) -> lm_rows.RowIds:
+        """The row of a request, up to and with its prompt tokens."""
+        text = lm_rows.join_texts(request.prompt_text, request.text)
+        bpe = lm_rows.bpe_ids(self.tokenizer, text) if self.config.uses_bpe else []
+        phones = request.phones.tolist() if self.config.uses_phones else []
+        row = lm_rows.text_row(bpe, phones)
+        return row if request.prompt is None else lm_rows.with_tokens(row, request.prompt.tolist())
+
+    def _check(self, request: T2SRequest) -> None:
+        if not 0 <= int(request.phones.min()) <= int(request.phones.max()) < self.config.phone_count:
+            raise T2SError(f"phone ids must be in 0..{self.config.phone_count - 1}")
+        if request.prompt is not None and request.prompt.numel():
+            if not 0 <= int(request.prompt.min()) <= int(request.prompt.max()) < EOS:
+                raise T2SError(f"prompt tokens must be in 0..{EOS - 1}")
+        if not self.config.uses_phones and not request.text.strip():
+            raise T2SError("this model reads words only, and the request has none")
+
+    # ---- decoding ---------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[LMDecodeState, Tensor]:
+        """Read a batch of requests; returns (state, logits [B, V] of each row's first new token), float32.
+
+        Raises:
+            LMUnavailable: ``no_adapter`` while the adapter is untrained.
+            T2SError: ids outside the tables, or no request.
+        """
+        from AR.models.lm_cache import PreallocatedCache
+
+        if not self.trained:
+            raise LMUnavailable("no_adapter", f"the adapter for {self.config.backbone} is untrained and would only make "
+                                "noise; train one, see docs/qwen3.md")  # fmt: skip
+        if not requests:
+            raise T2SError("no request to decode")
+        for request in requests:
+            self._check(request)
+        ids, kinds = (t.to(self.device) for t in lm_rows.left_pad([self.row_ids(r) for r in requests]))
+        real = kinds != lm_rows.PAD
+        positions = (real.cumsum(1) - 1).clamp_min_(0)
+        cache = PreallocatedCache(len(self.decoder.layers), ids.shape[1] + DECODE_ROOM)  # type: ignore[arg-type]
+        padded = len(requests) > 1 and not bool(real.all())
+        hidden = self._forward(self.embed(ids, kinds), real if padded else None, positions, cache)
+        state = LMDecodeState(cache, positions[:, -1] + 1, real if padded else None)
+        return state, self.head(hidden[:, -1].float())
+
+    @torch.inference_mode()
+    def step(self, state: LMDecodeState, tokens: Tensor) -> Tensor:
+        """Append tokens [B] to the state (in place); returns logits [B, V] of the next token, float32."""
+        x = self.semantic_embedding(tokens[:, None]).to(self.dtype)
+        total = state.cache.length + 1
+        if state.real is not None and state.real.shape[1] < total:
+            state.real = F.pad(state.real, (0, max(DECODE_ROOM, total)), value=True)
+        if self.plain or self._fast is None:
+            real = None if state.real is None else state.real[:, :total]
+            hidden = self._forward(x, real, state.positions[:, None], state.cache)
+        else:
+            real = None if state.real is None else state.real[:, None, None]
+            hidden = self._fast(x, state.positions, state.cache, real)
+        state.positions = state.positions + 1
+        return self.head(hidden[:, -1].float())  # type: ignore[no-any-return]
+
+    def _forward(self, x: Tensor, real: Tensor | None, positions: Tensor, cache: Any = None) -> Tensor:
+        """[B, L, C] through the decoder's own forward -> [B, L, C]."""
+        out = self.decoder(inputs_embeds=x, attention_mask=None if real is None else real.long(),
+                           position_ids=positions, past_key_values=cache, use_cache=cache is not None)  # fmt: skip
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def select(self, state: LMDecodeState, rows: Tensor) -> LMDecodeState:
+        """State with the given batch rows only; the old one must not be used any more."""
+        state.cache.select(rows)
+        real = None if state.real is None else state.real[rows]
+        return LMDecodeState(state.cache, state.positions[rows], real)
+
+    # ---- training ---------------------------------------------------------------------------------------------------
+
+    def hidden_states(self, ids: Tensor, kinds: Tensor) -> Tensor:
+        """Hidden states [B, L, C] of padded rows; padding may be on either side."""
+        real = kinds != lm_rows.PAD
+        positions = (real.cumsum(1) - 1).clamp_min(0)
+        return self._forward(self.embed(ids, kinds), real, positions)
+
+    def training_loss(self, batch: Mapping[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
+        """Mean cross-entropy on semantic tokens and EOS only.
+
+        Args:
+            batch: "ids", "kinds" and "labels", all [B, L]; a label is what the position predicts, -100 for nothing.
+            label_smoothing: share of the target spread over all tokens.
+        """
+        hidden = self.hidden_states(batch["ids"], batch["kinds"])
+        where = batch["labels"] != -100
+        return F.cross_entropy(self.head(hidden[where].float()), batch["labels"][where],
+                               label_smoothing=label_smoothing)  # fmt: skip
+
+
+def check_request_alphabet(config: LMConfig, codebook: str, symbols: str) -> None:
+    """Refuse an adapter whose phones or tokens mean something else than those of the voice.
+
+    Raises:
+        LMUnavailable: ``adapter_mismatch`` (symbols) or ``codebook_mismatch``.
+    """
+    if symbols and symbols != config.symbols:
+        raise LMUnavailable("adapter_mismatch", f"the adapter reads {config.symbols} phone symbols, the voice has "
+                            f"{symbols}; train an adapter for this voice or load the one it was made for")  # fmt: skip
+    if codebook and config.codebook and codebook != config.codebook:
+        raise LMUnavailable("codebook_mismatch", f"the adapter was trained on tokens of another SoVITS model (codebook "
+                            f"{config.codebook}, loaded {codebook}); load that SoVITS model or train again")  # fmt: skip
+
+
+def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[str, str]:
+    """(name or folder, GGUF file) of the backbone: the one ``named``, the folder's own, or the configured one."""
+    if config.weights == "backbone":
+        return str(folder / BACKBONE_FOLDER), ""
+    source = named or config.backbone
+    if source.startswith("package:"):  # weights that a Python package carries
+        return str(lm_backbone.package_folder(source.removeprefix("package:"))), config.gguf_file
+    return source, config.gguf_file
+
+
+def save_lora(decoder: nn.Module, folder: Path) -> None:
+    """Write the injected LoRA weights in peft's layout."""
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = get_peft_model_state_dict(decoder, adapter_name="default")
+    save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, folder / "adapter_model.safetensors")
+    decoder.peft_config["default"].save_pretrained(str(folder))  # type: ignore[index, union-attr]

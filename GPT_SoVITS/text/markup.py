@@ -1,0 +1,196 @@
+"""Control in the text: explicit pronunciations ``word[[reading]]`` and pauses ``[pause 0.5s]``.
+
+``[[reading]]`` says how the word before it is spoken, ``[[word|reading]]`` names the word itself. A reading is toned
+pinyin (zh), Jyutping (yue), ARPAbet with stress digits (en), kana (ja) or Hangul (ko); brackets that hold anything else
+are ordinary text. Chinese, Cantonese and English words become placeholders of private use, one per character or
+word, that pass through cutting and normalising untouched; Japanese and Korean ones are written as they sound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from errors import TextError
+from text.symbols import symbols
+
+_FIRST = 0xF0000
+_LAST = 0xFFFFD
+_PRIVATE = re.compile("[\U000f0000-\U000ffffd]")
+_GIVEN = re.compile(r"\[\[(?:([^\[\]|\n]{1,64})\|)?([^\[\]|\n]{1,160})\]\]")
+_PAUSE = re.compile(r"\[pause (\d{1,3}(?:\.\d{1,3})?|\.\d{1,3}) ?(ms|s)\]", re.IGNORECASE)
+MAX_PAUSE = 10.0
+_SHORT_PAUSE = 0.35
+
+_ARPABET = frozenset(s for s in symbols if s.isupper() and s.isascii() and s not in ("SP", "UNK", "E", "EE", "OO", "EN"))
+_HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+#: What ``[[reading]]`` may stand behind, per language.
+_BEFORE = {
+    "en": re.compile(r"[A-Za-z](?:[A-Za-z'’\-]*[A-Za-z])?$"),
+    "ja": re.compile(rf"(?:[{_HAN}]+|[\u30a1-\u30fc]+|[\u3041-\u3096]+)$"),
+    "ko": re.compile(r"[가-힣]+$"),
+}
+#: Stands for the word where a reading has none before it.
+_NO_WORD = "某"
+
+
+class Given(NamedTuple):
+    """What a placeholder stands for: the written character or word, and its reading in one language."""
+
+    text: str
+    reading: str
+    language: str
+
+
+@dataclass
+class Marked:
+    """A text whose markup is replaced by placeholders."""
+
+    text: str
+    given: dict[str, Given] = field(default_factory=dict)
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """The language of each placeholder."""
+        return {char: entry.language for char, entry in self.given.items()}
+
+
+class Paused(NamedTuple):
+    """A stretch of text and the silence after it, in seconds."""
+
+    text: str
+    seconds: float
+
+
+def split_pauses(text: str) -> list[Paused]:
+    """The text between ``[pause 0.5s]`` marks; the last stretch has no pause.
+
+    Raises:
+        TextError: for a pause longer than ``MAX_PAUSE``.
+    """
+    out: list[Paused] = []
+    start = 0
+    for match in _PAUSE.finditer(text):
+        seconds = float(match[1]) * (0.001 if match[2].lower() == "ms" else 1)
+        if seconds > MAX_PAUSE:
+            raise TextError(f"{match[0]} is too long", f"at most {MAX_PAUSE:g} s", "write a shorter pause")
+        out.append(Paused(text[start : match.start()], seconds))
+        start = match.end()
+    return [*out, Paused(text[start:], 0.0)]
+
+
+def pauses_as_marks(text: str) -> str:
+    """Pauses as the marks that sound nearest, for callers that only want phones."""
+    parts = split_pauses(text)
+    return "".join(part + (("," if seconds < _SHORT_PAUSE else ".") if seconds else "") for part, seconds in parts)
+
+
+def read(text: str, mode: str) -> Marked:
+    """Replace markup by placeholders; characters of private use in ``text`` itself are dropped.
+
+    Args:
+        text: as the user wrote it.
+        mode: a language or language mode; it says whether toned syllables are Mandarin or Cantonese.
+    """
+    text = _PRIVATE.sub("", text)
+    marked = Marked("")
+    if "[[" not in text:
+        marked.text = text
+        return marked
+    out: list[str] = []
+    start = 0
+    seen: dict[Given, str] = {}
+    for match in _GIVEN.finditer(text):
+        language = _language_of(match[2], mode)
+        if not language:
+            continue
+        out.append(text[start : match.start()])
+        start = match.end()
+        word = match[1] if match[1] is not None else _take_word(out, language, len(match[2].split()))
+        out.append(place(word, match[2], language, marked.given, seen))
+    marked.text = "".join([*out, text[start:]])
+    return marked
+
+
+def _language_of(reading: str, mode: str) -> str:
+    """The language whose notation ``reading`` is in, "" for ordinary text."""
+    tokens = reading.split()
+    if not tokens:
+        return ""
+    if all(token in _ARPABET for token in tokens):
+        return "en" if any(token[-1].isdigit() for token in tokens) else ""
+    if all("\u3041" <= char <= "\u30fc" for char in reading.replace(" ", "")):
+        return "ja"
+    if all("가" <= char <= "힣" for char in reading.replace(" ", "")):
+        return "ko"
+    if not all(re.fullmatch(r"[a-zü]{1,6}[1-6]", token) for token in tokens):
+        return ""
+    return _toned(reading, "yue" if mode.endswith("yue") else "zh")
+
+
+def _toned(reading: str, language: str) -> str:
+    """``language`` where its frontend knows all the syllables, else ""."""
+    from text.cleaner import frontend_module
+
+    return language if frontend_module(language).parse_reading(reading) else ""
+
+
+def _take_word(out: list[str], language: str, syllables: int) -> str:
+    """Take the word before the brackets off ``out``; a stand-in where there is none."""
+    before = out.pop() if out else ""
+    if language in ("zh", "yue"):
+        match = re.search(rf"[{_HAN}]{{{syllables}}}$", before)
+    else:
+        match = _BEFORE[language].search(before[-64:])
+    word = match[0] if match else ""
+    out.append(before[: len(before) - len(word)])
+    return word or (_NO_WORD * syllables if language in ("zh", "yue") else "")
+
+
+def place(word: str, reading: str, language: str, given: dict[str, Given], seen: dict[Given, str]) -> str:
+    """The placeholders of a word (added to ``given``), or for Japanese and Korean the text that is spoken instead."""
+    from text.cleaner import frontend_module
+
+    units = frontend_module(language).parse_reading(reading)
+    if units is None:
+        return word
+    if language in ("ja", "ko"):
+        return units[0]
+    if language == "en":
+        pairs = [(word or "uh", reading)]
+    else:
+        word = word if len(word) == len(units) else (_NO_WORD * len(units))
+        pairs = list(zip(word, units, strict=True))
+    return "".join(_placeholder(Given(text, unit, language), given, seen) for text, unit in pairs)
+
+
+def _placeholder(entry: Given, given: dict[str, Given], seen: dict[Given, str]) -> str:
+    if entry not in seen:
+        if _FIRST + len(seen) > _LAST:
+            return entry.text
+        seen[entry] = chr(_FIRST + len(seen))
+        given[seen[entry]] = entry
+    return seen[entry]
+
+
+def restore(norm_text: str, given: Mapping[str, Given], language: str) -> tuple[str, dict[int, tuple[int, str]]]:
+    """Placeholders back to what was written.
+
+    Returns:
+        (text, {start: (end, reading)}): where each reading applies; those of other languages are left out.
+    """
+    if not given:
+        return norm_text, {}
+    out: list[str] = []
+    readings: dict[int, tuple[int, str]] = {}
+    at = 0
+    for char in norm_text:
+        entry = given.get(char)
+        piece = entry.text if entry else char
+        if entry and entry.language == language:
+            readings[at] = (at + len(piece), entry.reading)
+        out.append(piece)
+        at += len(piece)
+    return "".join(out), readings

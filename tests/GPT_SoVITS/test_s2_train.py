@@ -1,0 +1,261 @@
+"""The s2 recipe end to end on a handful of synthetic clips and a tiny network."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import s2_train
+from errors import CheckpointError, DatasetError, TrainingError
+from module.models import SynthesizerTrn
+from module.training.settings import parse_settings
+from process_ckpt import get_sovits_version_from_path_fast, load_sovits_new, save_s2
+
+REPO = Path(__file__).resolve().parents[2]
+SSL_DIM = 16
+MODEL = {
+    "inter_channels": 16, "hidden_channels": 16, "filter_channels": 32, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
+    "p_dropout": 0.1, "resblock": "2", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]],
+    "upsample_rates": [10, 8, 4], "upsample_initial_channel": 32, "upsample_kernel_sizes": [20, 16, 8],
+    "n_layers_q": 3, "use_spectral_norm": False, "gin_channels": 16, "semantic_frame_rate": "25hz",
+    "freeze_quantizer": True, "posterior_layers": 2, "flow_layers": 1, "version": "v2",
+}  # fmt: skip
+DATA = {
+    "sampling_rate": 16000, "filter_length": 1024, "hop_length": 320, "win_length": 1024, "n_mel_channels": 20,
+    "mel_fmin": 0.0, "mel_fmax": None,
+}  # fmt: skip
+TRAIN = {
+    "seed": 7, "epochs": 50, "learning_rate": 2e-3, "batch_size": 3, "segment_size": 3200, "lr_decay": 0.999,
+    "disc_width": 0.02, "disc_periods": [2], "log_interval": 1, "save_every_minutes": 0, "save_every_epoch": 1000,
+    "torch_threads": 1,
+}  # fmt: skip
+
+
+def write_clips(folder: Path, count: int = 5) -> None:
+    """Tones with noise and random features, laid out as the dataset stages do."""
+    rng = np.random.default_rng(0)
+    for part in ("4-cnhubert", "5-wav32k"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number in range(count):
+        name, length = f"clip{number}.wav", 13000 + 1600 * number
+        t = np.arange(length) / 16000
+        wav = 0.4 * np.sin(2 * np.pi * (150 + 40 * number) * t) + 0.02 * rng.standard_normal(length)
+        soundfile.write(str(folder / "5-wav32k" / name), wav, 16000, subtype="PCM_16")
+        features = torch.from_numpy(rng.standard_normal((1, SSL_DIM, length // 320 - 1)).astype(np.float32))
+        torch.save(features, folder / "4-cnhubert" / f"{name}.pt")
+        lines.append(f"{name}\tHH AH0 L OW1 .\tNone\thello.\n")
+    (folder / "2-name2text.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def configuration(folder: Path, **train: Any) -> dict[str, Any]:
+    """A public-layout configuration for the clips in ``folder / exp``."""
+    return {
+        "train": {**TRAIN, **train},
+        "data": {**DATA, "exp_dir": str(folder / "exp")},
+        "model": dict(MODEL),
+        "s2_ckpt_dir": str(folder / "exp"),
+        "save_weight_dir": str(folder / "weights"),
+        "name": "voice",
+    }
+
+
+Losses = list[dict[str, float]]
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> Losses:
+    """Losses of every step of the runs made in a test."""
+    seen: Losses = []
+
+    def record(self: s2_train.Board, values: dict[str, torch.Tensor], rate: float) -> None:
+        seen.append({name: value.item() for name, value in values.items()} | {"step": self.run.position.step})
+
+    monkeypatch.setattr(s2_train.Board, "write", record)
+    return seen
+
+
+def run(folder: Path, stop: s2_train.StopFlag | None = None, **train: Any) -> Path | None:
+    if not (folder / "exp").exists():
+        write_clips(folder / "exp")
+    return s2_train.train(parse_settings(configuration(folder, **train), REPO), REPO, stop)
+
+
+def test_training_lowers_the_mel_loss(tmp_path: Path, losses: Losses) -> None:
+    run(tmp_path, max_steps=20, warmup_stft_steps=16, c_stft=1.0, channels_last=True, learning_rate=4e-3)
+    mel = [entry["g/mel"] for entry in losses]
+    assert len(mel) == 20
+    assert np.mean(mel[-3:]) < 0.7 * np.mean(mel[:3])
+
+
+def test_discriminators_wait_for_the_end_of_the_warm_up(tmp_path: Path, losses: Losses) -> None:
+    run(tmp_path, max_steps=6, warmup_stft_steps=2, c_stft=1.0, c_stft_adversarial=0.5, disc_every=2)
+    with_disc = ["d/total" in entry for entry in losses]
+    assert with_disc == [False, False, True, False, True, False]
+    assert ["g/adversarial" in entry for entry in losses] == [False, False, True, True, True, True]
+    assert all("g/stft" in entry for entry in losses)
+
+
+def test_a_resumed_run_repeats_the_curve(tmp_path: Path, losses: Losses) -> None:
+    options: dict[str, Any] = {"warmup_stft_steps": 2, "ema_decay": 0.9}
+    run(tmp_path, max_steps=6, **options)
+    whole = list(losses)
+    other = tmp_path / "other"
+    run(other, max_steps=3, **options)
+    losses.clear()
+    run(other, max_steps=6, **options)
+    assert [entry["step"] for entry in losses] == [4, 5, 6]
+    for before, after in zip(whole[3:], losses, strict=True):
+        assert after == pytest.approx(before, rel=1e-4)
+
+
+def test_a_crash_between_checkpoints_goes_back_to_the_last_one(
+    tmp_path: Path, losses: Losses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(self: s2_train.Clock) -> bool:
+        if losses[-1]["step"] == 4:
+            raise KeyboardInterrupt
+        return losses[-1]["step"] == 2
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(s2_train.Clock, "save_is_due", property(crash))
+        run(tmp_path, max_steps=5)
+    losses.clear()
+    run(tmp_path, max_steps=5)
+    assert [entry["step"] for entry in losses] == [3, 4, 5]
+
+
+def test_a_signal_saves_and_stops(tmp_path: Path, losses: Losses) -> None:
+    assert run(tmp_path, s2_train.StopFlag(wanted=True), max_steps=5) is None
+    assert len(losses) == 1
+    run(tmp_path, max_steps=3)
+    assert [entry["step"] for entry in losses] == [1, 2, 3]
+
+
+def test_the_minutes_end_a_run_with_weights(tmp_path: Path, losses: Losses) -> None:
+    path = run(tmp_path, max_minutes=1e-6)
+    assert path is not None and path.name == "voice_e1_s1.pth" and len(losses) == 1
+
+
+def test_saved_weights_have_the_public_layout_and_speak(tmp_path: Path, losses: Losses) -> None:
+    path = run(tmp_path, max_steps=2, ema_decay=0.5)
+    assert path is not None
+    assert get_sovits_version_from_path_fast(path) == ("v2", "v2", False)
+    saved = load_sovits_new(path)
+    assert {"train", "data", "model"} <= saved["config"].keys() and saved["info"] == "1epoch_2iteration"
+    assert not any(name.startswith("enc_q.") for name in saved["weight"])
+    assert saved["weight"]["dec.conv_pre.weight"].dtype == torch.float16
+    assert saved["config"]["model"]["ssl_dim"] == SSL_DIM
+    network = SynthesizerTrn(513, 10, **saved["config"]["model"])
+    network.load_public({name: tensor.float() for name, tensor in saved["weight"].items()})
+    network.prepare_inference()
+    wav = network.decode(torch.zeros(1, 1, 10, dtype=torch.long), torch.ones(1, 4).long(), torch.rand(1, 513, 30))
+    assert wav.shape == (1, 1, 20 * 320) and bool(torch.isfinite(wav).all())
+
+
+def test_training_states_have_the_public_layout(tmp_path: Path, losses: Losses) -> None:
+    run(tmp_path, max_steps=1)
+    folder = tmp_path / "exp" / "logs_s2_v2"
+    assert sorted(path.name for path in folder.iterdir()) == ["D_233333333333.pth", "G_233333333333.pth"]
+    for path in folder.iterdir():
+        state = torch.load(path, weights_only=True)
+        assert {"model", "iteration", "optimizer", "learning_rate"} <= state.keys()
+        assert state["iteration"] == 1 and state["step"] == 1
+
+
+def test_epoch_checkpoints_and_weights(tmp_path: Path, losses: Losses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s2_train, "repetitions", lambda count: 1)
+    run(tmp_path, epochs=2, save_every_epoch=1, if_save_latest=False)
+    assert (tmp_path / "exp" / "logs_s2_v2" / "G_2.pth").is_file()
+    assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == ["voice_e1_s2.pth", "voice_e2_s4.pth"]
+
+
+def test_starting_from_a_file_that_holds_only_the_quantizer(
+    tmp_path: Path, losses: Losses, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = SynthesizerTrn(513, 10, **MODEL, ssl_dim=SSL_DIM)
+    parts = {n: t for n, t in network.state_dict().items() if n.startswith(("quantizer.", "ssl_proj."))}
+    save_s2(tmp_path / "init.pth", parts, configuration(tmp_path), "init", "v2")
+    with caplog.at_level(logging.INFO):
+        path = run(tmp_path, max_steps=1, pretrained_s2G=str(tmp_path / "init.pth"))
+    assert "random: dec, enc_p, enc_q, flow, ref_enc" in caplog.text
+    assert path is not None
+    embed = "quantizer.vq.layers.0._codebook.embed"
+    assert torch.equal(load_sovits_new(path)["weight"][embed], parts[embed].half())
+
+
+def test_pretrained_weights_of_other_sizes_are_refused(tmp_path: Path) -> None:
+    network = SynthesizerTrn(513, 10, **{**MODEL, "ssl_dim": 8})
+    save_s2(tmp_path / "init.pth", network.state_dict(), configuration(tmp_path), "init", "v2")
+    with pytest.raises(CheckpointError, match="of other shape"):
+        run(tmp_path, pretrained_s2G=str(tmp_path / "init.pth"))
+
+
+def test_features_of_another_encoder_are_refused(tmp_path: Path) -> None:
+    write_clips(tmp_path / "exp", 2)
+    raw = configuration(tmp_path)
+    raw["model"]["ssl_dim"] = 768
+    with pytest.raises(CheckpointError, match="have 16 channels, model.ssl_dim is 768"):
+        s2_train.train(parse_settings(raw, REPO), REPO)
+
+
+def test_no_usable_clip_is_an_error_that_counts_reasons(tmp_path: Path) -> None:
+    write_clips(tmp_path / "exp", 2)
+    for path in (tmp_path / "exp" / "4-cnhubert").iterdir():
+        path.write_bytes(b"no tensor")
+    with pytest.raises(DatasetError, match="2 damaged features or audio"):
+        run(tmp_path)
+
+
+def test_losses_that_are_no_numbers_end_the_run(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="lower learning_rate"):
+        run(tmp_path, max_steps=10, learning_rate=1e30)
+    assert not (tmp_path / "exp" / "logs_s2_v2").exists()
+
+
+def test_command_line_gives_one_line_and_code_2(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(configuration(tmp_path)))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert s2_train.main(["--config", str(config)]) == 2
+        assert s2_train.main(["--config", str(tmp_path / "none.json")]) == 2
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert "2-name2text.txt" in caplog.text
+
+
+@pytest.mark.slow
+def test_killed_and_started_again(tmp_path: Path) -> None:
+    write_clips(tmp_path / "exp")
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(configuration(tmp_path, max_steps=400, save_every_minutes=1e-3)))
+    command = [sys.executable, str(REPO / "GPT_SoVITS" / "s2_train.py"), "--config", str(config)]
+    environment = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{REPO / 'GPT_SoVITS'}"}
+    state = tmp_path / "exp" / "logs_s2_v2" / "G_233333333333.pth"
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.kill()
+    process.wait()
+    reached = torch.load(state, weights_only=True)["step"]
+    assert 0 < reached < 400
+    again = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=True, timeout=600)
+    assert f"step {reached}" in again.stderr
+    assert torch.load(state, weights_only=True)["step"] == 400
+    assert len(list((tmp_path / "weights").glob("voice_e*_s400.pth"))) == 1
