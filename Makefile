@@ -21,7 +21,7 @@ help:
 # venv needs ensurepip, which Debian ships apart; where it is missing, the machine's own pip fills the venv.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo "$(PYTHON) is older than Python 3.10; fix: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	  { echo "$(PYTHON) is not Python 3.10 or newer; fix: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
 	    $(PYTHON) -m pip --python $(VENV)/bin/python install -q $(PIP_ARGS) pip; } || \

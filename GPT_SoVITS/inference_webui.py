@@ -230,7 +230,9 @@ def _seconds(pieces: list[np.ndarray], rate: int) -> float:
 
 
 def _language_choices() -> list[tuple[str, str]]:
-    return [(LANGUAGE_NAMES.get(code, code), code) for code in FRONTENDS]
+    """(name, code) of each language there is a frontend for, and of "auto" where there is a choice."""
+    codes = [*FRONTENDS, *(["auto"] if len(FRONTENDS) > 1 else [])]
+    return [(LANGUAGE_NAMES.get(code, code), code) for code in codes]
 
 
 def _reference_widgets(languages: list[tuple[str, str]]) -> dict[str, gr.components.Component]:

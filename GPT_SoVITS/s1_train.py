@@ -1,6 +1,9 @@
-"""Recipe of stage s1: trains the AR text-to-semantic model on a prepared folder ``logs/<exp>/``.
+"""Recipe of stage s1: trains the text-to-semantic model on a prepared folder ``logs/<exp>/``.
 
     python GPT_SoVITS/s1_train.py --config configs/s1.yaml --exp logs/my_voice --output logs/my_voice/logs_s1
+
+A configuration with a section ``qwen3`` trains a language model for that stage (s1_train_lm.py), all others the AR
+transformer, as told here.
 
 Read it downwards: settings, data, model, the loop, what is saved. The output folder holds ``state.pt`` (from which the
 same command goes on after any interruption), ``tb/`` (TensorBoard) and the exported weights ``<name>-best.ckpt``,
@@ -12,11 +15,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -54,6 +59,20 @@ def load_config(name: str, changes: Sequence[str] = ()) -> S1Config:
     """
     path = find_file(name)
     try:
+        return parse_config(read_yaml(path, changes))
+    except (AttributeError, TypeError) as error:
+        raise ConfigError(f"{path} is no usable YAML ({' '.join(str(error).split())})", "public s1 layout") from error
+    except T2SError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def read_yaml(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Content of a YAML file with ``changes`` ("section.key=value") made.
+
+    Raises:
+        ConfigError: not YAML, or no mapping.
+    """
+    try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         for change in changes:
             key, _, value = change.partition("=")
@@ -62,11 +81,11 @@ def load_config(name: str, changes: Sequence[str] = ()) -> S1Config:
             for section in sections:
                 target = target.setdefault(section, {})
             target[leaf] = yaml.safe_load(value)
-        return parse_config(raw)
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
         raise ConfigError(f"{path} is no usable YAML ({' '.join(str(error).split())})", "public s1 layout") from error
-    except T2SError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} is no usable YAML", "a mapping of sections")
+    return raw
 
 
 def load_clips(config: S1Config, exp: Path | None) -> tuple[list[Clip], list[Clip]]:
@@ -165,6 +184,39 @@ def output_folder(config: S1Config, given: Path | None, exp: Path | None) -> Pat
     return (exp or REPO / Path(config.train_phoneme_path).parent) / "logs_s1"
 
 
+def trains_language_model(name: str, changes: Sequence[str]) -> bool:
+    """True where the configuration has a section ``qwen3``, or the environment says ``qwen3_enable_training``."""
+    if "qwen3" in read_yaml(find_file(name), changes):
+        return True
+    return bool(_qwen3_environment().get("qwen3_enable_training", False))
+
+
+def _qwen3_environment() -> dict[str, Any]:
+    """What the environment says about this training; config.py is only needed where it says anything."""
+    if not os.environ.get("qwen3_enable_training", "").strip():
+        return {}
+    from config import read_environment
+
+    return read_environment(None, "qwen3_enable_training", "qwen3_model_name")
+
+
+def train_language_model(args: argparse.Namespace, changes: Sequence[str]) -> int:
+    """Train a language model in place of the AR transformer; an s1 configuration gives way to the default one."""
+    import s1_train_lm
+
+    path = find_file(args.config)
+    raw, model_name = read_yaml(path, changes), ""
+    if "qwen3" not in raw:
+        path = find_file(s1_train_lm.DEFAULT_CONFIG)
+        raw, model_name = read_yaml(path, changes), str(_qwen3_environment().get("qwen3_model_name", ""))
+        logger.info("qwen3_enable_training is set: training a language model with %s", path)
+    if args.exp is None:
+        raise ConfigError("no data given", "--exp logs/<exp>", "name a prepared folder")
+    config = s1_train_lm.load_lm_config(raw, path, model_name)
+    s1_train_lm.run(config, args.exp, args.output or args.exp / "logs_s1_qwen3")
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage; 0 when it ended well, 2 after an error of the user's."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -174,6 +226,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(args, key) is not None:
             changes.append(f"train.{key}={getattr(args, key)}")
     try:
+        if trains_language_model(args.config, changes):
+            return train_language_model(args, changes)
         config = load_config(args.config, changes)
         if config.train.threads:
             torch.set_num_threads(config.train.threads)

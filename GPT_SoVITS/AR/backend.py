@@ -71,6 +71,9 @@ class SamplingParams:
         max_tokens: at most this many new tokens; None: a plausible bound from the phone count.
         seed: every row draws from its own generator with this seed, so a row does not depend on its batch;
             None: a fresh random seed for every row.
+        repetition_window: repetition-aware sampling looks back over so many tokens (0: off). A drawn token that makes
+            up more than ``repetition_share`` of them is drawn again from all tokens, without top-k and top-p.
+        repetition_share: see there.
     """
 
     top_k: int = 15
@@ -80,6 +83,8 @@ class SamplingParams:
     min_tokens: int = 11
     max_tokens: int | None = None
     seed: int | None = None
+    repetition_window: int = 0
+    repetition_share: float = 0.1
 
     def __post_init__(self) -> None:
         if self.top_p <= 0:
@@ -90,6 +95,8 @@ class SamplingParams:
             raise T2SError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise T2SError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.repetition_window < 0 or not 0 < self.repetition_share <= 1:
+            raise T2SError("repetition_window must not be negative, and repetition_share in 0..1")
 
 
 class T2SBackend(Protocol):
@@ -133,3 +140,12 @@ def default_max_tokens(request: T2SRequest) -> int:
     if request.prompt_phones >= 8 and request.prompt_length:
         per_phone = min(per_phone, max(3.0, 3.0 * request.prompt_length / request.prompt_phones))
     return int(min(60 * TOKEN_RATE, per_phone * target + 2 * TOKEN_RATE))
+
+
+MIN_TOKENS_PER_PHONE = 0.5
+"""Fewer tokens than that are faster than anyone speaks (50 phones a second)."""
+
+
+def default_min_tokens(request: T2SRequest) -> int:
+    """Plausible lower bound of new tokens for a request; speech below it has left words out."""
+    return int(MIN_TOKENS_PER_PHONE * max(1, request.phones.numel() - request.prompt_phones))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from AR.backend import EOS, VOCAB_SIZE, RowSelect, SamplingParams, T2SBackend, T2SRequest, default_max_tokens
-from AR.sampling import NEG_INF, RowNoise, sample
+from AR.sampling import NEG_INF, RowNoise, redraw, sample
 
 FinishReason = Literal["eos", "length", "stopped"]
 
@@ -63,7 +63,7 @@ def stream_decode(
 
     Raises:
         T2SError: a request that the backend cannot read.
-        FloatingPointError: the backend gave NaN logits.
+        FloatingPointError: the backend gave NaN or infinite logits.
     """
     if not requests:
         return
@@ -126,6 +126,7 @@ class _Run:
         with torch.inference_mode():
             self.state, self.logits = backend.prefill(requests)
             self.seen = torch.zeros_like(self.logits, dtype=torch.bool)
+            self.recent = self.logits.new_full((len(requests), sampling.repetition_window), -1, dtype=torch.int64)
             for row, request in enumerate(requests):
                 if request.prompt is not None:
                     self.seen[row, request.prompt.to(self.seen.device)] = True
@@ -157,17 +158,21 @@ class _Run:
         return ended
 
     def _next_token(self) -> Tensor:
-        """Draw one token per row; returns [3, B]: token, whether it ends the row, whether the logits were NaN."""
+        """Draw one token per row; returns [3, B]: token, whether it ends the row, whether the logits were not finite."""
         if self.last is not None:
             self.logits = self.backend.step(self.state, self.last)
             self.drawn += 1
         logits = self.logits.float()
         if self.drawn < self.sampling.min_tokens:
             logits = logits.index_fill(1, torch.tensor([EOS], device=logits.device), NEG_INF)
-        tokens, top = sample(logits, self.seen, self.sampling, self.noise.next())
+        noise = self.noise.next()
+        tokens, top = sample(logits, self.seen, self.sampling, noise)
+        if self.sampling.repetition_window:
+            tokens = redraw(tokens, self.recent, logits, self.seen, self.sampling, noise)
+            self.recent[:, self.drawn % self.sampling.repetition_window] = tokens
         self.seen.scatter_(1, tokens[:, None], True)
         self.last = tokens
-        return torch.stack((tokens, (tokens == EOS) | (top == EOS), logits.isnan().any(dim=-1)))
+        return torch.stack((tokens, (tokens == EOS) | (top == EOS), ~self.logits.isfinite().all(dim=-1)))
 
     def _read(self, row: int, steps: list[list[int]]) -> FinishReason | None:
         """Take over the tokens of one row up to its end; returns why it ended, or None."""
@@ -189,7 +194,7 @@ class _Run:
         assert self.last is not None
         index = torch.tensor(keep, device=self.seen.device)
         self.state = self.backend.select(self.state, index)
-        self.last, self.seen = self.last[index], self.seen[index]
+        self.last, self.seen, self.recent = self.last[index], self.seen[index], self.recent[index]
         self.noise.select(keep)
         self.slots = [self.slots[slot] for slot in keep]
 

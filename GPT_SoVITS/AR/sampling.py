@@ -67,6 +67,23 @@ def sample(logits: Tensor, seen: Tensor, params: SamplingParams, noise: Tensor) 
     return draw(probs, noise), penalised.argmax(dim=-1)
 
 
+def redraw(
+    tokens: Tensor, recent: Tensor, logits: Tensor, seen: Tensor, params: SamplingParams, noise: Tensor
+) -> Tensor:
+    """Repetition-aware sampling (the idea of VALL-E 2, Chen et al. 2024): ids that came too often lately, drawn again.
+
+    Args:
+        tokens: [B] as drawn by :func:`sample`.
+        recent: [B, W] the ids before them, -1 where there are none yet.
+        logits, seen, params: as for :func:`sample`.
+        noise: [B, V] that was used for ``tokens``; it serves here in another order.
+    """
+    often = (recent == tokens[:, None]).float().mean(dim=1) > params.repetition_share
+    penalised = repetition_penalty(logits, seen, params.repetition_penalty)
+    others = draw(probabilities(penalised, 0, 1.0, params.temperature), noise.flip(-1))
+    return torch.where(often, others, tokens)
+
+
 class RowNoise:
     """Exp(1) noise for every row from that row's own CPU generator.
 

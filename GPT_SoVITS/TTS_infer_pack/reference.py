@@ -23,8 +23,8 @@ from TTS_infer_pack.models import VoiceModels
 
 logger = logging.getLogger(__name__)
 
-SHORTEST, GOOD_FROM, GOOD_TO = 1.0, 3.0, 10.0
-"""Seconds: refused below the first; accepted with a warning outside the other two."""
+SHORTEST, GOOD_FROM, GOOD_TO, LONGEST = 1.0, 3.0, 10.0, 50.0
+"""Seconds: refused outside the first and the last; accepted with a warning outside the other two."""
 SSL_RATE = 16000
 TAIL_SECONDS = 0.3
 FRAME_SECONDS = 0.02
@@ -66,12 +66,15 @@ def read_reference(path: PathLike) -> tuple[Audio, bool]:
     """Load a reference clip; returns it and whether it was cut down to :data:`GOOD_TO` seconds.
 
     Raises:
-        AudioError: missing, not audio, silent, or shorter than :data:`SHORTEST` seconds.
+        AudioError: missing, not audio, silent, shorter than :data:`SHORTEST` or longer than :data:`LONGEST` seconds.
     """
     audio = load_audio(path)
     if audio.seconds < SHORTEST:
         raise AudioError(f"reference {path} lasts {audio.seconds:.2f} s", f"at least {SHORTEST:g} s, best 3 to 10 s",
                          "choose a longer recording")
+    if audio.seconds > LONGEST:
+        raise AudioError(f"reference {path} lasts {audio.seconds:.1f} s", f"at most {LONGEST:g} s, best 3 to 10 s",
+                         "cut out 3 to 10 s of one voice")
     if audio.seconds > GOOD_TO:
         start, end = best_span(audio)
         logger.warning("reference %s lasts %.1f s, more than %g s: %.1f s to %.1f s of it are used, without its text",

@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from module.commons import same_padding
-from module.model_config import SynthesizerConfig
 from module.weight_norm import WNConv1d, WNConvTranspose1d
 
 SLOPE = 0.1
+
+
+class GeneratorSizes(Protocol):
+    """What a generator reads of a configuration: a synthesiser's, or a :class:`GeneratorConfig`."""
+
+    @property
+    def inter_channels(self) -> int: ...
+    @property
+    def resblock(self) -> str: ...
+    @property
+    def resblock_kernel_sizes(self) -> tuple[int, ...]: ...
+    @property
+    def resblock_dilation_sizes(self) -> tuple[tuple[int, ...], ...]: ...
+    @property
+    def upsample_rates(self) -> tuple[int, ...]: ...
+    @property
+    def upsample_initial_channel(self) -> int: ...
+    @property
+    def upsample_kernel_sizes(self) -> tuple[int, ...]: ...
+    @property
+    def gin_channels(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes of a generator that stands alone; names as in :class:`module.model_config.SynthesizerConfig`.
+
+    gin_channels 0 means no style vector; bias_in_last: the last convolution has a bias.
+    """
+
+    inter_channels: int
+    resblock: str
+    resblock_kernel_sizes: tuple[int, ...]
+    resblock_dilation_sizes: tuple[tuple[int, ...], ...]
+    upsample_rates: tuple[int, ...]
+    upsample_initial_channel: int
+    upsample_kernel_sizes: tuple[int, ...]
+    gin_channels: int = 0
+    bias_in_last: bool = False
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per frame."""
+        return math.prod(self.upsample_rates)
 
 
 def _conv(channels: int, kernel_size: int, dilation: int) -> WNConv1d:
@@ -65,7 +112,7 @@ def _upsampler(in_channels: int, out_channels: int, kernel_size: int, rate: int)
 class Generator(nn.Module):
     """Public name ``dec``: [B, inter_channels, T_spec] and a style vector -> waveform [B, 1, T_spec * hop]."""
 
-    def __init__(self, config: SynthesizerConfig) -> None:
+    def __init__(self, config: GeneratorSizes) -> None:
         super().__init__()
         width = config.upsample_initial_channel
         self.conv_pre = nn.Conv1d(config.inter_channels, width, 7, padding=3)
@@ -78,12 +125,15 @@ class Generator(nn.Module):
             width //= 2
             for size, dilations in zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True):
                 self.resblocks.append(block(width, size, dilations))
-        self.conv_post = nn.Conv1d(width, 1, 7, padding=3, bias=False)
-        self.cond = nn.Conv1d(config.gin_channels, config.upsample_initial_channel, 1)
+        self.conv_post = nn.Conv1d(width, 1, 7, padding=3, bias=getattr(config, "bias_in_last", False))
+        if config.gin_channels:
+            self.cond = nn.Conv1d(config.gin_channels, config.upsample_initial_channel, 1)
 
-    def forward(self, x: Tensor, g: Tensor) -> Tensor:
-        """x [B, inter_channels, T], g [B, gin, 1] -> waveform in -1..1, [B, 1, T * hop]."""
-        x = self.conv_pre(x) + self.cond(g)
+    def forward(self, x: Tensor, g: Tensor | None = None) -> Tensor:
+        """x [B, inter_channels, T], g [B, gin, 1] where it is used -> waveform in -1..1, [B, 1, T * hop]."""
+        x = self.conv_pre(x)
+        if g is not None:
+            x = x + self.cond(g)
         for i, up in enumerate(self.ups):
             x = up(F.leaky_relu(x, SLOPE))
             blocks = self.resblocks[i * self.n_kernels : (i + 1) * self.n_kernels]

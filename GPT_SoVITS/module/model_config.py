@@ -18,14 +18,29 @@ logger = logging.getLogger(__name__)
 # Keys of public configurations that do not shape the network (n_layers_q is written by the public tools but never read:
 # the short encoders have n_layers // 2 layers).
 LEGACY_KEYS = frozenset(
-    {"n_layers_q", "use_spectral_norm", "spec_channels", "segment_frames", "segment_size", "n_speakers", "disc_width"}
+    {"n_layers_q", "use_spectral_norm", "spec_channels", "segment_frames", "segment_size", "n_speakers", "disc_width",
+     "wn_kernel", "time_scale_after_prior"}
 )
 SEMANTIC_STRIDE = {"25hz": 2, "50hz": 1}
 
 
 @dataclass(frozen=True)
+class DiTConfig:
+    """Sizes of a :class:`module.dit.DiT`; the defaults are the published network."""
+
+    dim: int = 1024
+    depth: int = 22
+    heads: int = 16
+    head_dim: int = 64
+    ff_mult: int = 2
+    text_dim: int = 512
+    conv_layers: int = 4
+    mel: int = 100
+
+
+@dataclass(frozen=True)
 class SynthesizerConfig:
-    """Sizes of a :class:`module.models.SynthesizerTrn`.
+    """Sizes of a :class:`module.models.SynthesizerTrn` or :class:`module.models.SynthesizerTrnV3`.
 
     Attributes (public keys of the same names come first):
         inter_channels: channels of the latent z.
@@ -40,6 +55,8 @@ class SynthesizerConfig:
         style_channels: inner width of the style encoder.
         attention_heads: heads of the text attention (MRTE); its width is the prior's style width.
         codebook_size: semantic tokens.
+        feature_width, wn_layers: width and WaveNet layers of the condition feature (versions that make a mel).
+        dit: sizes of their flow-matching network.
     """
 
     inter_channels: int
@@ -66,6 +83,9 @@ class SynthesizerConfig:
     style_channels: int = 128
     attention_heads: int = 4
     codebook_size: int = 1024
+    feature_width: int = 512
+    wn_layers: int = 8
+    dit: DiTConfig = DiTConfig()
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> SynthesizerConfig:
@@ -121,4 +141,10 @@ class SynthesizerConfig:
 
 
 def _freeze(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        try:
+            return DiTConfig(**value)
+        except TypeError as error:
+            raise ConfigError(f"the dit section of the s2 model configuration cannot be used ({error})",
+                              "the keys " + ", ".join(f.name for f in fields(DiTConfig))) from error
     return tuple(_freeze(v) for v in value) if isinstance(value, (list, tuple)) else value

@@ -1,7 +1,7 @@
 """What differs between the public SoVITS versions: one row per version, asked by property, never by name.
 
-Values are facts of the public checkpoints (tests/golden: vits_*, disc_* and checkpoints.json). Another version of the
-same family is another row.
+Values are facts of the public checkpoints (tests/golden: vits_*, disc_*, spectral and checkpoints.json). Another
+version of the same family is another row.
 """
 
 from __future__ import annotations
@@ -9,6 +9,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from errors import ConfigError
+
+
+@dataclass(frozen=True)
+class MelSpec:
+    """How the versions speak that make a mel spectrogram first and leave the waveform to a vocoder.
+
+    Attributes:
+        sampling_rate: rate in Hz at which the reference's mel is taken.
+        n_fft, hop_length: its frames; the window is n_fft long.
+        feature_scale: condition columns per latent frame (50 Hz).
+        mask_scale: columns per token that count as valid; can be fewer than there are.
+        reference_frames: most reference columns a block starts with.
+        block_frames: columns of a block, reference included.
+        vocoder: name of the vocoder, see :mod:`vocoders`.
+        vocoder_hop: samples at the output rate per mel frame.
+        bands: mel bands.
+        floor, ceiling: log-mel values that become -1 and 1.
+    """
+
+    sampling_rate: int
+    n_fft: int
+    hop_length: int
+    feature_scale: float
+    mask_scale: float
+    reference_frames: int
+    block_frames: int
+    vocoder: str
+    vocoder_hop: int
+    bands: int = 100
+    floor: float = -12.0
+    ceiling: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +55,7 @@ class VersionSpec:
         prior_style_channels: width the style vector is projected to for the prior encoder, 0 for no projection.
         periods: periods of the training discriminators.
         sampling_rate: output rate in Hz of the published weights.
+        mel: how a mel is made, for versions whose network ends there; None where it ends in a waveform.
     """
 
     name: str
@@ -34,6 +66,7 @@ class VersionSpec:
     prior_style_channels: int = 0
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)
     sampling_rate: int = 32000
+    mel: MelSpec | None = None
 
     @property
     def needs_speaker_embedding(self) -> bool:
@@ -42,6 +75,10 @@ class VersionSpec:
 
 
 _PRO_PERIODS = (2, 3, 5, 7, 11, 17, 23)
+_MEL_V3 = MelSpec(24000, 1024, 256, feature_scale=1.875, mask_scale=3.875, reference_frames=468, block_frames=934,
+                  vocoder="bigvgan", vocoder_hop=256)
+_MEL_V4 = MelSpec(32000, 1280, 320, feature_scale=2.0, mask_scale=4.0, reference_frames=500, block_frames=1000,
+                  vocoder="hifigan48k", vocoder_hop=480)
 
 VERSIONS: dict[str, VersionSpec] = {
     spec.name: spec
@@ -50,6 +87,8 @@ VERSIONS: dict[str, VersionSpec] = {
         VersionSpec("v2", symbols="v2", symbol_count=732, style_bins=704),
         VersionSpec("v2Pro", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS),
         VersionSpec("v2ProPlus", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS),
+        VersionSpec("v3", "v2", 732, 704, sampling_rate=24000, mel=_MEL_V3),
+        VersionSpec("v4", "v2", 732, 704, sampling_rate=48000, mel=_MEL_V4),
     )
 }
 

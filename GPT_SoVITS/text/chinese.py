@@ -21,12 +21,15 @@ def text_normalize(text: str) -> str:
     return normalize.normalize(normalize.simplified(text))
 
 
-def g2p(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> tuple[list[str], list[int]]:
+def g2p(
+    norm_text: str, given: Mapping[int, tuple[int, str]] | None = None, version: str = "v2"
+) -> tuple[list[str], list[int]]:
     """Phones of a normalised text, and how many of them each character has.
 
     Args:
         norm_text: as ``text_normalize`` gives it.
         given: toned pinyin that the user wants: {start: (end, syllable)}, one character each.
+        version: symbol table; the weights of v1 know 儿 without the tone of the syllable before it.
 
     Returns:
         (phones, word2ph); characters that have no reading have no phones.
@@ -39,7 +42,7 @@ def g2p(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> t
             phones.append(clause)
             word2ph.append(1)
             continue
-        for syllable in _clause(clause, _within(given or {}, match.start(), match.end())):
+        for syllable in _clause(clause, _within(given or {}, match.start(), match.end()), version):
             pair = pinyin.phones(syllable)
             phones.extend(pair or ())
             word2ph.append(2 if pair else 0)
@@ -50,7 +53,7 @@ def _within(given: Mapping[int, tuple[int, str]], start: int, end: int) -> dict[
     return {at - start: given[at][1] for at in range(start, end) if at in given} if given else {}
 
 
-def _clause(clause: str, given: Mapping[int, str]) -> list[str]:
+def _clause(clause: str, given: Mapping[int, str], version: str) -> list[str]:
     """Toned syllables of a clause, sandhi applied; "" for a character without one."""
     tokens = segment.tagged(clause)
     words = [
@@ -62,14 +65,14 @@ def _clause(clause: str, given: Mapping[int, str]) -> list[str]:
     fixed = frozenset(at for at in given if 0 <= at < len(syllables))
     for at in fixed:
         syllables[at] = given[at]
-    return tone_sandhi.apply(words, fixed, syllables)
+    return tone_sandhi.apply(words, fixed, syllables, toned_er=version != "v1")
 
 
 def _reading(tokens: list[tuple[str, str]], at: int) -> tuple[str, ...]:
-    text = tokens[at][0]
+    text, tag = tokens[at]
     if len(text) == 1 and (chosen := readings.in_place(tokens, at)):
         return (chosen,)
-    return readings.dictionary(text)
+    return readings.dictionary(text, tag)
 
 
 def parse_reading(reading: str) -> list[str] | None:

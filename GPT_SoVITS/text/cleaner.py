@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from errors import MissingDependencyError, TextError
 from text import markup, symbol_version, symbols_for, user_lexicon
@@ -22,19 +23,21 @@ class Frontend:
 
     ``g2p`` returns phones, or (phones, word2ph) where ``has_word2ph``: phones per character of the normalised text.
     ``parse_reading(str) -> list[str] | None`` checks an explicit reading.
-    ``extra`` is the pip extra that installs what the module imports; ``version`` the first symbol table it fits.
+    ``extra`` is the pip extra that installs what the module imports; ``symbols`` the first symbol table it fits;
+    ``versioned`` says that ``g2p`` takes the table's name as ``version``.
     """
 
     module: str
     has_word2ph: bool = False
     extra: str = ""
     symbols: str = "v1"
+    versioned: bool = False
 
 
 #: Languages that can be spoken. More frontends are added here, nowhere else.
 FRONTENDS: dict[str, Frontend] = {
     "en": Frontend("text.english"),
-    "zh": Frontend("text.chinese", has_word2ph=True),
+    "zh": Frontend("text.chinese", has_word2ph=True, versioned=True),
     "ja": Frontend("text.japanese"),
     "ko": Frontend("text.korean", symbols="v2"),
     "yue": Frontend("text.cantonese", has_word2ph=True, symbols="v2"),
@@ -128,7 +131,10 @@ def clean_marked(
         raise TextError(f"model version v1 has no phones for language {language!r}", "v2 or later", "use a v2 model")
     module = frontend_module(language)
     norm_text, readings = markup.restore(module.text_normalize(text), given or {}, language)
-    result = module.g2p(norm_text, readings) if readings else module.g2p(norm_text)
+    arguments: dict[str, Any] = {"given": readings} if readings else {}
+    if entry.versioned:
+        arguments["version"] = table
+    result = module.g2p(norm_text, **arguments)
     phones, word2ph = result if entry.has_word2ph else (result, None)
     allowed = _allowed(table)
     return [phone if phone in allowed else "UNK" for phone in phones], word2ph, norm_text

@@ -108,6 +108,14 @@ def test_discriminators_wait_for_the_end_of_the_warm_up(tmp_path: Path, losses: 
     assert all("g/stft" in entry for entry in losses)
 
 
+def test_the_prior_path_trains_what_speaks_then_the_posterior_takes_over(tmp_path: Path, losses: Losses) -> None:
+    run(tmp_path, max_steps=4, warmup_stft_steps=9, prior_path_steps=3)
+    assert ["g/kl" in entry for entry in losses] == [False, False, False, True]
+    state = torch.load(tmp_path / "exp" / "logs_s2_v2" / "G_233333333333.pth", weights_only=True)["model"]
+    logs_bias = state["enc_p.proj.bias"][MODEL["inter_channels"] :]
+    assert bool((logs_bias < -2.0).all())
+
+
 def test_a_resumed_run_repeats_the_curve(tmp_path: Path, losses: Losses) -> None:
     options: dict[str, Any] = {"warmup_stft_steps": 2, "ema_decay": 0.9}
     run(tmp_path, max_steps=6, **options)

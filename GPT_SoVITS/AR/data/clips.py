@@ -30,7 +30,7 @@ PhonesToIds = Callable[[list[str]], Sequence[int]]
 class Clip:
     """One recording: phones [T_ph], tokens [T_sem], and what else is known of it.
 
-    ``alignment`` [T_sem] is the index of the phone spoken at each token (-1: none).
+    ``alignment`` [T_sem] is the index of the phone spoken at each token (-1: none); ``text`` is what is said.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Clip:
     speaker: str | None = None
     bert_path: Path | None = None
     alignment: np.ndarray | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def read_clips(paths: DataPaths, to_ids: PhonesToIds, filters: Filters) -> list[
         if name in alignments and aligned is None:
             reasons["(kept) alignment that does not fit"] += 1
         ids = np.asarray(to_ids(phones), dtype=np.int64)
-        clips[name] = Clip(name, ids, tokens, speakers.get(name), bert if bert.is_file() else None, aligned)
+        clips[name] = Clip(name, ids, tokens, speakers.get(name), bert if bert.is_file() else None, aligned, row[3])
     _report(list(clips.values()), reasons, paths)
     return list(clips.values())
 

@@ -55,7 +55,7 @@ def import_transformers() -> Any:
     return transformers
 
 
-# ---- where it is ------------------------------------------------------------------------------------------------------
+# ---- where it is ----------------------------------------------------------------------------------------------------
 
 
 def locate(name: str) -> Path:
@@ -83,7 +83,8 @@ def locate(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=PATTERNS, endpoint=endpoint, etag_timeout=CONNECT_SECONDS))
     except Exception as error:  # noqa: BLE001 - the http library's kinds differ between versions of huggingface_hub
-        raise LMUnavailable("download_failed", f"download of {name} failed ({_short(error)}); {_OFFLINE_FIX}") from error
+        raise LMUnavailable("download_failed", f"download of {name} failed ({_short(error)}); {_OFFLINE_FIX}"
+                            ) from error  # fmt: skip
 
 
 _OFFLINE_FIX = "check the network and HF_ENDPOINT, or give a local folder as qwen3_model_name"
@@ -111,7 +112,7 @@ def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
 
 
-# ---- how much memory it takes ------------------------------------------------------------------------------------------
+# ---- how much memory it takes ---------------------------------------------------------------------------------------
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -168,9 +169,10 @@ def check_memory(parameters: int, device: torch.device, dtype: torch.dtype, name
     needed = int(parameters * torch.empty((), dtype=dtype).element_size() * HEADROOM)
     free = free_memory(device)
     if free is not None and needed > free:
-        raise LMUnavailable("out_of_memory", f"{name} ({parameters / 1e9:.2f}B parameters) needs {needed / GIB:.1f} GiB "
-                            f"in {str(dtype).removeprefix('torch.')} on {device}, {free / GIB:.1f} GiB are free; choose "
-                            "a smaller model, half precision, or another device")  # fmt: skip
+        kind = str(dtype).removeprefix("torch.")
+        raise LMUnavailable("out_of_memory", f"{name} ({parameters / 1e9:.2f}B parameters) needs {needed / GIB:.1f} "
+                            f"GiB in {kind} on {device}, {free / GIB:.1f} GiB are free; choose a smaller model, half "
+                            "precision, or another device")  # fmt: skip
 
 
 # ---- loading --------------------------------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ def find_gguf(folder: Path, named: str = "") -> str:
         return named
     files = sorted(path.name for path in folder.glob("*.gguf"))
     if len(files) > 1:
-        raise LMUnavailable("weights_missing", f"{folder} has several GGUF files ({', '.join(files)}): name one of them")
+        raise LMUnavailable("weights_missing", f"{folder} has several GGUF files ({', '.join(files)}): name one")
     return files[0] if files else ""
 
 
@@ -288,8 +290,8 @@ def merge_lora(decoder: nn.Module, folder: Path) -> None:
         weights = load_file(folder / "adapter_model.safetensors")
     except Exception as error:  # noqa: BLE001 - safetensors has error kinds of its own
         raise LMUnavailable("adapter_mismatch", f"LoRA folder {folder} cannot be read ({_short(error)})") from error
-    unknown = [key for key in ("use_dora", "modules_to_save", "alora_invocation_tokens", "rank_pattern", "alpha_pattern")
-               if settings.get(key)]  # fmt: skip
+    strange = ("use_dora", "modules_to_save", "alora_invocation_tokens", "rank_pattern", "alpha_pattern")
+    unknown = [key for key in strange if settings.get(key)]
     if settings.get("peft_type") != "LORA" or unknown:
         raise LMUnavailable("adapter_mismatch", f"{folder} is no plain LoRA ({', '.join(unknown) or 'peft_type'})")
     rank = float(settings["r"])

@@ -49,8 +49,8 @@ class FastStep:
 
     def _reserve(self, positions: int, like: Tensor) -> None:
         """Rotary codes for at least ``positions`` positions, in the type and on the device of ``like``."""
-        made = next(iter(self.tables.values()), None)
-        if positions <= self.rows and made is not None and made[0].dtype == like.dtype and made[0].device == like.device:
+        made = [table for table, _ in self.tables.values()]
+        if positions <= self.rows and all(t.dtype == like.dtype and t.device == like.device for t in made):
             return
         rows = max(TABLE_BLOCK, -(-positions // TABLE_BLOCK) * TABLE_BLOCK)
         index = torch.arange(rows, device=like.device)[None]

@@ -83,7 +83,7 @@ class Qwen3T2SModel(nn.Module):
         scale = self.embedding_scale()
         for module in (self.phone_embedding, self.marker_embedding, self.semantic_embedding):
             nn.init.normal_(module.weight, std=scale)
-        nn.init.normal_(self.head.weight, std=self.hidden**-0.5)
+        nn.init.normal_(self.head.weight, std=0.02)
         self.plain = False
         """True: every step goes through the decoder's own ``forward`` (slower; the fast path must equal it)."""
         self._fast = lm_fast.FastStep(decoder) if lm_fast.supports(decoder) else None
@@ -249,8 +249,8 @@ class Qwen3T2SModel(nn.Module):
         from AR.models.lm_cache import PreallocatedCache
 
         if not self.trained:
-            raise LMUnavailable("no_adapter", f"the adapter for {self.config.backbone} is untrained and would only make "
-                                "noise; train one, see docs/qwen3.md")  # fmt: skip
+            raise LMUnavailable("no_adapter", f"the adapter for {self.config.backbone} is untrained and would only "
+                                "make noise; train one, see docs/qwen3.md")  # fmt: skip
         if not requests:
             raise T2SError("no request to decode")
         for request in requests:
@@ -325,7 +325,7 @@ def check_request_alphabet(config: LMConfig, codebook: str, symbols: str) -> Non
                             f"{symbols}; train an adapter for this voice or load the one it was made for")  # fmt: skip
     if codebook and config.codebook and codebook != config.codebook:
         raise LMUnavailable("codebook_mismatch", f"the adapter was trained on tokens of another SoVITS model (codebook "
-                            f"{config.codebook}, loaded {codebook}); load that SoVITS model or train again")  # fmt: skip
+                            f"{config.codebook}, loaded {codebook}); load that model or train again")  # fmt: skip
 
 
 def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[str, str]:
@@ -345,5 +345,6 @@ def save_lora(decoder: nn.Module, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = get_peft_model_state_dict(decoder, adapter_name="default")
-    save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, folder / "adapter_model.safetensors")
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    save_file(plain, folder / "adapter_model.safetensors")
     decoder.peft_config["default"].save_pretrained(str(folder))  # type: ignore[index, union-attr]

@@ -166,11 +166,11 @@ def _section(kind: type[S], name: str, raw: Mapping[str, Any]) -> S:
     unknown = sorted(set(values) - set(known) - WITHOUT_EFFECT[name])
     if unknown:
         raise T2SError(f"unknown keys {unknown} in section '{name}'; known are {sorted(known)}")
-    made = {key: _typed(f"{name}.{key}", value, known[key].default) for key, value in values.items() if key in known}
+    made = {key: typed(f"{name}.{key}", value, known[key].default) for key, value in values.items() if key in known}
     return kind(**made)
 
 
-def _typed(key: str, value: Any, default: Any) -> Any:
+def typed(key: str, value: Any, default: Any) -> Any:
     """``value`` as the type of ``default``; YAML reads 1e-4 as text, so numbers are read from text too."""
     try:
         if isinstance(default, bool):

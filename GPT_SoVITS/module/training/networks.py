@@ -70,8 +70,11 @@ def load_parts(network: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
     return sorted({name.split(".")[0] for name in own} - given)
 
 
-def load_pretrained_generator(network: SynthesizerTrn, path: Path) -> None:
+def load_pretrained_generator(network: SynthesizerTrn, path: Path) -> list[str]:
     """Start from a generator file of any public layout, or from one that holds only the quantizer.
+
+    Returns:
+        names of the parts that the file does not hold.
 
     Raises:
         CheckpointError: the file cannot be read or is of another network.
@@ -80,6 +83,7 @@ def load_pretrained_generator(network: SynthesizerTrn, path: Path) -> None:
     logger.info("generator starts from %s%s", path, f"; random: {', '.join(random_parts)}" if random_parts else "")
     if {"quantizer", "ssl_proj"} & set(random_parts):
         raise CheckpointError(f"{path} holds no quantizer", "at least ssl_proj and quantizer", "use a base model")
+    return random_parts
 
 
 def load_pretrained_discriminator(network: nn.Module, path: Path) -> None:

@@ -27,6 +27,7 @@ from module.training.networks import (
     load_pretrained_generator,
     set_learning_rate,
 )
+from module.training.paths import TrainingForward, quieten_prior
 from module.training.settings import S2Settings
 from module.training.states import newest_pair, save_pair
 from module.training.steps import Learner
@@ -72,17 +73,19 @@ class S2Run:
         if train.compile:
             generator.dec.compile()
         self.ssl_dim = ssl_dim
-        self.generator = Learner(*accelerator.prepare(generator, optimizers[0]))
+        self.generator = Learner(*accelerator.prepare(TrainingForward(generator), optimizers[0]))
         self.disc = Learner(*accelerator.prepare(disc, optimizers[1]))
         if saved is not None:
             self._restore_run(saved[0])
 
     def _start_from_pretrained(self, generator: SynthesizerTrn, disc: torch.nn.Module, root: Path) -> None:
-        train = self.settings.train
+        train, random_parts = self.settings.train, ["enc_p"]
         if train.pretrained_s2G:
-            load_pretrained_generator(generator, root / train.pretrained_s2G)
+            random_parts = load_pretrained_generator(generator, root / train.pretrained_s2G)
         elif generator.config.freeze_quantizer:
             logger.warning("no pretrained_s2G: the frozen quantizer is random, its tokens carry little")
+        if train.prior_path_steps and "enc_p" in random_parts:
+            quieten_prior(generator)
         if train.pretrained_s2D:
             load_pretrained_discriminator(disc, root / train.pretrained_s2D)
 
@@ -125,7 +128,7 @@ class S2Run:
     @property
     def network(self) -> SynthesizerTrn:
         """The synthesiser itself, whatever it is wrapped in."""
-        return self.accelerator.unwrap_model(self.generator.network)
+        return self.accelerator.unwrap_model(self.generator.network).network
 
     def save(self) -> None:
         """Write the training state (main process only); a kill in the middle leaves the previous one whole."""

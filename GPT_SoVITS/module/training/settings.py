@@ -54,6 +54,7 @@ class TrainSettings:
     save_every_minutes: float = 10.0  # 0 = at epochs alone
     lr_warmup_steps: int = 0
     grad_clip: float = 0.0  # 0 = measured, not clipped
+    prior_path_steps: int = 0  # steps in which the decoder learns from the prior, see module/training/paths.py
     warmup_stft_steps: int = 0  # steps with mel + STFT + KL losses and no discriminator
     c_stft: float = 0.0  # weight of the STFT loss in the warm-up
     c_stft_adversarial: float = 0.0  # and after it

@@ -43,9 +43,7 @@ class S2Step:
     def __call__(self, batch: Batch, step: int) -> dict[str, Tensor]:
         train = self.settings.train
         with self.accelerator.autocast():
-            out: TrainingPass = self.generator.network(
-                batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths
-            )
+            out: TrainingPass = self.generator.network(batch, from_prior=step < train.prior_path_steps)
         start = out.starts * self.settings.data.hop_length
         real = slice_segments(batch.wav, start, train.segment_size)
         fake = out.wav.float()
@@ -71,12 +69,10 @@ class S2Step:
             fake.squeeze(1), *common, data.hop_length, data.win_length, data.mel_fmin, data.mel_fmax
         )
         latents = out.latents
-        kl = kl_loss(latents.z_p, latents.logs_q, latents.m_p, latents.logs_p, out.z_mask)
-        losses = {
-            "g/mel": F.l1_loss(mel_real, mel_fake) * train.c_mel,
-            "g/kl": kl * train.c_kl,
-            "g/commit": out.commit.float(),
-        }
+        losses = {"g/mel": F.l1_loss(mel_real, mel_fake) * train.c_mel, "g/commit": out.commit.float()}
+        if step >= train.prior_path_steps:
+            kl = kl_loss(latents.z_p, latents.logs_q, latents.m_p, latents.logs_p, out.z_mask)
+            losses["g/kl"] = kl * train.c_kl
         weight = train.c_stft if step < train.warmup_stft_steps else train.c_stft_adversarial
         if weight:
             losses["g/stft"] = self.stft(fake, real) * weight

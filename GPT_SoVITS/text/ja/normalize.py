@@ -128,10 +128,14 @@ def _numbers(text: str) -> str:
     text = re.sub(rf"({_NUM}(?:[^\W\d_]{{1,3}})?%?)\s?[〜～~]\s?(?={_NUM})", r"\1から", text)
     text = re.sub(r"(?<![\d-])(\d{1,2})\s?[-–]\s?(\d{1,2})(?=\s?で(?:勝|負|引|敗))", r"\1対\2", text)
     text = re.sub(rf"(?<![\d-])({_NUM})[-–](?={_NUM}(?:[人個円年月日時分回本枚台歳名件度点杯冊匹%]|パーセント))", r"\1から", text)
-    text = re.sub(r"(?<![\d\w])-(?=\d)", "マイナス", text)
+    text = re.sub(r"(?<![\dA-Za-z])-(?=\d)", "マイナス", text)
     text = re.sub(r"\d+(?:\.\d+){2,}", lambda m: "点".join(spell(p) for p in m[0].split(".")), text)
-    text = re.sub(r"(\d+)\.(\d+)", lambda m: f"{m[1]}点{spell(m[2])}" if len(m[2]) > 4 else m[0], text)
+    text = re.sub(r"(?<!\d)(\d+)\.(\d+)", _decimal, text)
     return re.sub(r"(?<![\d.])0\d{2,}(?!\d)|\d{17,}", lambda m: spell(m[0]), text)
+
+
+def _decimal(match: re.Match[str]) -> str:
+    return ("レイ" if match[1] == "0" else match[1]) + "テン" + spell(match[2])
 
 
 def _clock(match: re.Match[str]) -> str:
@@ -148,7 +152,27 @@ def _units(text: str) -> str:
     return text
 
 
-_STEPS: tuple[Callable[[str], str], ...] = (_fold, _addresses, _phones, _numbers, _units)
+#: Homographs that Open JTalk reads the rarer way, by what follows; written so that its dictionary reads them right.
+_READINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"辛(?=[いくさ](?:カレー|料理|ラーメン|もの|物|食べ|味|スープ|キムチ|ソース|の(?:が|は)(?:好|苦手)|鍋|お菓子))", "から"),
+        (r"日本人", "にほん人"),
+        (r"額(?=に(?:汗|手|しわ|皺))", "ひたい"),
+        (r"人気(?=の(?:ない|無い)(?:道|夜道|路地|場所|所|ところ|森|通り))", "ひとけ"),
+        (r"(?<![定金全総高少])市場(?=で(?:魚|野菜|果物|買))", "いちば"),
+        (r"(?<![0-9])20歳(?!代|以|未)", "二十歳"),
+    )
+)
+
+
+def _homographs(text: str) -> str:
+    for pattern, words in _READINGS:
+        text = pattern.sub(words, text)
+    return text
+
+
+_STEPS: tuple[Callable[[str], str], ...] = (_fold, _addresses, _phones, _numbers, _units, _homographs)
 
 
 def normalize(text: str) -> str:

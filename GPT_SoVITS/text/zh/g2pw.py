@@ -1,8 +1,8 @@
 """Readings of Chinese polyphones by the g2pW model (ONNX), used when its folder is present; optional.
 
-The folder (``G2PWModel``: g2pw.onnx, POLYPHONIC_CHARS.txt, bopomofo_to_pinyin_wo_tune_dict.json, and the vocabulary of
-a Chinese BERT) is looked for at the environment variable ``GSV_G2PW`` and under ``pretrained_models``. It needs
-``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings`` decide.
+The folder (``G2PWModel`` with g2pW.onnx and POLYPHONIC_CHARS.txt) is looked for at the environment variable ``GSV_G2PW``
+and under ``pretrained_models``; ``vocab.txt`` of a Chinese BERT is in it or in the chinese-roberta folder beside it. It
+needs ``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings`` decide.
 
 The model reads a sentence once per polyphone in it: token ids of the sentence, the mask of readings the character can
 have, the character's number and place; it gives a probability per reading.
@@ -10,7 +10,6 @@ have, the character's number and place; it gives a probability per reading.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 VARIABLE = "GSV_G2PW"
 _DEFAULT = Path(__file__).resolve().parents[2] / "pretrained_models" / "G2PWModel"
+_ROBERTA = "chinese-roberta-wwm-ext-large"
 _MODEL_NAMES = ("g2pW.onnx", "g2pw.onnx")
 _MAX_CHARS = 500
 _NO_READINGS: Mapping[int, str] = {}
@@ -40,7 +40,36 @@ def polyphones(clause: str) -> Mapping[int, str]:
     if not place.is_dir():
         return _NO_READINGS
     model = _load(place)
-    return model.readings(clause[:_MAX_CHARS]) if model else _NO_READINGS
+    return model.readings(_traditional(clause[:_MAX_CHARS])) if model else _NO_READINGS
+
+
+@lru_cache(maxsize=1)
+def _converter() -> Any:
+    from opencc import OpenCC
+
+    return OpenCC("s2t")
+
+
+def _traditional(clause: str) -> str:
+    """The clause as the model was trained, in traditional characters, one for one."""
+    converted = str(_converter().convert(clause))
+    return converted if len(converted) == len(clause) else clause
+
+
+def _bopomofo() -> dict[str, str]:
+    """Bopomofo without tone -> pinyin without tone."""
+    from pypinyin import Style
+    from pypinyin.constants import PINYIN_DICT
+    from pypinyin.style import convert
+
+    table: dict[str, str] = {}
+    for pinyin in {p for row in PINYIN_DICT.values() for p in row.split(",")}:
+        toned = convert(pinyin, Style.BOPOMOFO, strict=True)
+        table.setdefault(toned.translate(_TONE_MARKS), convert(pinyin, Style.NORMAL, strict=True).replace("v", "ü"))
+    return table
+
+
+_TONE_MARKS = dict.fromkeys(map(ord, "ˉˊˇˋ˙"))
 
 
 @lru_cache(maxsize=2)
@@ -62,6 +91,11 @@ def _load(place: Path) -> G2pW | None:
     return None
 
 
+def _vocabulary(place: Path) -> Path:
+    own = place / "vocab.txt"
+    return own if own.is_file() else place.parent / _ROBERTA / "vocab.txt"
+
+
 class G2pW:
     """The model with its tables.
 
@@ -80,14 +114,14 @@ class G2pW:
         pairs = [tuple(row.strip().split("\t")) for row in rows if "\t" in row]
         self._labels = sorted({reading for _, reading in pairs})
         self._chars = sorted({char for char, _ in pairs})
-        pinyin = json.loads((place / "bopomofo_to_pinyin_wo_tune_dict.json").read_text(encoding="utf-8"))
+        pinyin = _bopomofo()
         self._pinyin = {label: pinyin[label[:-1]] + label[-1] for label in self._labels}
         number = {label: at for at, label in enumerate(self._labels)}
         self._mask = np.zeros((len(self._chars), len(self._labels)), dtype=np.float32)
         self._number = {char: at for at, char in enumerate(self._chars)}
         for char, reading in pairs:
             self._mask[self._number[char], number[reading]] = 1
-        vocabulary = (place / "vocab.txt").read_text(encoding="utf-8").split("\n")
+        vocabulary = _vocabulary(place).read_text(encoding="utf-8").split("\n")
         self._ids = {token: at for at, token in enumerate(vocabulary) if token}
 
     def readings(self, clause: str) -> dict[int, str]:

@@ -25,7 +25,7 @@ from text.zh.tables import (
 )
 
 _NUM = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-_MEASURE = "|".join(sorted(MEASURES, key=len, reverse=True))
+_MEASURE = "|".join(sorted({*MEASURES, *ORDER_MEASURES}, key=len, reverse=True))
 _UNIT = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
 _SIGN = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True))
 _PRIVATE = "\U000f0000-\U000ffffd"
@@ -186,7 +186,7 @@ def _quantities(text: str) -> str:
     def words(match: re.Match[str]) -> str:
         amount, measure = match[1], match[2]
         before = match.string[: match.start()][-1:]
-        two = amount == "2" and measure not in ORDER_MEASURES and before not in "第十"
+        two = amount == "2" and measure not in ORDER_MEASURES and before not in ("第", "十")
         return ("两" if two else n.number(amount)) + measure
 
     return re.sub(rf"(?<![\d.])({_NUM})\s?({_MEASURE})", words, text)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 _TABLE = """
+一行 yi4 hang2; 一行人 yi4 xing2 ren2; 两行 liang3 hang2; 几行 ji3 hang2; 重写 chong2 xie3; 重做 chong2 zuo4; 重来 chong2 lai2
+重启 chong2 qi3; 重装 chong2 zhuang1; 重读 chong2 du2; 重考 chong2 kao3; 重返 chong2 fan3; 重申 chong2 shen1; 重演 chong2 yan3
+重修 chong2 xiu1; 重合 chong2 he2; 重名 chong2 ming2; 重播 chong2 bo1; 重置 chong2 zhi4; 重组 chong2 zu3; 重生 chong2 sheng1
+很长 hen3 chang2; 细长 xi4 chang2; 系好 ji4 hao3; 系上 ji4 shang5; 好长 hao3 chang2; 太长 tai4 chang2; 更长 geng4 chang2
+很重 hen3 zhong4; 多长 duo1 chang2; 不得了 bu4 de2 liao3; 了得 liao3 de5; 大不了 da4 bu5 liao3; 免不了 mian3 bu5 liao3
 银行行长 yin2 hang2 hang2 zhang3; 行长 hang2 zhang3; 重庆 chong2 qing4; 朝阳 chao2 yang2; 还款 huan2 kuan3
 还钱 huan2 qian2; 还清 huan2 qing1; 还书 huan2 shu1; 归还 gui1 huan2; 长大 zhang3 da4; 长高 zhang3 gao1
 长出 zhang3 chu1; 长满 zhang3 man3; 长势 zhang3 shi4; 长得 zhang3 de5; 长胖 zhang3 pang4; 增长 zeng1 zhang3

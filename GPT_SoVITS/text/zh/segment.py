@@ -19,16 +19,19 @@ def tagged(clause: str) -> list[tuple[str, str]]:
     """
     out: list[tuple[str, str]] = []
     for start in range(0, len(clause), _MAX_CLAUSE):
-        out.extend(rjieba.tag(clause[start : start + _MAX_CLAUSE]))
+        out.extend(rjieba.tag(clause[start : start + _MAX_CLAUSE], hmm=False))
     return _merged(out)
 
 
 def _merged(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """不 and 儿 join the word they belong to, so that the sandhi rules see them in it."""
+    """儿 joins the word it belongs to, so that the sandhi rules see it in it; 地 after an adverb leaves the next word."""
     out: list[tuple[str, str]] = []
     for text, tag in words:
-        if text == "儿" and out and out[-1][1][:1] in ("n", "a", "v", "r", "q", "m", "z"):
-            out[-1] = (out[-1][0] + text, out[-1][1])
+        before = out[-1] if out else ("", "x")
+        if text == "儿" and before[1][:1] in ("n", "v", "r", "q", "m", "z") and before[0]:
+            out[-1] = (before[0] + text, before[1])
+        elif len(text) > 1 and text[0] == "地" and before[1][:1] in ("d", "z") and tag[:1] in ("l", "v"):
+            out += [("地", "uv"), (text[1:], "v")]
         else:
             out.append((text, tag))
     return out

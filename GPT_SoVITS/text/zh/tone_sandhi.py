@@ -17,13 +17,19 @@ _LIGHT_ENDS = frozenset("上下进出回过起开")
 _MAX_PAIR = 3
 
 
-def apply(words: Sequence[Word], fixed: frozenset[int] = frozenset(), syllables: list[str] | None = None) -> list[str]:
+def apply(
+    words: Sequence[Word],
+    fixed: frozenset[int] = frozenset(),
+    syllables: list[str] | None = None,
+    toned_er: bool = True,
+) -> list[str]:
     """Syllables of a clause with sandhi, one per character.
 
     Args:
         words: the clause's words.
         fixed: positions (characters from the clause's start) that must keep their reading.
         syllables: readings to use instead of the words' own.
+        toned_er: whether 儿 takes the tone of the syllable before it (as from v2 on) or only its lightness (v1).
     """
     text = "".join(word.text for word in words)
     plain = syllables or [s for word in words for s in word.syllables]
@@ -33,7 +39,7 @@ def apply(words: Sequence[Word], fixed: frozenset[int] = frozenset(), syllables:
     _not(text, out)
     _one(words, starts, text, out)
     _third_tones(words, starts, out)
-    _er(words, starts, out)
+    _er(words, starts, out, toned_er)
     for at in fixed:
         out[at] = plain[at]
     return out
@@ -66,8 +72,11 @@ def _neutral(words: Sequence[Word], starts: Sequence[int], text: str, out: list[
                 out[at] = _toned(out[at], 5)
         for at in range(start + 1, last + 1):
             doubled = text[at] == text[at - 1] and word.tag[:1] in ("n", "v") and word.tag != "nr" and len(word.text) <= 3
+            doubled = doubled and out[at][:-1] == out[at - 1][:-1] and text[at] != "数"
             if doubled and (at == last or text[at + 1] not in "不没一了"):
                 out[at] = _toned(out[at], 5)
+        if word.text == "儿" and start > 1 and text[start - 2] == text[start - 1]:
+            out[start - 1] = _toned(out[start - 1], 5)
 
 
 def _is_light(word: Word, before: str) -> bool:
@@ -149,16 +158,16 @@ def _third_tones(words: Sequence[Word], starts: Sequence[int], out: list[str]) -
     for at in range(len(words) - 1):
         left, right = words[at], words[at + 1]
         last, first = starts[at] + len(left.text) - 1, starts[at + 1]
-        short = len(left.text) + len(right.text) <= _MAX_PAIR
-        doubled = left.text == right.text
-        if _tone(out, last) == "3" and _tone(out, first) == "3" and short and not doubled:
-            if paired and len(left.text) == 1:
-                paired = False
-                continue
-            out[last] = _toned(out[last], 2)
-            paired = True
-        else:
+        meets = _tone(out, last) == "3" and _tone(out, first) == "3" and left.text != right.text
+        if not meets or len(left.text) + len(right.text) > _MAX_PAIR or (paired and len(left.text) == 1):
             paired = False
+            continue
+        # Two single syllables belong together rather than to the longer word before them (五两 好酒).
+        next_single = at + 2 < len(words) and len(words[at + 2].text) == len(right.text) == 1
+        if len(left.text) > 1 and next_single and _tone(out, starts[at + 2]) == "3":
+            continue
+        out[last] = _toned(out[last], 2)
+        paired = True
 
 
 def _third_in_word(word: Word, start: int, out: list[str]) -> None:
@@ -187,7 +196,7 @@ def _is_one_and_two(text: str) -> bool:
     return is_word(text[1:]) and not is_word(text[:2])
 
 
-def _er(words: Sequence[Word], starts: Sequence[int], out: list[str]) -> None:
+def _er(words: Sequence[Word], starts: Sequence[int], out: list[str], toned: bool) -> None:
     """儿 at the end of a word takes the tone of the syllable before it, as the published weights were trained."""
     for at, (word, start) in enumerate(zip(words, starts, strict=True)):
         if word.text[-1] != "儿":
@@ -196,5 +205,5 @@ def _er(words: Sequence[Word], starts: Sequence[int], out: list[str]) -> None:
         if word.text in FULL_ER and len(word.text) > 1 or whole in FULL_ER:
             continue
         last = start + len(word.text) - 1
-        if last > 0 and (len(word.text) > 1 or at):
+        if last > 0 and (toned or _tone(out, last - 1) == "5"):
             out[last] = "er" + _tone(out, last - 1)

@@ -122,7 +122,7 @@ def test_weights_without_posterior_encoder_load_and_others_are_named(tiny: Build
 
 
 def test_versions_are_rows(tiny: Build, batch: Batch) -> None:
-    for name in VERSIONS:
+    for name in (n for n, spec in VERSIONS.items() if spec.mel is None):
         rows = version_spec(name)
         model = tiny(version=name, gin_channels=512, attention_heads=4).eval()
         assert model.enc_p.text_embedding.num_embeddings == rows.symbol_count

@@ -1,0 +1,304 @@
+"""The language model training run on transformers' ``Trainer``: losses, schedule, evaluation, states, best folder.
+
+Only what is trained goes into a training state. A state counts when its ``trainer_state.json`` is there, which is
+written last; a run that was killed while writing goes on from the state before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from AR.data.clips import Clip
+from AR.data.collate import Batch
+from AR.data.lm_collate import Item, ItemBatches, ItemData, LMCollator
+from AR.data.rows import Batching, epoch_batches, small_set_repeat
+from AR.errors import T2SError
+from AR.models import lm_rows
+from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.training import lm_guided
+from AR.training.ema import WeightAverage
+from AR.training.lm_config import LMTrainConfig
+from AR.training.schedule import guided_weight
+
+logger = logging.getLogger(__name__)
+WEIGHTS_FILE, AVERAGE_FILE, CLOCK_FILE = "trained.safetensors", "average.safetensors", "clock.json"
+
+
+class LMTrainingModule(nn.Module):
+    """Model and losses as one module, so that wrappers for several processes see one forward pass."""
+
+    def __init__(self, model: Qwen3T2SModel, config: LMTrainConfig) -> None:
+        super().__init__()
+        self.model, self.settings = model, config
+
+    def forward(self, batch: Mapping[str, Any], guidance: float = 0.0) -> Tensor:
+        """Loss of a batch (lm_collate.py); ``guidance`` weighs guided attention."""
+        smoothing = self.settings.train.label_smoothing if self.training else 0.0
+        guide = batch.get("guide")
+        if guide is None or guidance <= 0 or not self.training:
+            return self.model.training_loss(batch, smoothing)
+        with lm_guided.listening(guide, self.settings.guided, batch["kinds"] != lm_rows.PAD) as heard:
+            loss = self.model.training_loss(batch, smoothing)
+        return loss + guidance * heard.loss()
+
+
+class LMTrainer(Trainer):  # type: ignore[misc]
+    """One run; ``fit()`` goes on from the last state in ``output`` and trains to the end.
+
+    Args:
+        config: settings.
+        model: with its backbone prepared (lm_model.py).
+        clips: (training, held-out).
+        output: folder of the training states.
+        save_best: called with facts about the training whenever the held-out loss is the best so far.
+    """
+
+    def __init__(
+        self,
+        config: LMTrainConfig,
+        model: Qwen3T2SModel,
+        clips: tuple[list[Clip], list[Clip]],
+        output: Path,
+        save_best: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self.lm_config, self.lm_model, self.save_best, self.output = config, model, save_best, output
+        self.train_clips, self.held_clips = clips
+        self.minutes_before, self.begun = 0.0, time.monotonic()
+        self.best, self.bad_evaluations, self.evaluated_at = float("inf"), 0, -1
+        train = config.train
+        self.batching = Batching(train.batch_tokens, train.batch_size, config.data.join_probability,
+                                 config.data.max_row_tokens, small_set_repeat(len(self.train_clips)))  # fmt: skip
+        self.collate = LMCollator(model.tokenizer, model.config, config.guided.weight > 0)
+        module = LMTrainingModule(model, config)
+        super().__init__(model=module, args=_arguments(config, output), train_dataset=ItemData(self.train_clips),
+                         data_collator=self.collate, callbacks=[_Control(self)])  # fmt: skip
+        self.stop_asked = False
+        self.average = WeightAverage(_Trained(model), train.ema_decay)
+
+    # -- data
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """All batches of the run as one pass, so that a resumed run finds its place exactly."""
+        config, share = self.lm_config, (self.args.process_index, self.args.world_size)
+        batches = ItemBatches(self.train_clips, self.batching, self.lm_model.config, config.qwen3.stream_dropout,
+                              config.train.seed, config.train.epochs, share)  # fmt: skip
+        return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.collate,
+                          num_workers=config.data.num_workers, generator=torch.Generator())  # fmt: skip
+
+    def _prepare_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value.to(self.args.device) if isinstance(value, Tensor | Batch) else value
+                for name, value in inputs.items()}  # fmt: skip
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        return 0
+
+    # -- steps
+
+    def compute_loss(self, model: nn.Module, inputs: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """The loss of one batch."""
+        return model(inputs, guided_weight(self.lm_config.guided, self.state.global_step))  # type: ignore[no-any-return]
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW with a rate for the backbone and one for the adapter; weight decay on matrices only."""
+        settings = self.lm_config.optimizer
+        groups = []
+        for backbone, rate in ((True, settings.lr), (False, settings.adapter_lr)):
+            named = [(n, p) for n, p in self.lm_model.named_parameters() if p.requires_grad]
+            chosen = [p for n, p in named if n.startswith("decoder.") == backbone]
+            for matrices, decay in ((True, settings.weight_decay), (False, 0.0)):
+                params = [p for p in chosen if (p.dim() >= 2) == matrices]
+                if params:
+                    groups.append({"params": params, "lr": rate, "weight_decay": decay, "backbone": backbone})
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, settings.beta2))
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Warm-up and cosine; the backbone waits for ``adapter_steps``."""
+        optimizer = optimizer or self.optimizer
+        wait = self.lm_config.qwen3.adapter_steps
+        shapes = [self._shape(num_training_steps, wait if group["backbone"] else 0) for group in optimizer.param_groups]
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, shapes)
+        return self.lr_scheduler
+
+    def _shape(self, total: int, wait: int) -> Callable[[int], float]:
+        settings, limit = self.lm_config.optimizer, self.lm_config.train.max_minutes
+
+        def share(step: int) -> float:
+            if step < wait:
+                return 0.0
+            warm = min(1.0, (step - wait + 1) / max(1, settings.warmup_steps))
+            progress = self.minutes / limit if settings.schedule == "time" else step / max(1, total)
+            cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+            return warm * (settings.end_share + (1 - settings.end_share) * cosine)
+
+        return share
+
+    @property
+    def minutes(self) -> float:
+        """Training time, over all restarts."""
+        return self.minutes_before + (time.monotonic() - self.begun) / 60
+
+    # -- evaluation
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Held-out loss of the averaged weights; saves the folder when it is the best so far."""
+        if not self.held_clips or self.evaluated_at == self.state.global_step:
+            return {}
+        self.evaluated_at = self.state.global_step
+        with self.average.applied():
+            loss = self._held_out_loss()
+            if loss < self.best:
+                self.best, self.bad_evaluations = loss, 0
+                self._save_best()
+            else:
+                self.bad_evaluations += 1
+        logger.info("step %d, %.1f min: held-out loss %.4f (best %.4f)", self.state.global_step, self.minutes, loss,
+                    self.best)  # fmt: skip
+        metrics = {"eval_loss": loss}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> float:
+        """Nats per token with all text streams there."""
+        module = self.accelerator.unwrap_model(self.model)
+        module.eval()
+        config = self.lm_model.config
+        how = Batching(self.batching.batch_tokens, self.batching.batch_size, 0.3, self.batching.max_row_tokens)
+        total, count = 0.0, 0
+        for rows in epoch_batches(self.held_clips, how, self.lm_config.train.seed, 0):
+            batch = self._prepare_inputs(self.collate([Item(row, config.uses_bpe, config.uses_phones) for row in rows]))
+            tokens = int((batch["labels"] != -100).sum())
+            with self.compute_loss_context_manager():
+                total += float(module(batch)) * tokens
+            count += tokens
+        module.train()
+        return total / max(1, count)
+
+    def _save_best(self) -> None:
+        if self.args.should_save:
+            facts = {"steps": self.state.global_step, "minutes": round(self.minutes, 1), "clips": len(self.train_clips),
+                     "held_out_loss": round(self.best, 4) if self.held_clips else None}  # fmt: skip
+            self.save_best(facts)
+
+    # -- states
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {n: p.detach().cpu().contiguous() for n, p in self.lm_model.named_parameters() if p.requires_grad}
+        save_file(weights, folder / WEIGHTS_FILE)
+        if self.average.average:
+            save_file({n: t.cpu().contiguous() for n, t in self.average.average.items()}, folder / AVERAGE_FILE)
+        clock = {"minutes": self.minutes, "best": self.best, "bad_evaluations": self.bad_evaluations,
+                 "updates": self.average.updates}  # fmt: skip
+        (folder / CLOCK_FILE).write_text(json.dumps(clock), encoding="utf-8")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        folder = Path(resume_from_checkpoint)
+        weights = load_file(folder / WEIGHTS_FILE)
+        live = {n: p for n, p in self.lm_model.named_parameters() if p.requires_grad}
+        if {n: t.shape for n, t in weights.items()} != {n: p.shape for n, p in live.items()}:
+            raise T2SError(f"{folder} is of a run with other settings; remove it or use another output folder")
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                live[name].copy_(tensor)
+        clock = json.loads((folder / CLOCK_FILE).read_text(encoding="utf-8"))
+        self.minutes_before, self.best = float(clock["minutes"]), float(clock["best"])
+        self.bad_evaluations = int(clock["bad_evaluations"])
+        if self.average.average:
+            averages = load_file(folder / AVERAGE_FILE)
+            self.average.load_state_dict({"updates": int(clock["updates"]), "average": averages})
+        logger.info("going on from %s, %.1f minutes", folder, self.minutes_before)
+
+    def fit(self) -> float:
+        """Train to the end; returns the best held-out loss (inf without held-out clips)."""
+        last = last_state(self.output)
+        self.begun = time.monotonic()
+        self.saved_at = self.minutes
+        self.train(resume_from_checkpoint=str(last) if last else None)
+        if self.held_clips and not self.stop_asked:
+            self.evaluate()
+        if not self.held_clips or math.isinf(self.best):
+            with self.average.applied():
+                self._save_best()
+        self._save_checkpoint(self.model, trial=None)
+        return self.best
+
+
+class _Trained(nn.Module):
+    """View of a model's trained parameters under their own names, for averaging."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Any:
+        return iter(self._named.items())
+
+
+class _Control(TrainerCallback):  # type: ignore[misc]
+    """Averaging after each step, and when to evaluate, save and stop."""
+
+    def __init__(self, run: LMTrainer) -> None:
+        self.run = run
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        run = self.run
+        train = run.lm_config.train
+        run.average.update()
+        if run.held_clips and state.global_step % train.eval_steps == 0:
+            control.should_evaluate = True
+        if run.minutes - run.saved_at >= train.checkpoint_minutes:
+            control.should_save, run.saved_at = True, run.minutes
+        out_of_time = train.max_minutes > 0 and run.minutes >= train.max_minutes
+        if run.stop_asked or out_of_time:
+            control.should_training_stop = True
+        return control
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        run = self.run
+        patience = run.lm_config.train.patience
+        if patience and run.bad_evaluations >= patience:
+            logger.info("no better held-out loss in %d evaluations: stopping early", patience)
+            control.should_training_stop = True
+        return control
+
+
+def last_state(output: Path) -> Path | None:
+    """The newest whole training state in ``output``."""
+    found = [p for p in output.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
+    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+
+def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
+    train = config.train
+    cuda = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(output), num_train_epochs=1, max_steps=train.max_steps or -1, seed=train.seed,
+        gradient_accumulation_steps=train.gradient_accumulation, max_grad_norm=train.gradient_clip,
+        bf16=train.precision == "bf16" and cuda and torch.cuda.is_bf16_supported(), use_cpu=not cuda,
+        eval_strategy="no", save_strategy="no", save_total_limit=2, logging_steps=10, report_to=_reporters(),
+        remove_unused_columns=False, label_names=["labels"],
+    )  # fmt: skip
+
+
+def _reporters() -> list[str]:
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError:
+        return []
+    return ["tensorboard"]

@@ -1,0 +1,149 @@
+"""Recipe of stage s1 with a language model in the seat; ``s1_train.py`` starts it when its configuration has a section
+``qwen3`` or ``qwen3_enable_training`` is set.
+
+    python GPT_SoVITS/s1_train.py --config configs/qwen3_lora_0.6b.yaml --exp logs/my_voice
+
+The output folder holds the training states, from which the same command goes on; the trained model is
+``GPT_weights_qwen3/<exp_name>/``, renewed whenever the held-out loss is the best so far.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import signal
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import process_ckpt
+from AR.data.clips import Clip, DataPaths, Filters, assign_speakers, read_clips, split_held_out
+from AR.errors import LMUnavailable, T2SError
+from AR.models.lm_folder import codebook_fingerprint
+from AR.training.lm_config import LMTrainConfig, parse_lm_config
+from errors import ConfigError, DatasetError, MissingDependencyError, TrainingError
+from text import cleaned_text_to_sequence
+
+logger = logging.getLogger("s1_train")
+REPO = Path(__file__).resolve().parents[1]
+DEFAULT_CONFIG = "configs/qwen3_lora_0.6b.yaml"
+CODEBOOK_KEY = "quantizer.vq.layers.0._codebook.embed"
+
+
+def load_lm_config(raw: Mapping[str, Any], path: Path, model_name: str = "") -> LMTrainConfig:
+    """Settings from the content of ``path``; ``model_name`` wins over the file's.
+
+    Raises:
+        ConfigError: an unknown key or a value that cannot be.
+    """
+    try:
+        config = parse_lm_config(raw)
+    except T2SError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if model_name:
+        config = dataclasses.replace(config, qwen3=dataclasses.replace(config.qwen3, model_name=model_name))
+    return config
+
+
+def load_clips(config: LMTrainConfig, exp: Path) -> tuple[list[Clip], list[Clip]]:
+    """(training, held-out) clips of ``exp``.
+
+    Raises:
+        DatasetError: no usable clip, with the counted reasons.
+    """
+    data = config.data
+    paths = DataPaths.of_experiment(exp)
+    to_ids = partial(cleaned_text_to_sequence, version=config.qwen3.symbols)
+    try:
+        clips = read_clips(paths, to_ids, Filters(data.max_sec, data.min_phone_rate, data.max_phone_rate))
+    except T2SError as error:
+        raise DatasetError(str(error), fix="look at the list file and the messages of the data set stages") from error
+    if not paths.speakers.is_file():
+        clips = assign_speakers(clips, data.speaker_from)
+    train, held = split_held_out(clips, data.held_out, data.held_out_max)
+    logger.info("%d clips to train, %d held out", len(train), len(held))
+    return train, held
+
+
+def find_path(name: str) -> Path:
+    """A path as given, below the repository or GPT_SoVITS/."""
+    for folder in (Path(), REPO, REPO / "GPT_SoVITS"):
+        if (folder / name).exists():
+            return folder / name
+    raise ConfigError(f"{name} not found", "a file or folder", "give its path")
+
+
+def tokenizer_of(config: LMTrainConfig, clips: Sequence[Clip]) -> Any:
+    """The tokenizer of a new model: the folder named, or a BPE of the texts; None for a pretrained model."""
+    if not config.new_model:
+        return None
+    if config.qwen3.tokenizer:
+        from AR.models.lm_backbone import load_tokenizer
+
+        return load_tokenizer(find_path(config.qwen3.tokenizer))
+    from AR.training.lm_tokenizer import train_bpe
+
+    return train_bpe((clip.text for clip in clips), config.qwen3.tokenizer_size)
+
+
+def codebook_of(config: LMTrainConfig) -> str:
+    """Fingerprint of the quantizer that made the tokens; empty where no SoVITS file is named."""
+    if not config.qwen3.sovits_path:
+        logger.warning("qwen3.sovits_path is not set: the trained folder will not know whose tokens it speaks")
+        return ""
+    path = find_path(config.qwen3.sovits_path)
+    weights = process_ckpt.load_sovits_new(path)["weight"]
+    if CODEBOOK_KEY not in weights:
+        raise TrainingError(f"{path} has no quantizer", "SoVITS (s2G) weights")
+    return codebook_fingerprint(weights[CODEBOOK_KEY])
+
+
+def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
+    """Everything that ``fit()`` needs: data, model, and where the trained folder goes.
+
+    Raises:
+        GSVError: data, a model or a training state that cannot be used, or a package that is missing.
+    """
+    train, held = load_clips(config, exp)
+    try:
+        from AR.training import lm_model
+        from AR.training.lm_trainer import LMTrainer, last_state
+
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = lm_model.build(config, tokenizer_of(config, [*train, *held]), codebook_of(config), device)
+        if config.qwen3.warm_start and last_state(output) is None:
+            lm_model.warm_start(model, process_ckpt.load_s1(find_path(config.qwen3.warm_start))["weight"])
+        target = REPO / config.train.output_root / config.train.exp_name
+        return LMTrainer(config, model, (train, held), output, partial(_save, model, target))
+    except LMUnavailable as error:
+        raise TrainingError(str(error), fix="see the table of reasons in docs/qwen3.md") from error
+    except T2SError as error:
+        raise TrainingError(str(error)) from error
+    except ImportError as error:
+        raise MissingDependencyError(f"training a language model needs {error.name}", "transformers, accelerate, peft",
+                                     "pip install -e .[train]") from error  # fmt: skip
+
+
+def _save(model: Any, target: Path, facts: Mapping[str, Any]) -> None:
+    model.save_pretrained(target, facts)
+    logger.info("saved %s", target)
+
+
+def run(config: LMTrainConfig, exp: Path, output: Path) -> float:
+    """Train; SIGINT and SIGTERM save the state and end the run. Returns the best held-out loss."""
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    training = prepare(config, exp, output)
+
+    def stop(signum: int, frame: object) -> None:
+        logger.info("asked to stop: the state is saved after this step")
+        training.stop_asked = True
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
+    best = float(training.fit())
+    logger.info("ended after %.1f minutes, best held-out loss %.4f", training.minutes, best)
+    return best

@@ -1,0 +1,91 @@
+"""The collapse check, re-tries with other seeds, and repetition-aware sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from AR.backend import EOS, SamplingParams, T2SRequest, default_max_tokens, default_min_tokens
+from AR.checked import LOOP_TOKENS, decode_checked, has_loop, why_collapsed
+from AR.decode import T2SResult, decode
+
+REQUEST = T2SRequest(torch.zeros(40, dtype=torch.long))
+
+
+class Flaky:
+    """Speaks forever in its first ``bad`` runs, then ends after 60 tokens; without row selection."""
+
+    name = "flaky"
+    device = torch.device("cpu")
+
+    def __init__(self, bad: int) -> None:
+        self.bad, self.runs = bad, 0
+
+    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
+        self.runs += 1
+        return {"step": 0, "run": self.runs}, self._logits(0, len(requests))
+
+    def step(self, state: Any, tokens: Tensor) -> Tensor:
+        state["step"] += 1
+        return self._logits(state["step"] if state["run"] > self.bad else state["step"] % 60, len(tokens))
+
+    @staticmethod
+    def _logits(step: int, rows: int) -> Tensor:
+        logits = torch.zeros(rows, 1025)
+        logits[:, EOS if step >= 60 else 16 * step] = 30.0
+        return logits
+
+
+def result(tokens: list[int], reason: str = "eos") -> T2SResult:
+    return T2SResult(torch.tensor(tokens, dtype=torch.long), reason)  # type: ignore[arg-type]
+
+
+def test_loops() -> None:
+    varied = torch.randint(0, 1024, (400,), generator=torch.Generator().manual_seed(0))
+    assert not has_loop(varied) and not has_loop(torch.zeros(0, dtype=torch.long))
+    assert not has_loop(torch.cat((varied, torch.full((LOOP_TOKENS - 30,), 5), varied)))
+    for period in (1, 3, 16):
+        loop = varied[:period].repeat(LOOP_TOKENS // period + 2)
+        assert has_loop(torch.cat((varied, loop, varied)))
+
+
+def test_why_collapsed() -> None:
+    assert why_collapsed(REQUEST, result(list(range(80)))) is None
+    assert why_collapsed(REQUEST, result([], "stopped")) is None
+    assert "no end" in str(why_collapsed(REQUEST, result(list(range(80)), "length")))
+    assert "only 5 tokens for 40 phones" in str(why_collapsed(REQUEST, result(list(range(5)))))
+    assert "loop" in str(why_collapsed(REQUEST, result([1, 2] * 100)))
+    assert default_min_tokens(REQUEST) == 20 < default_max_tokens(REQUEST)
+
+
+def test_retries_use_another_seed_and_stop_when_it_is_good() -> None:
+    params = SamplingParams(seed=1, repetition_penalty=1.0)
+    for bad, runs, ends in ((0, 1, "eos"), (1, 2, "eos"), (2, 3, "eos"), (3, 3, "length")):
+        backend = Flaky(bad)
+        assert decode_checked(backend, [REQUEST], params)[0].finish_reason == ends
+        assert backend.runs == runs
+    greedy = Flaky(2)
+    decode_checked(greedy, [REQUEST], SamplingParams(top_k=1, seed=1))
+    assert greedy.runs == 1
+
+
+class Stuck(Flaky):
+    """Always the same token."""
+
+    @staticmethod
+    def _logits(step: int, rows: int) -> Tensor:
+        logits = torch.zeros(rows, 1025)
+        logits[:, 7] = 12.0
+        return logits
+
+
+def test_repetition_aware_sampling_breaks_loops() -> None:
+    plain = SamplingParams(seed=3, repetition_penalty=1.0, top_k=5, max_tokens=120)
+    aware = SamplingParams(seed=3, repetition_penalty=1.0, top_k=5, max_tokens=120, temperature=4.0,
+                           repetition_window=10, repetition_share=0.2)  # fmt: skip
+    assert len(set(decode(Stuck(0), [REQUEST], plain)[0].tokens.tolist())) == 1
+    first = decode(Stuck(0), [REQUEST], aware)[0].tokens.tolist()
+    assert len(set(first)) > 20 and first == decode(Stuck(0), [REQUEST], aware)[0].tokens.tolist()
