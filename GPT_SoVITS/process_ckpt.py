@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from checkpoint_io import PathLike, read_checkpoint, to_plain, write_atomic
 from errors import CheckpointError
+from safetensors_io import SUFFIX, read_safetensors, read_safetensors_header
 
 
 class SovitsVersion(NamedTuple):
@@ -136,6 +137,8 @@ def _v3_or_v4(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> str:
 
 def _header_hint(path: Path) -> SovitsVersion | None:
     """The version that the first bytes name: a known header, or the hash of a published base model."""
+    if path.suffix == SUFFIX:
+        return HEADERS.get(read_safetensors_header(path))
     with path.open("rb") as file:
         head = file.read(8192)
     return KNOWN_BASES.get(hashlib.md5(head, usedforsecurity=False).hexdigest()) or HEADERS.get(head[:2])
@@ -146,7 +149,10 @@ def _header_hint(path: Path) -> SovitsVersion | None:
 
 def _load_kind(path: PathLike, kind: str, is_kind: Any, lazy: bool = False) -> dict[str, Any]:
     """Read a file of layout {weight, config, info} and check that it is of the kind asked for."""
-    checkpoint = read_checkpoint(path, kind, lazy)
+    if Path(path).suffix == SUFFIX:
+        checkpoint: Any = read_safetensors(path).content
+    else:
+        checkpoint = read_checkpoint(path, kind, lazy)
     weight = checkpoint.get("weight") if isinstance(checkpoint, Mapping) else None
     if not isinstance(weight, Mapping) or not is_kind(weight):
         raise CheckpointError(f"{path} is {describe(checkpoint)}", kind, "choose a file of the right kind")

@@ -26,14 +26,15 @@ class SV(nn.Module):
     """The speaker network of the Pro versions.
 
     Args:
-        path: its weights, a plain state dict.
+        path: its weights, a plain state dict; None for :data:`SV_PATH`.
 
     Raises:
         CheckpointError: missing, unsafe, damaged, or weights of something else.
     """
 
-    def __init__(self, path: str | os.PathLike[str] = SV_PATH) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         super().__init__()
+        path = path or SV_PATH
         weight = read_checkpoint(path, "the speaker network (ERes2NetV2) that v2Pro and v2ProPlus need")
         if not isinstance(weight, Mapping) or not all(isinstance(value, Tensor) for value in weight.values()):
             raise CheckpointError(f"{path} is not a plain state dict", "the weights of ERes2NetV2 w24s4ep4",

@@ -100,6 +100,9 @@ VOCODERS: dict[str, tuple[Path, Loader]] = {
 }  # fmt: skip
 """Where each published vocoder lies, and what reads it."""
 
+SUPER_RESOLUTION: dict[int, Callable[[], SuperResolution]] = {}
+"""What raises speech of a rate in Hz, made by a call. None comes with the project: an extension puts its own here."""
+
 
 def load_vocoder(name: str, path: str | os.PathLike[str] | None = None) -> Vocoder:
     """The vocoder called ``name``, from its usual place or from ``path``.

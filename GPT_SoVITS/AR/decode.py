@@ -158,7 +158,7 @@ class _Run:
         return ended
 
     def _next_token(self) -> Tensor:
-        """Draw one token per row; returns [3, B]: token, whether it ends the row, whether the logits were not finite."""
+        """Draw one token per row; returns [3, B]: token, whether it ends the row, whether logits are not finite."""
         if self.last is not None:
             self.logits = self.backend.step(self.state, self.last)
             self.drawn += 1

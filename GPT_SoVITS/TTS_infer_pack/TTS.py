@@ -22,7 +22,16 @@ from AR.backend import SamplingParams
 from audio_io import Audio, PathLike, to_int16
 from errors import RequestError
 from TTS_infer_pack.batching import make_batches
-from TTS_infer_pack.models import Placement, VoiceModels, check_match, load_hubert, load_t2s, load_vits, load_voice
+from TTS_infer_pack.models import (
+    Placement,
+    VoiceModels,
+    check_match,
+    load_companions,
+    load_hubert,
+    load_t2s,
+    load_vits,
+    load_voice,
+)
 from TTS_infer_pack.prompt_cache import LRUCache
 from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
 from TTS_infer_pack.request import PUBLIC_SAMPLING, AudioChunk, SynthesisRequest
@@ -80,7 +89,7 @@ class TTS:
     @property
     def sample_rate(self) -> int:
         """Output rate in Hz, as the SoVITS checkpoint's configuration says."""
-        return self._models.audio.sampling_rate
+        return self._models.output_rate
 
     # -- speaking ----------------------------------------------------------------------------------------------------
 
@@ -97,7 +106,12 @@ class TTS:
 
     def synthesize(self, request: SynthesisRequest) -> Audio:
         """The whole speech of ``request``: the joined stream. Errors as :meth:`stream`."""
-        return Audio(_join([chunk.samples for chunk in self.stream(request)]), self.sample_rate)
+        rate = self.sample_rate
+        parts = []
+        for chunk in self.stream(request):
+            parts.append(chunk.samples)
+            rate = chunk.sample_rate
+        return Audio(_join(parts), rate)
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Speak a request given by the keys of the public HTTP API; yields (sample rate, int16 samples [T]).
@@ -106,12 +120,12 @@ class TTS:
         RequestError for unknown keys and unusable values, all at the first ``next``.
         """
         request = SynthesisRequest.from_dict(inputs)
-        rate = self.sample_rate
         if request.streams:
             for chunk in self.stream(request):
                 yield chunk.sample_rate, to_int16(chunk.samples)
         else:
-            yield rate, to_int16(self.synthesize(request).samples)
+            speech = self.synthesize(request)
+            yield speech.rate, to_int16(speech.samples)
 
     def stop(self) -> None:
         """End all speech that is under way; requests that come later are not concerned."""
@@ -134,14 +148,18 @@ class TTS:
         prompt = None
         if text and not reference.shortened and reference.tokens is not None:
             prompt = Prompt(_phones(self._text.prompt(text, lang, version)), reference.tokens)
-        others = [self._reference(models, aux, timbre_only=True).spec for aux in request.aux_ref_audio_paths]
+        others = [self._reference(models, aux, timbre_only=True) for aux in request.aux_ref_audio_paths]
         lengths = [segment.ids.numel() for segment in segments]
         size = request.batch_size if request.parallel_infer else 1
         return Job(
             models=models,
             segments=segments,
             prompt=prompt,
-            refers=[reference.spec, *others],
+            refers=[clip.spec for clip in (reference, *others)],
+            speakers=[clip.speaker for clip in (reference, *others) if clip.speaker is not None],
+            prompt_mel=reference.mel,
+            sample_steps=request.sample_steps,
+            enhance=request.super_sampling,
             sampling=SamplingParams(
                 top_k=int(values["top_k"]),
                 top_p=max(float(values["top_p"]), 1e-6),  # 0 is the lower end of users' sliders: only the likeliest
@@ -196,9 +214,11 @@ class TTS:
     def init_vits_weights(self, weights_path: PathLike) -> None:
         """Load another SoVITS checkpoint; as :meth:`init_t2s_weights`."""
         vits, audio = load_vits(weights_path, self._place)
+        companions = load_companions(vits.spec, self._place)
         with self._swap:
             check_match(self._models.hubert, vits, self._models.t2s)
-            self._models = replace(self._models, vits=vits, audio=audio, spec=vits.spec, serial=self._models.serial + 1)
+            self._models = replace(self._models, vits=vits, audio=audio, spec=vits.spec, companions=companions,
+                                   serial=self._models.serial + 1)
             self._references.clear()
             self.configs.vits_weights_path = str(weights_path)
             self._note_models()
@@ -223,7 +243,7 @@ class TTS:
 
     def _note_models(self) -> None:
         self.configs.version = self._models.spec.name
-        self.configs.sampling_rate = self._models.audio.sampling_rate
+        self.configs.sampling_rate = self._models.output_rate
 
     def _note_language_model(self) -> None:
         """Say, once per cause, that the language model stage was asked for and the AR model speaks."""

@@ -22,7 +22,9 @@ LAYER = -3
 _MAX_TOKENS = 510
 
 
-def load_bert(folder: Path | str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+def load_bert(
+    folder: Path | str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[Any, Any]:
     """(model, tokenizer) of a chinese-roberta folder; the model gives hidden states.
 
     Raises:
@@ -67,13 +69,17 @@ def char_features(model: Any, tokenizer: Any, text: str, device: torch.device | 
     """
     unknown = tokenizer.unk_token_id
     known = tokenizer.get_vocab()
-    ids = [known.get(char, unknown) for char in text.lower()] if len(text.lower()) == len(text) else [unknown] * len(text)
+    ids = (
+        [known.get(char, unknown) for char in text.lower()] if len(text.lower()) == len(text) else [unknown] * len(text)
+    )
     window = min(_MAX_TOKENS, model.config.max_position_embeddings - 2)
     parts: list[torch.Tensor] = []
     for start in range(0, len(ids), window):
         row = [tokenizer.cls_token_id, *ids[start : start + window], tokenizer.sep_token_id]
         tokens = torch.tensor([row], device=model.device)
-        hidden = model(input_ids=tokens, attention_mask=torch.ones_like(tokens), output_hidden_states=True).hidden_states
+        hidden = model(
+            input_ids=tokens, attention_mask=torch.ones_like(tokens), output_hidden_states=True
+        ).hidden_states
         parts.append(hidden[LAYER][0, 1:-1].float().to(device))
     return torch.cat(parts) if parts else torch.zeros((0, BERT_CHANNELS), device=device)
 

@@ -16,11 +16,16 @@ import torch
 from AR.backend import T2SBackend
 from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
+from config import PRETRAINED_ROOT
 from errors import CheckpointError, ConfigError
 from feature_extractor.cnhubert import CNHubert
-from module.models import SynthesizerTrn
+from module.lora import merge_lora
+from module.models import Synthesizer, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
+from sv import SV
+from TTS_infer_pack.tts_config import PUBLISHED_S2
+from vocoders import SUPER_RESOLUTION, SuperResolution, Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +56,15 @@ class AudioSettings:
 
 
 @dataclass(frozen=True)
+class Companions:
+    """Networks that some versions need beside their synthesiser; None for the others."""
+
+    sv: SV | None = None
+    vocoder: Vocoder | None = None
+    enhancer: SuperResolution | None = None
+
+
+@dataclass(frozen=True)
 class VoiceModels:
     """What speaks: SSL encoder, SoVITS synthesiser, text-to-semantic backend, and the settings that came with them.
 
@@ -58,11 +72,18 @@ class VoiceModels:
     """
 
     hubert: CNHubert
-    vits: SynthesizerTrn
+    vits: Synthesizer
     t2s: T2SBackend
     audio: AudioSettings
     spec: VersionSpec
     serial: int = 0
+    companions: Companions = Companions()
+
+    @property
+    def output_rate(self) -> int:
+        """Rate in Hz of what is spoken; the references are read at ``audio.sampling_rate``."""
+        vocoder = self.companions.vocoder
+        return vocoder.sampling_rate if vocoder else self.audio.sampling_rate
 
     @property
     def device(self) -> torch.device:
@@ -90,32 +111,61 @@ def load_hubert(folder: PathLike, place: Placement) -> CNHubert:
     return CNHubert(Path(folder)).to(place.device, place.dtype)
 
 
-def load_vits(path: PathLike, place: Placement) -> tuple[SynthesizerTrn, AudioSettings]:
-    """The SoVITS synthesiser in ``path``, folded for inference, and its audio settings.
+def load_vits(path: PathLike, place: Placement) -> tuple[Synthesizer, AudioSettings]:
+    """The SoVITS synthesiser in ``path``, adapters merged, folded for inference, and its audio settings.
 
     Raises:
-        CheckpointError: not a SoVITS file, of a version that cannot be spoken, or not fitting its configuration.
+        CheckpointError: not a SoVITS file, of an unknown version, an adapter without its base model, or not fitting
+            its configuration.
     """
     checkpoint = load_sovits_new(path)
     version = sovits_version(path, checkpoint)
-    if version.is_lora or version.model_version not in VERSIONS:
-        kind = f"{version.model_version} {'LoRA adapter' if version.is_lora else 'model'}"
-        raise CheckpointError(f"{path} is a {kind}, which cannot be spoken yet", "a v1 or v2 SoVITS checkpoint",
-                              "choose a v1 or v2 checkpoint")
-    spec = VERSIONS[version.model_version]
-    if spec.needs_speaker_embedding:
-        raise CheckpointError(f"{path} is a {spec.name} model, which needs a speaker network that is not there yet",
-                              "a v1 or v2 SoVITS checkpoint", "choose a v1 or v2 checkpoint")
+    if version.model_version not in VERSIONS:
+        raise CheckpointError(f"{path} is a {version.model_version} model, which is not known here",
+                              "one of " + ", ".join(VERSIONS))
+    spec, weight = VERSIONS[version.model_version], checkpoint["weight"]
+    if version.is_lora:
+        weight = _with_base(path, spec.name, weight)
     config = checkpoint["config"]
     audio = AudioSettings.from_config(config, path)
     segment = int((config.get("train") or {}).get("segment_size", 32 * audio.hop_length)) // audio.hop_length
+    values = {**config["model"], "version": spec.name}
     try:
-        vits = SynthesizerTrn(audio.filter_length // 2 + 1, segment, **{**config["model"], "version": spec.name})
+        vits = build_synthesizer(audio.filter_length // 2 + 1, segment, **values)
     except (ConfigError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} has an unusable config.model ({error})", "a SoVITS (s2) checkpoint") from error
-    del vits.enc_q  # speaking does not need the posterior encoder, and exported files lack it
-    load_strict(vits, checkpoint["weight"], path, drop=(POSTERIOR_PREFIX,))
+    if hasattr(vits, "enc_q"):
+        del vits.enc_q  # speaking does not need the posterior encoder, and exported files lack it
+    load_strict(vits, weight, path, drop=(POSTERIOR_PREFIX,))
     return vits.prepare_inference().to(place.device, place.dtype), audio
+
+
+def _with_base(path: PathLike, version: str, adapter: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of an adapter file merged into the published base model of its version.
+
+    Raises:
+        CheckpointError: the base model is missing or cannot be used, or the two do not fit.
+    """
+    base = PRETRAINED_ROOT / PUBLISHED_S2[version]
+    if not base.exists():
+        raise CheckpointError(f"{path} is a {version} LoRA adapter, and its base model is not in {base}",
+                              f"the published {version} model", f"put {base.name} into {base.parent}")
+    try:
+        return merge_lora(load_sovits_new(base)["weight"], adapter)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be spoken: {error.what}", error.expected, error.fix) from error
+
+
+def load_companions(spec: VersionSpec, place: Placement) -> Companions:
+    """What the version needs beside its synthesiser, from the places of the published weights.
+
+    Raises:
+        CheckpointError: weights that are missing or cannot be used.
+    """
+    speaker = SV().to(place.device, place.dtype) if spec.needs_speaker_embedding else None
+    vocoder = load_vocoder(spec.mel.vocoder).to(place.device, place.dtype) if spec.mel else None
+    enhancer = SUPER_RESOLUTION.get(vocoder.sampling_rate) if vocoder else None
+    return Companions(speaker, vocoder, enhancer() if enhancer else None)
 
 
 def load_t2s(path: PathLike, place: Placement) -> Text2SemanticDecoder:
@@ -133,7 +183,7 @@ def load_t2s(path: PathLike, place: Placement) -> Text2SemanticDecoder:
     return model.eval().requires_grad_(False).to(place.device, place.dtype)
 
 
-def check_match(hubert: CNHubert, vits: SynthesizerTrn, t2s: T2SBackend) -> None:
+def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
     """Refuse parts that were not made for each other, as far as their shapes tell.
 
     Raises:
@@ -155,4 +205,5 @@ def load_voice(hubert: PathLike, vits: PathLike, t2s: PathLike, place: Placement
     synthesiser, audio = load_vits(vits, place)
     encoder = load_hubert(hubert, place)
     check_match(encoder, synthesiser, t2s_model)
-    return VoiceModels(encoder, synthesiser, t2s_model, audio, synthesiser.spec)
+    return VoiceModels(encoder, synthesiser, t2s_model, audio, synthesiser.spec,
+                       companions=load_companions(synthesiser.spec, place))

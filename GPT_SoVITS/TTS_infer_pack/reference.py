@@ -18,7 +18,8 @@ from torch import Tensor
 
 from audio_io import Audio, PathLike, Samples, check_file, load_audio, resample
 from errors import AudioError
-from module.mel_processing import spectrogram_torch
+from module.mel_processing import mel_spectrogram_torch, spectrogram_torch
+from module.synthesizer_v3 import norm_mel
 from TTS_infer_pack.models import VoiceModels
 
 logger = logging.getLogger(__name__)
@@ -42,11 +43,15 @@ class Reference:
         spec: [1, F, T_spec] linear spectrogram, the timbre.
         tokens: [T_sem] int64 prompt tokens; None for a clip that only lends its timbre.
         shortened: True where only a span of the recording is used, so that its text does not fit any more.
+        speaker: [1, 20480] speaker vector, for versions that need one.
+        mel: [1, M, T_mel] normalised mel, for versions that make one; None for a clip that only lends its timbre.
     """
 
     spec: Tensor
     tokens: Tensor | None
     shortened: bool
+    speaker: Tensor | None = None
+    mel: Tensor | None = None
 
 
 def file_digest(path: PathLike) -> str:
@@ -118,20 +123,47 @@ def prepare_reference(path: PathLike, models: VoiceModels, timbre_only: bool = F
     """
     audio, shortened = read_reference(path)
     spec = reference_spectrogram(audio, models)
-    return Reference(spec, None if timbre_only else prompt_tokens(audio, models), shortened)
+    tokens = None if timbre_only else prompt_tokens(audio, models)
+    mel = None if timbre_only else prompt_mel(audio, models)
+    return Reference(spec, tokens, shortened, speaker_vector(audio, models), mel)
+
+
+def _at_model_rate(audio: Audio, models: VoiceModels) -> Samples:
+    """The clip at the model's rate; a peak above 1 is divided by min(2, peak), as published weights expect."""
+    samples = resample(audio.samples, audio.rate, models.audio.sampling_rate)
+    peak = float(np.abs(samples).max())
+    return samples / min(2.0, peak) if peak > 1 else samples
+
+
+def _wave(samples: Samples, models: VoiceModels) -> Tensor:
+    """Samples [T] as a float32 batch of one on the models' device, [1, T]."""
+    return torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)).to(models.device)[None]
 
 
 def reference_spectrogram(audio: Audio, models: VoiceModels) -> Tensor:
-    """[1, F, T_spec] at the model's rate; a peak above 1 is divided by min(2, peak), as published weights expect."""
+    """[1, F, T_spec] at the model's rate."""
     settings = models.audio
-    samples = resample(audio.samples, audio.rate, settings.sampling_rate)
-    peak = float(np.abs(samples).max())
-    if peak > 1:
-        samples = samples / min(2.0, peak)
-    wave = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)).to(models.device)[None]
-    spec = spectrogram_torch(wave, settings.filter_length, settings.sampling_rate, settings.hop_length,
-                             settings.win_length, center=False)
+    spec = spectrogram_torch(_wave(_at_model_rate(audio, models), models), settings.filter_length,
+                             settings.sampling_rate, settings.hop_length, settings.win_length, center=False)
     return spec.to(models.dtype)
+
+
+def speaker_vector(audio: Audio, models: VoiceModels) -> Tensor | None:
+    """[1, 20480] of the speaker network, for versions that need it."""
+    if models.companions.sv is None:
+        return None
+    samples = resample(_at_model_rate(audio, models), models.audio.sampling_rate, SSL_RATE)
+    return models.companions.sv.compute_embedding3(_wave(samples, models)).to(models.dtype)
+
+
+def prompt_mel(audio: Audio, models: VoiceModels) -> Tensor | None:
+    """[1, M, T_mel] in the scale of the network, for versions that make a mel."""
+    spec = models.spec.mel
+    if spec is None:
+        return None
+    wave = _wave(resample(audio.samples, audio.rate, spec.sampling_rate), models)
+    mel = mel_spectrogram_torch(wave, spec.n_fft, spec.bands, spec.sampling_rate, spec.hop_length, spec.n_fft, 0, None)
+    return norm_mel(mel, spec).to(models.dtype)
 
 
 def prompt_tokens(audio: Audio, models: VoiceModels) -> Tensor:

@@ -20,6 +20,8 @@ from AR.backend import SamplingParams, T2SBackend, T2SRequest
 from AR.decode import T2SResult, decode
 from AR.errors import T2SError
 from errors import RequestError
+from module.models import SynthesizerTrnV3
+from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
 from TTS_infer_pack.models import VoiceModels
 from TTS_infer_pack.request import AudioChunk
 
@@ -63,6 +65,13 @@ class Job:
         batches: indices of segments that are decoded together.
         speed: above 1 is faster.
         pause: seconds of silence after each segment.
+        speakers: [1, 20480] speaker vectors beside ``refers``, for versions that need them.
+        prompt_mel: [1, M, T_mel] of the reference clip, for versions that make a mel.
+        sample_steps: steps of the flow-matching network, for the same versions.
+        enhance: raise the rate of what is spoken, where the voice can.
+
+    Raises:
+        RequestError: the version needs more of the reference than there is.
     """
 
     models: VoiceModels
@@ -73,19 +82,31 @@ class Job:
     batches: Sequence[Sequence[int]]
     speed: float = 1.0
     pause: float = 0.3
+    speakers: Sequence[Tensor] = ()
+    prompt_mel: Tensor | None = None
+    sample_steps: int = 32
+    enhance: bool = False
+
+    def __post_init__(self) -> None:
+        if self.models.spec.mel is not None and (self.prompt is None or self.prompt_mel is None):
+            raise RequestError(f"{self.models.spec.name} goes on from the reference clip and needs its words",
+                               "prompt_text, and a clip of 3 to 10 s", "give prompt_text, or use a v2 voice")
 
 
 def speak(job: Job, should_stop: ShouldStop) -> Iterator[AudioChunk]:
     """Yield the segments of ``job`` in the order of the text, each as soon as it and those before it are ready."""
     ready: dict[int, AudioChunk] = {}
     following = 0
+    voice = make_voice(job)
+    if job.enhance and job.models.companions.enhancer is None:
+        logger.warning("super_sampling was asked for, but nothing here raises %d Hz speech", job.models.output_rate)
     for batch in job.batches:
         if should_stop():
             return
         requests = [_t2s_request(job, index) for index in batch]
         results = decode_tokens(job.models.t2s, requests, job.sampling, should_stop)
         for index, result in zip(batch, results, strict=True):
-            ready[index] = _render(job, index, result)
+            ready[index] = _render(job, voice, index, result)
         while following in ready:
             yield ready.pop(following)
             following += 1
@@ -151,19 +172,33 @@ def _join_features(first: Phones, second: Phones) -> Tensor | None:
     return torch.cat(parts, dim=1)
 
 
+def make_voice(job: Job) -> Voice:
+    """What turns the tokens of ``job`` into waveforms, made once per request."""
+    models = job.models
+    if isinstance(models.vits, SynthesizerTrnV3):
+        if job.prompt is None or job.prompt_mel is None or models.companions.vocoder is None:
+            raise RequestError(f"{models.spec.name} lacks a prompt or its vocoder", "both")
+        prompt = PromptParts(job.prompt.tokens, job.prompt.phones.ids, job.prompt_mel)
+        return MelVoice(models.vits, models.companions.vocoder, prompt, list(job.refers), job.speed, job.sample_steps)
+    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed)
+
+
 @torch.inference_mode()
-def _render(job: Job, index: int, result: T2SResult) -> AudioChunk:
+def _render(job: Job, voice: Voice, index: int, result: T2SResult) -> AudioChunk:
     """Tokens of a segment as audio, peak at most 1, with its pause."""
     models, segment = job.models, job.segments[index]
-    rate = models.audio.sampling_rate
+    enhancer = models.companions.enhancer if job.enhance else None
+    rate = enhancer.sampling_rate if enhancer else models.output_rate
     wave = np.zeros(0, dtype=np.float32)
     if result.tokens.numel():
         device = models.device
         noise = torch.Generator(device).manual_seed(((job.sampling.seed or 0) + index) % 2**63)
         codes = result.tokens.to(device)[None, None]
         phones = segment.ids.to(device)[None]
-        out = models.vits.decode(codes, phones, list(job.refers), speed=job.speed, generator=noise)  # [1, 1, T]
-        wave = out[0, 0].float().cpu().numpy()
+        out = voice(codes, phones, noise)
+        if enhancer:
+            out = enhancer.enhance(out, models.output_rate)
+        wave = out.float().cpu().numpy()
     peak = float(np.abs(wave).max()) if wave.size else 0.0
     if peak > 1:
         wave = wave / peak

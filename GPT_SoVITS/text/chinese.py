@@ -56,9 +56,7 @@ def _within(given: Mapping[int, tuple[int, str]], start: int, end: int) -> dict[
 def _clause(clause: str, given: Mapping[int, str], version: str) -> list[str]:
     """Toned syllables of a clause, sandhi applied; "" for a character without one."""
     tokens = segment.tagged(clause)
-    words = [
-        readings.Word(text, tag, _reading(tokens, at)) for at, (text, tag) in enumerate(tokens)
-    ]
+    words = [readings.Word(text, tag, _reading(tokens, at)) for at, (text, tag) in enumerate(tokens)]
     syllables = [s for word in words for s in word.syllables]
     for at, syllable in polyphones(clause).items():
         syllables[at] = syllable

@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 @lru_cache(maxsize=16384)
 def _kind(char: str) -> str:
-    """"s" simplified Chinese only, "t" traditional Chinese only, "j" Japanese only, "b" Japanese and traditional, "" all."""
+    """ "s" simplified Chinese only, "t" traditional Chinese only, "j" Japanese only, "b" Japanese and traditional, "" all."""
     simplified = _in(char, "gb2312")
     japanese = _in(char, "shift_jis") and char.encode("shift_jis") < b"\x98\x9f"
     if simplified:
@@ -67,7 +67,7 @@ def _in(char: str, codec: str) -> bool:
 
 
 def han_language(text: str, touches_kana: bool = False) -> str:
-    """"zh", "ja", or "" where a stretch of Chinese characters may be either.
+    """ "zh", "ja", or "" where a stretch of Chinese characters may be either.
 
     Args:
         text: the characters.
@@ -112,7 +112,9 @@ def segments(text: str, default: str = "", neutral: str = "zh", given: Mapping[s
     start = 0
     for at, piece in enumerate(pieces):
         stop = pieces[at + 1].start if at + 1 < len(pieces) else len(text)
-        number = re.search(r"\d", text[piece.end : stop]) if languages[at] == "en" and default not in ("", "en") else None
+        number = (
+            re.search(r"\d", text[piece.end : stop]) if languages[at] == "en" and default not in ("", "en") else None
+        )
         if number:
             runs.append(Run("en", text[start : piece.end + number.start()]))
             start = piece.end + number.start()
@@ -126,9 +128,7 @@ def _merged(runs: list[Run]) -> list[Run]:
     return [Run(language, "".join(run.text for run in group)) for language, group in grouped]
 
 
-def _languages(
-    text: str, pieces: list[_Piece], default: str, neutral: str, given: Mapping[str, str]
-) -> list[str]:
+def _languages(text: str, pieces: list[_Piece], default: str, neutral: str, given: Mapping[str, str]) -> list[str]:
     """The language of every script run; "" is settled by the runs beside it."""
     out: list[str] = []
     for at, (start, end, script) in enumerate(pieces):
@@ -158,7 +158,9 @@ def _settled(languages: list[str], neutral: str) -> list[str]:
     right = list(languages)
     for at in range(len(right) - 2, -1, -1):
         if not right[at]:
-            right[at] = next((right[i] for i in range(at + 1, min(len(right), at + 4)) if right[i] in ("zh", "ja", "yue")), "")
+            right[at] = next(
+                (right[i] for i in range(at + 1, min(len(right), at + 4)) if right[i] in ("zh", "ja", "yue")), ""
+            )
     undecided = neutral if neutral in ("zh", "ja", "yue") else "zh"
     return [a or b or c or undecided for a, b, c in zip(languages, left, right, strict=True)]
 

@@ -24,7 +24,9 @@ _PAUSE = re.compile(r"\[pause (\d{1,3}(?:\.\d{1,3})?|\.\d{1,3}) ?(ms|s)\]", re.I
 MAX_PAUSE = 10.0
 _SHORT_PAUSE = 0.35
 
-_ARPABET = frozenset(s for s in symbols if s.isupper() and s.isascii() and s not in ("SP", "UNK", "E", "EE", "OO", "EN"))
+_ARPABET = frozenset(
+    s for s in symbols if s.isupper() and s.isascii() and s not in ("SP", "UNK", "E", "EE", "OO", "EN")
+)
 _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 #: What ``[[reading]]`` may stand behind, per language.
 _BEFORE = {

@@ -66,7 +66,9 @@ def load(path: Path | str) -> UserLexicon:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise TextError(f"the lexicon {path} cannot be read ({error})", "a UTF-8 text file", "correct the path") from error
+        raise TextError(
+            f"the lexicon {path} cannot be read ({error})", "a UTF-8 text file", "correct the path"
+        ) from error
     entries: dict[str, dict[str, str]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
@@ -82,7 +84,9 @@ def _fields(path: Path, number: int, line: str) -> tuple[str, str, str]:
     parts = [part.strip() for part in line.split("\t")]
     where = f"line {number} of the lexicon {path}"
     if len(parts) != 3 or not parts[1] or re.search(r"[\[\]|]", line):
-        raise TextError(f"{where} is {line[:60]!r}", "language<TAB>word<TAB>reading, without brackets", "correct the line")
+        raise TextError(
+            f"{where} is {line[:60]!r}", "language<TAB>word<TAB>reading, without brackets", "correct the line"
+        )
     language, word, reading = parts
     if language not in LANGUAGES:
         raise TextError(f"{where} names language {language!r}", f"one of {', '.join(LANGUAGES)}", "correct the line")

@@ -15,7 +15,7 @@ import time
 #: A paragraph per language; numbers in it are varied, so that no cache of whole stretches can answer.
 PARAGRAPHS = {
     "en": "On March {a}th the old harbour was quiet, and {b} people waited for the ferry; nobody knew that it would be "
-    "late. \"It costs ${a}.50,\" she said, \"but I'd rather walk than pay that much for {b} minutes.\" ",
+    'late. "It costs ${a}.50," she said, "but I\'d rather walk than pay that much for {b} minutes." ',
     "zh": "{b}年{a}月的一个早上，银行行长走在人行道上，手里拿着{b}元和一把雨伞。他觉得天气还不错，可是谁也不知道"
     "下午会不会下雨；老虎和小老鼠都很勇敢，大约有{a}%的人不相信这个故事。",
     "ja": "{a}月{b}日の朝、駅の前で友達を待っていた。雨が降りそうだったので、傘を買うために{b}円を払った。",

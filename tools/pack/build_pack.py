@@ -16,6 +16,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import soundfile
 import torch
@@ -57,9 +58,16 @@ def write_references(rows: list[tuple[Path, str, str]], folder: Path) -> dict[st
     return entries[0]
 
 
-def write_generator(source: Path, quantizer: Path | None, target: Path) -> None:
+def read_state(source: Path, config: Path) -> dict[str, Any]:
+    """A running training's ``G_*.pth`` as an s2 checkpoint: averaged weights where it keeps them."""
+    state = torch.load(source, map_location="cpu", weights_only=True)
+    weight = {**state["model"], **state.get("ema", {}).get("weights", {})}
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    return {"weight": weight, "config": settings, "info": f"{state['iteration']}epoch_{state['step']}iteration"}
+
+
+def write_generator(checkpoint: dict[str, Any], quantizer: Path | None, target: Path) -> None:
     """The s2 file in the public layout, with another projection and codebook where given."""
-    checkpoint = process_ckpt.load_sovits_new(str(source))
     weight = dict(checkpoint["weight"])
     if quantizer is not None:
         from safetensors.torch import load_file
@@ -72,7 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hubert", type=Path, required=True, help="folder of the SSL encoder")
-    parser.add_argument("--s2", type=Path, required=True, help="trained generator")
+    parser.add_argument("--s2", type=Path, required=True, help="trained generator, or G_*.pth with --s2-config")
+    parser.add_argument("--s2-config", type=Path, help="settings of the training whose G_*.pth --s2 names")
     parser.add_argument("--s1", type=Path, required=True, help="trained AR model")
     parser.add_argument("--quantizer", type=Path, help="safetensors with ssl_proj and codebook")
     parser.add_argument("--references", type=Path, required=True)
@@ -88,7 +97,8 @@ def main(argv: list[str] | None = None) -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     shutil.copytree(args.hubert, args.output / "hubert", dirs_exist_ok=True)
     shutil.copyfile(args.s1, args.output / "s1.ckpt")
-    write_generator(args.s2, args.quantizer, args.output / "s2G.pth")
+    generator = read_state(args.s2, args.s2_config) if args.s2_config else process_ckpt.load_sovits_new(str(args.s2))
+    write_generator(generator, args.quantizer, args.output / "s2G.pth")
     pack = {
         "name": args.name,
         "version": "v2",

@@ -39,6 +39,7 @@ class TrainSection:
         precision: "32", "16-mixed" or "bf16-mixed"; the mixed ones only act on devices that have them.
         gradient_clip: norm to which gradients are clipped.
         label_smoothing: share of the target spread over all tokens.
+        token_noise: share of the tokens heard that are replaced by random ones in training.
         ema_decay: averaging of weights; 0 turns it off.
         patience: after so many evaluations in a row without a better held-out loss the run ends; 0: never.
         eval_every_n_epoch: epochs between evaluations.
@@ -57,6 +58,7 @@ class TrainSection:
     precision: str = "32"
     gradient_clip: float = 1.0
     label_smoothing: float = 0.0
+    token_noise: float = 0.0
     ema_decay: float = 0.0
     patience: int = 0
     eval_every_n_epoch: int = 1

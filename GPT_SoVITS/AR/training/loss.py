@@ -70,10 +70,21 @@ class GuidedAttention:
 
 
 class T2STrainingModule(nn.Module):
-    """The network and its losses as one module, so that wrappers for several processes see one forward pass."""
+    """The network and its losses as one module, so that wrappers for several processes see one forward pass.
 
-    def __init__(self, model: Text2SemanticDecoder, label_smoothing: float, guided: GuidedSection) -> None:
+    Args:
+        model: what is trained.
+        label_smoothing: share of the target spread over all tokens.
+        guided: guidance of the attention.
+        token_noise: share of the tokens heard so far that are replaced by random ones (the targets stay). Speaking
+            goes wrong where the network trusts its own tokens more than the text; noise teaches it to look at the text.
+    """
+
+    def __init__(
+        self, model: Text2SemanticDecoder, label_smoothing: float, guided: GuidedSection, token_noise: float = 0.0
+    ) -> None:
         super().__init__()
+        self.token_noise = token_noise
         self.model = model
         self.label_smoothing = label_smoothing
         self.guided = guided
@@ -89,7 +100,12 @@ class T2STrainingModule(nn.Module):
         bias = training_bias(batch.text_valid, batch.token_lens, batch.tokens.shape[1])
         guide = GuidedAttention(batch, self.guided, bias) if guided_weight > 0 else None
         hidden = self.model(
-            batch.phones, batch.text_positions, batch.tokens, bias, batch.bert, guide.tap if guide else None
+            batch.phones,
+            batch.text_positions,
+            self._heard(batch.tokens),
+            bias,
+            batch.bert,
+            guide.tap if guide else None,
         )
         rows = batch.targets != IGNORE
         targets = batch.targets[rows]
@@ -104,6 +120,13 @@ class T2STrainingModule(nn.Module):
             loss = loss + guided_weight * guided
             out["guided"] = guided.detach()
         return {"loss": loss, **out}
+
+    def _heard(self, tokens: Tensor) -> Tensor:
+        """[B, T_sem] tokens as the network hears them in training."""
+        if not self.training or self.token_noise <= 0:
+            return tokens
+        noisy = torch.rand(tokens.shape, device=tokens.device) < self.token_noise
+        return torch.where(noisy, torch.randint_like(tokens, self.model.ar_predict_layer.out_features - 1), tokens)
 
 
 def _top3(log_probs: Tensor, targets: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ class S1Training:
         self.with_bert = any(clip.bert_path is not None for clip in self.train_clips)
         # without text features only the bias of this layer is ever used
         model.bert_proj.weight.requires_grad_(self.with_bert)
-        module = T2STrainingModule(model, config.train.label_smoothing, config.guided)
+        module = T2STrainingModule(model, config.train.label_smoothing, config.guided, config.train.token_noise)
         self.module, self.optimizer = self.accelerator.prepare(module, make_optimizer(module, config))
         self.plain: T2STrainingModule = self.accelerator.unwrap_model(self.module)
         self.average = WeightAverage(self.plain.model, config.train.ema_decay)

@@ -88,7 +88,7 @@ def read_features(path: Path) -> Tensor:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"cannot read {path}: {reason}", "a tensor", "run 2-get-hubert-wav32k again") from error
     if not isinstance(features, Tensor) or features.dim() != 3 or features.shape[0] != 1 or not features.numel():
-        raise DatasetError(f"{path} holds no features", "a tensor [1, ssl_dim, frames]", "run 2-get-hubert-wav32k again")
+        raise DatasetError(f"{path} holds no features", "[1, ssl_dim, frames]", "run 2-get-hubert-wav32k again")
     if not bool(torch.isfinite(features).all()):
         raise DatasetError(f"{path} holds NaN or infinity", "finite features", "run 2-get-hubert-wav32k again")
     return features[0].half()

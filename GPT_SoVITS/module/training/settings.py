@@ -138,7 +138,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
         ConfigError: a section is missing, a key is unknown, or values contradict each other.
     """
     for name in ("train", "data", "model"):
-        _check(isinstance(raw.get(name), Mapping), f"the configuration has no section '{name}'", "train, data and model")
+        _check(isinstance(raw.get(name), Mapping), f"the configuration has no section '{name}'", "train, data, model")
     train = _section(TrainSettings, raw["train"], LEGACY_TRAIN_KEYS, "train")
     data = _section(DataSettings, raw["data"], LEGACY_DATA_KEYS, "data")
     model = dict(raw["model"])
@@ -148,6 +148,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
     version = str(raw.get("version") or model.get("version") or "v2")
     model["version"] = version
     exp_dir = root / data.exp_dir
+    weights = "SoVITS_weights" if version == "v1" else f"SoVITS_weights_{version}"
     return S2Settings(
         train,
         data,
@@ -156,7 +157,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
         exp_dir=exp_dir,
         state_dir=exp_dir / f"logs_s2_{version}",
         log_dir=root / (raw.get("s2_ckpt_dir") or exp_dir),
-        save_weight_dir=root / (raw.get("save_weight_dir") or f"SoVITS_weights{'' if version == 'v1' else '_' + version}"),
+        save_weight_dir=root / (raw.get("save_weight_dir") or weights),
         version=version,
         raw=dict(raw),
     )

@@ -21,7 +21,9 @@ LATEST = 233333333333
 _NAME = re.compile(r"G_(\d+)\.pth")
 
 
-def save_pair(folder: Path, step: int, keep_latest: bool, generator: Mapping[str, Any], disc: Mapping[str, Any]) -> None:
+def save_pair(
+    folder: Path, step: int, keep_latest: bool, generator: Mapping[str, Any], disc: Mapping[str, Any]
+) -> None:
     """Write both files; D first, because a pair counts as there when its G is.
 
     Raises:

@@ -13,7 +13,16 @@ from functools import lru_cache
 
 _NUM = r"\d+(?:\.\d+)?"
 _DIGITS = dict(zip("0123456789", "ゼロ イチ ニー サン ヨン ゴー ロク ナナ ハチ キュー".split(), strict=True))
-_CURRENCIES = {"¥": "円", "￥": "円", "$": "ドル", "＄": "ドル", "€": "ユーロ", "£": "ポンド", "₩": "ウォン", "₿": "ビットコイン"}
+_CURRENCIES = {
+    "¥": "円",
+    "￥": "円",
+    "$": "ドル",
+    "＄": "ドル",
+    "€": "ユーロ",
+    "£": "ポンド",
+    "₩": "ウォン",
+    "₿": "ビットコイン",
+}
 _UNITS = {
     "km/h": "キロメートル毎時",
     "m/s": "メートル毎秒",
@@ -119,15 +128,20 @@ def _phones(text: str) -> str:
 
 def _numbers(text: str) -> str:
     text = re.sub(r"(?<![\d.])\d{1,3}(?:[,，]\d{3})+(?!\d)", lambda m: re.sub("[,，]", "", m[0]), text)
-    text = re.sub(rf"({_SIGN})\s?({_NUM})\s?([万億兆千百]*)(?=(円|ドル|ユーロ|ポンド)?)",
-                  lambda m: f"{m[2]}{m[3]}{'' if m[4] else _CURRENCIES[m[1]]}", text)
+    text = re.sub(
+        rf"({_SIGN})\s?({_NUM})\s?([万億兆千百]*)(?=(円|ドル|ユーロ|ポンド)?)",
+        lambda m: f"{m[2]}{m[3]}{'' if m[4] else _CURRENCIES[m[1]]}",
+        text,
+    )
     text = re.sub(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)", r"\1年\2月\3日", text)
     text = re.sub(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d):([0-5]\d)(?![\d:])", r"\1時\2分\3秒", text)
     text = re.sub(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d)(?![\d:])", _clock, text)
     text = re.sub(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])", r"\2分の\1", text)
     text = re.sub(rf"({_NUM}(?:[^\W\d_]{{1,3}})?%?)\s?[〜～~]\s?(?={_NUM})", r"\1から", text)
     text = re.sub(r"(?<![\d-])(\d{1,2})\s?[-–]\s?(\d{1,2})(?=\s?で(?:勝|負|引|敗))", r"\1対\2", text)
-    text = re.sub(rf"(?<![\d-])({_NUM})[-–](?={_NUM}(?:[人個円年月日時分回本枚台歳名件度点杯冊匹%]|パーセント))", r"\1から", text)
+    text = re.sub(
+        rf"(?<![\d-])({_NUM})[-–](?={_NUM}(?:[人個円年月日時分回本枚台歳名件度点杯冊匹%]|パーセント))", r"\1から", text
+    )
     text = re.sub(r"(?<![\dA-Za-z])-(?=\d)", "マイナス", text)
     text = re.sub(r"\d+(?:\.\d+){2,}", lambda m: "点".join(spell(p) for p in m[0].split(".")), text)
     text = re.sub(r"(?<!\d)(\d+)\.(\d+)", _decimal, text)
@@ -156,7 +170,10 @@ def _units(text: str) -> str:
 _READINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
-        (r"辛(?=[いくさ](?:カレー|料理|ラーメン|もの|物|食べ|味|スープ|キムチ|ソース|の(?:が|は)(?:好|苦手)|鍋|お菓子))", "から"),
+        (
+            r"辛(?=[いくさ](?:カレー|料理|ラーメン|もの|物|食べ|味|スープ|キムチ|ソース|の(?:が|は)(?:好|苦手)|鍋|お菓子))",
+            "から",
+        ),
         (r"日本人", "にほん人"),
         (r"額(?=に(?:汗|手|しわ|皺))", "ひたい"),
         (r"人気(?=の(?:ない|無い)(?:道|夜道|路地|場所|所|ところ|森|通り))", "ひとけ"),

@@ -72,7 +72,11 @@ _NUM = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _COUNTER = "|".join(sorted(_NATIVE_COUNTERS, key=len, reverse=True))
 _UNIT = "|".join(re.escape(u) for u in sorted(_UNITS, key=len, reverse=True))
 _SIGN = "|".join(re.escape(c) for c in _CURRENCIES)
-_MARKS = dict.fromkeys("，、；：;:,", ",") | dict.fromkeys("。.．", ".") | {"！": "!", "？": "?", "!": "!", "?": "?", "…": "…"}
+_MARKS = (
+    dict.fromkeys("，、；：;:,", ",")
+    | dict.fromkeys("。.．", ".")
+    | {"！": "!", "？": "?", "!": "!", "?": "?", "…": "…"}
+)
 _MARKS |= {"-": "-", "~": "…", "～": "…", "—": ",", "–": ","}
 
 
@@ -159,7 +163,14 @@ def _counted(match: re.Match[str]) -> str:
     rest = match.string[match.end() :]
     if match[2] in ("시", "장", "번", "대") and rest[:1] in "즌험스리호" and rest:
         return match[0]
-    if match[2] == "달" and rest[:1] == "러" or match[2] == "배" and rest[:1] == "럴" or match[2] == "개" and rest[:1] == "월":
+    if (
+        match[2] == "달"
+        and rest[:1] == "러"
+        or match[2] == "배"
+        and rest[:1] == "럴"
+        or match[2] == "개"
+        and rest[:1] == "월"
+    ):
         return match[0]
     return native(match[1]) + match[2]
 
@@ -182,13 +193,18 @@ def _final_char(char: str) -> str:
     if char in _MARKS:
         return _MARKS[char]
     # Letters of other scripts stay: they have no Korean reading and become the phone for that.
-    return char if unicodedata.category(char) in ("Lo", "Ll", "Lu", "Lt") and not "\u0600" <= char <= "\u08ff" else " "
+    return (
+        char
+        if unicodedata.category(char) in ("Lo", "Lm", "Ll", "Lu", "Lt") and not "\u0600" <= char <= "\u08ff"
+        else " "
+    )
 
 
 def _clean(text: str) -> str:
     text = "".join(map(_final_char, text.replace("...", "…")))
     text = re.sub(r"([,.!?…-])(?:\s*[,.!?…-])+", r"\1", text)
-    return re.sub(r" +([,.!?…])", r"\1", re.sub(r"\s+", " ", text)).strip(" ")
+    # A gap at the end stays: the next run may be a word of another language.
+    return re.sub(r"(?<=[,.!?…]) +$| +(?=[,.!?…])", "", re.sub(r"\s+", " ", text)).lstrip(" ")
 
 
 _STEPS: tuple[Callable[[str], str], ...] = (_fold, _addresses, _numbers, _signs, _clean)

@@ -19,7 +19,12 @@ _SPLIT = {"ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "�
           "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ", "ㅄ": "ㅂㅅ"}  # fmt: skip
 #: 9, 10, 11: what a coda sounds like at the end or before a consonant.
 _PLAIN = dict.fromkeys("ㄱㄲㅋㄳㄺ", "ㄱ") | dict.fromkeys("ㄷㅅㅆㅈㅊㅌㅎ", "ㄷ") | dict.fromkeys("ㅂㅍㅄㄿ", "ㅂ")
-_PLAIN |= dict.fromkeys("ㄴㄵㄶ", "ㄴ") | dict.fromkeys("ㄹㄼㄽㄾㅀ", "ㄹ") | dict.fromkeys("ㅁㄻ", "ㅁ") | {"ㅇ": "ㅇ", "": ""}
+_PLAIN |= (
+    dict.fromkeys("ㄴㄵㄶ", "ㄴ")
+    | dict.fromkeys("ㄹㄼㄽㄾㅀ", "ㄹ")
+    | dict.fromkeys("ㅁㄻ", "ㅁ")
+    | {"ㅇ": "ㅇ", "": ""}
+)
 _TENSE = {"ㄱ": "ㄲ", "ㄷ": "ㄸ", "ㅂ": "ㅃ", "ㅅ": "ㅆ", "ㅈ": "ㅉ"}
 _ASPIRATED = {"ㄱ": "ㅋ", "ㄷ": "ㅌ", "ㅂ": "ㅍ", "ㅈ": "ㅊ"}
 _NASAL = {"ㄱ": "ㅇ", "ㄷ": "ㄴ", "ㅂ": "ㅁ"}
@@ -76,7 +81,13 @@ def _tensed_ending(match: re.Match[str]) -> str:
     whole = match[0]
     before = match.string[match.start() - 1 : match.start()]
     inside_word = "가" <= before <= "힣" and len(match[1]) == 1
-    if whole in NOT_STEMS or inside_word or len(match[1]) == 1 and match[1] in "신안감심" and match[2] not in ("습", "더", "거든"):
+    if (
+        whole in NOT_STEMS
+        or inside_word
+        or len(match[1]) == 1
+        and match[1] in "신안감심"
+        and match[2] not in ("습", "더", "거든")
+    ):
         return whole
     return match[1] + _harden(match[2][0]) + match[2][1:]
 
@@ -120,7 +131,11 @@ def _joins_h(left: Syllable, right: Syllable) -> bool:
         last = "ㄷ" if right.vowel != "ㅣ" or last != "ㅌ" else "ㅈ"
     if last not in _ASPIRATED:
         return False
-    palatal = last == "ㄷ" and left.coda == "ㄷ" and (right.vowel == "ㅣ" or (right.vowel == "ㅕ" and right.coda in ("", "ㅆ")))
+    palatal = (
+        last == "ㄷ"
+        and left.coda == "ㄷ"
+        and (right.vowel == "ㅣ" or (right.vowel == "ㅕ" and right.coda in ("", "ㅆ")))
+    )
     left.coda, right.onset = _PLAIN[rest], "ㅊ" if palatal else _ASPIRATED[last]
     return True
 

@@ -47,11 +47,17 @@ SPOKEN: dict[str, str] = dict(_halves(item) for item in _TABLE.replace("\n", " "
 #: Nouns that end in ㄺ: before ㄱ they lose ㄹ (닭과 닥꽈), stems of verbs keep it (읽고 일꼬).
 NOUNS_RG = frozenset("닭 흙 칡 슭".split())
 #: Stems of verbs and adjectives in ㄴ and ㅁ, which tense the consonant of an ending.
-STEMS_NASAL = frozenset("남 넘 참 심 숨 담 품 뿜 더듬 다듬 머금 젊 닮 굶 옮 곪 삶 쓰다듬 가다듬 껴안 끌어안 얼싸안 신 안 감".split())
+STEMS_NASAL = frozenset(
+    "남 넘 참 심 숨 담 품 뿜 더듬 다듬 머금 젊 닮 굶 옮 곪 삶 쓰다듬 가다듬 껴안 끌어안 얼싸안 신 안 감".split()
+)
 #: Endings after such a stem; those that are nouns of their own with 신, 안 and 감 are left out.
 ENDINGS = ("다", "고", "지", "게", "던", "자", "습", "소", "거나", "더", "도록", "지만", "거든", "기도", "기가", "기는")
-NOT_STEMS = frozenset("신고 감자 안고 안다 안지 신지 감지 감다 안도 담도 남도 참고 참다랑 심지 심도 숨지 남자 남지나 안자 심다".split())
+NOT_STEMS = frozenset(
+    "신고 감자 안고 안다 안지 신지 감지 감다 안도 담도 남도 참고 참다랑 심지 심도 숨지 남자 남지나 안자 심다".split()
+)
 #: Bound nouns whose first consonant is tense after -ㄹ.
 BOUND = ("수", "것", "거", "게", "걸", "건", "겁", "데", "줄", "지", "듯", "바", "법", "적", "사람", "곳", "자신")
 #: Nouns and adverbs in -ㄹ, after which a bound noun stays plain.
-NOUNS_L = frozenset("오늘 서울 물 말 길 달 별 글 술 쌀 불 발 팔 딸 아들 얼굴 마을 하늘 겨울 가을 거울 정말 매일 일 월 년 지금".split())
+NOUNS_L = frozenset(
+    "오늘 서울 물 말 길 달 별 글 술 쌀 불 발 팔 딸 아들 얼굴 마을 하늘 겨울 가을 거울 정말 매일 일 월 년 지금".split()
+)

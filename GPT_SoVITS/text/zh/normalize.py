@@ -66,8 +66,11 @@ def _dates(text: str) -> str:
     text = re.sub(r"(?<!\d)(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)", iso, text)
     text = re.sub(r"(?<!\d)(\d{4})\s?(?:[-~至到])\s?(\d{4})年", lambda m: f"{n.spell(m[1])}到{n.spell(m[2])}年", text)
     text = re.sub(r"(?<![\d.])([12]\d{3})\s?年", year, text)
-    text = re.sub(r"(?<![\d.])([4-9]\d|00|1[0-9]|20)\s?年代", lambda m: n.spell(m[1]) + "年代" if m[1][0] in "0" else
-                  n.cardinal(m[1]) + "年代", text)
+    text = re.sub(
+        r"(?<![\d.])([4-9]\d|00|1[0-9]|20)\s?年代",
+        lambda m: n.spell(m[1]) + "年代" if m[1][0] in "0" else n.cardinal(m[1]) + "年代",
+        text,
+    )
     text = re.sub(r"(?<![\d.])(0\d|[5-9]\d)年(?!后|前|来|间|内|的|之)", lambda m: n.spell(m[1]) + "年", text)
     return re.sub(r"(?<![\d.])(\d{1,2})\s?(月份?)(?:\s?(\d{1,2})\s?([日号]))?", _month, text)
 
@@ -114,10 +117,16 @@ def _phones(text: str) -> str:
         lambda m: said(m) if _NAME_BEFORE.search(m.string[max(0, m.start() - 12) : m.start()]) else m[0],
         text,
     )
-    return re.sub(r"(?<![\d.,])\d{3,5}(?![\d.%])(?!\s?[个元块人名次])", lambda m: said(m) if m[0] in SERVICE_NUMBERS else m[0], text)
+    return re.sub(
+        r"(?<![\d.,])\d{3,5}(?![\d.%])(?!\s?[个元块人名次])",
+        lambda m: said(m) if m[0] in SERVICE_NUMBERS else m[0],
+        text,
+    )
 
 
-_NAME_BEFORE = re.compile(rf"(?:{'|'.join(sorted(SPELLED_AFTER, key=len, reverse=True))})(?:号|码)?\s?[是为系係:：]?\s?$")
+_NAME_BEFORE = re.compile(
+    rf"(?:{'|'.join(sorted(SPELLED_AFTER, key=len, reverse=True))})(?:号|码)?\s?[是为系係:：]?\s?$"
+)
 
 
 def _temperature(text: str) -> str:
@@ -125,8 +134,11 @@ def _temperature(text: str) -> str:
         low = "零下" if match[1] else ""
         return f"{low}{n.number(match[2])}{'摄氏度' if match[3] in ('摄氏度',) else '度'}"
 
-    text = re.sub(rf"({_NUM})\s?(?:°C?)?\s?[~～到至-]\s?(-?)({_NUM})\s?°C?", lambda m: f"{n.number(m[1])}到"
-                  f"{'零下' if m[2] else ''}{n.number(m[3])}度" if "°" in m[0] else m[0], text)
+    text = re.sub(
+        rf"({_NUM})\s?(?:°C?)?\s?[~～到至-]\s?(-?)({_NUM})\s?°C?",
+        lambda m: f"{n.number(m[1])}到{'零下' if m[2] else ''}{n.number(m[3])}度" if "°" in m[0] else m[0],
+        text,
+    )
     text = re.sub(rf"(?<![\d~-])(-?)\s?({_NUM})\s?(°C|摄氏度)", words, text)
     return re.sub(rf"({_NUM})\s?°(?!F)", lambda m: n.number(m[1]) + "度", text)
 
@@ -142,9 +154,14 @@ def _money(text: str) -> str:
 
 def _ratios(text: str) -> str:
     """Percentages, per mille and fractions, with ranges of percentages."""
-    text = re.sub(rf"({_NUM})%?\s?[-~—–至到]\s?({_NUM})%", lambda m: f"百分之{n.number(m[1])}到百分之{n.number(m[2])}", text)
-    text = re.sub(rf"(?<![\d~])([-−]?)({_NUM})\s?([%‰])", lambda m: f"{'负' if m[1] else ''}"
-                  f"{'百' if m[3] == '%' else '千'}分之{n.number(m[2])}", text)
+    text = re.sub(
+        rf"({_NUM})%?\s?[-~—–至到]\s?({_NUM})%", lambda m: f"百分之{n.number(m[1])}到百分之{n.number(m[2])}", text
+    )
+    text = re.sub(
+        rf"(?<![\d~])([-−]?)({_NUM})\s?([%‰])",
+        lambda m: f"{'负' if m[1] else ''}{'百' if m[3] == '%' else '千'}分之{n.number(m[2])}",
+        text,
+    )
     return re.sub(
         r"(?<![\d/.])(?:(\d{1,4})又)?(\d{1,4})/(\d{1,4})(?![\d/.])",
         lambda m: (n.cardinal(m[1]) + "又" if m[1] else "") + f"{n.cardinal(m[3])}分之{n.cardinal(m[2])}",

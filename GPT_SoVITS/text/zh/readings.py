@@ -99,7 +99,9 @@ def _de(words: _Words, at: int) -> str:
     subject = before[1] in ("r", "nr", "n", "d", "x") and before[0] != "觉"
     if after[0][:1] in ("了", "到", "过"):
         return "de2" if subject else "de5"
-    must = after[1][:1] in ("v", "p", "d", "r") or after[0].startswith(("好好", "快", "小心", "多", "早", "先", "赶", "马上"))
+    must = after[1][:1] in ("v", "p", "d", "r") or after[0].startswith(
+        ("好好", "快", "小心", "多", "早", "先", "赶", "马上")
+    )
     if subject and must and before[1] != "v":
         return "dei3"
     return "de2" if before[1] == "x" and after[1][:1] in ("n", "m") else "de5"
@@ -108,15 +110,23 @@ def _de(words: _Words, at: int) -> str:
 def _di(words: _Words, at: int) -> str:
     """地: de between an adverb and a verb, dì as ground."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    adverb = before[1][:1] in ("a", "d", "z", "i", "l", "b", "o") or (len(before[0]) >= 2 and before[0][-1] == before[0][-2:-1])
-    return "de5" if words[at][1].startswith("u") or (adverb and after[1][:1] in ("v", "a", "p", "d", "i", "l", "z")) else "di4"
+    adverb = before[1][:1] in ("a", "d", "z", "i", "l", "b", "o") or (
+        len(before[0]) >= 2 and before[0][-1] == before[0][-2:-1]
+    )
+    return (
+        "de5"
+        if words[at][1].startswith("u") or (adverb and after[1][:1] in ("v", "a", "p", "d", "i", "l", "z"))
+        else "di4"
+    )
 
 
 def _hai(words: _Words, at: int) -> str:
     """还: huán with something to give back."""
     before, after = _at(words, at - 1), _at(words, at + 1)
     things = ("钱", "书", "债", "款", "贷", "给", "你", "我", "他", "她", "回", "清", "了", "车", "东西", "信用卡")
-    given = before[0] in ("来", "去", "要", "会", "想", "没", "已经", "借", "该", "再", "必须", "按时") or before[1] in ("r", "nr")
+    given = before[0] in ("来", "去", "要", "会", "想", "没", "已经", "借", "该", "再", "必须", "按时") or before[
+        1
+    ] in ("r", "nr")
     owed = after[0].startswith(("钱", "债", "款", "贷", "给", "清", "回", "书", "了", "信用卡", "完"))
     return "huan2" if owed or (given and after[0] in things[:8]) else "hai2"
 
@@ -124,7 +134,27 @@ def _hai(words: _Words, at: int) -> str:
 def _zhang(words: _Words, at: int) -> str:
     """长: zhǎng as growing, cháng as a length."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    grown = ("大", "高", "得", "出", "满", "胖", "成", "在", "着", "了", "草", "痘痘", "个", "毛", "牙", "肉", "相", "什么", "起")
+    grown = (
+        "大",
+        "高",
+        "得",
+        "出",
+        "满",
+        "胖",
+        "成",
+        "在",
+        "着",
+        "了",
+        "草",
+        "痘痘",
+        "个",
+        "毛",
+        "牙",
+        "肉",
+        "相",
+        "什么",
+        "起",
+    )
     measured = before[1] == "m" or before[0] in _COMPARE or before[0] in ("米", "公里", "厘米", "千米", "时间")
     return "zhang3" if not measured and after[0].startswith(grown) else "chang2"
 
@@ -132,15 +162,35 @@ def _zhang(words: _Words, at: int) -> str:
 def _hang(words: _Words, at: int) -> str:
     """行: háng as a row or trade."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    return "hang2" if before[1] == "m" or before[0] in ("这", "那", "哪", "各", "每", "同", "隔", "一", "两", "几", "第") or (
-        before[0] and before[0][-1] in _NUMERALS
-    ) else "xing2"
+    return (
+        "hang2"
+        if before[1] == "m"
+        or before[0] in ("这", "那", "哪", "各", "每", "同", "隔", "一", "两", "几", "第")
+        or (before[0] and before[0][-1] in _NUMERALS)
+        else "xing2"
+    )
 
 
 def _wei(words: _Words, at: int) -> str:
     """为: wéi as being or becoming, wèi as being for."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    becoming = before[0] in ("以", "成", "变", "视", "改", "定", "评", "选", "作", "称", "命名", "翻译", "分", "化", "转")
+    becoming = before[0] in (
+        "以",
+        "成",
+        "变",
+        "视",
+        "改",
+        "定",
+        "评",
+        "选",
+        "作",
+        "称",
+        "命名",
+        "翻译",
+        "分",
+        "化",
+        "转",
+    )
     held = any(words[i][0] in ("以", "视", "把", "将") for i in range(max(0, at - 4), at))
     counted = after[1] == "m" or bool(after[0] and after[0][0] in _NUMERALS)
     return "wei2" if becoming or held or counted else "wei4"
@@ -167,15 +217,25 @@ _PLANTED = frozenset("了 着 树 花 菜 地 草 田 瓜 豆 下 在 过 些 �
 def _shu(words: _Words, at: int) -> str:
     """数: shǔ as counting."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    counting = after[0] in ("一数", "一", "到", "着", "了", "清", "不清", "起来") or before[0] in ("来", "去", "数", "开始")
+    counting = after[0] in ("一数", "一", "到", "着", "了", "清", "不清", "起来") or before[0] in (
+        "来",
+        "去",
+        "数",
+        "开始",
+    )
     return "shu3" if counting else "shu4"
 
 
 def _zhao(words: _Words, at: int) -> str:
     """着: zháo after 睡, 找, 猜 and before 急, 火."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    return "zhao2" if before[0] in ("睡", "睡不", "猜", "找", "找不", "买不", "点", "用不", "够") and after[1] in (
-        "x", "ul", "y", "uj") or before[0] in ("睡不", "找不", "用不", "买不", "够不") else "zhe5"
+    return (
+        "zhao2"
+        if before[0] in ("睡", "睡不", "猜", "找", "找不", "买不", "点", "用不", "够")
+        and after[1] in ("x", "ul", "y", "uj")
+        or before[0] in ("睡不", "找不", "用不", "买不", "够不")
+        else "zhe5"
+    )
 
 
 def _le(words: _Words, at: int) -> str:
@@ -194,8 +254,14 @@ def _kong(words: _Words, at: int) -> str:
 def _dao(words: _Words, at: int) -> str:
     """倒: dǎo as falling."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    return "dao3" if before[0] in ("摔", "跌", "推", "打", "撞", "吹", "绊", "滑", "病", "累", "晕", "醉") or after[0] in (
-        "下", "塌", "闭") or (after[0] == "在" or after[0] == "了") and before[1][:1] in ("n", "r", "v") else "dao4"
+    return (
+        "dao3"
+        if before[0] in ("摔", "跌", "推", "打", "撞", "吹", "绊", "滑", "病", "累", "晕", "醉")
+        or after[0] in ("下", "塌", "闭")
+        or (after[0] == "在" or after[0] == "了")
+        and before[1][:1] in ("n", "r", "v")
+        else "dao4"
+    )
 
 
 def _bei(words: _Words, at: int) -> str:
@@ -207,7 +273,11 @@ def _bei(words: _Words, at: int) -> str:
 def _zhuan(words: _Words, at: int) -> str:
     """转: zhuàn as going round."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    return "zhuan4" if after[0].startswith(("圈", "了一圈", "个不停", "着圈", "来转去", "一圈", "两圈", "几圈")) else "zhuan3"
+    return (
+        "zhuan4"
+        if after[0].startswith(("圈", "了一圈", "个不停", "着圈", "来转去", "一圈", "两圈", "几圈"))
+        else "zhuan3"
+    )
 
 
 def _tan(words: _Words, at: int) -> str:
@@ -219,13 +289,19 @@ def _tan(words: _Words, at: int) -> str:
 def _xi(words: _Words, at: int) -> str:
     """系: jì as tying."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    return "ji4" if after[0].startswith(("鞋", "领带", "围巾", "安全带", "好", "着", "上", "红", "紧", "扣子", "绳")) else "xi4"
+    return (
+        "ji4"
+        if after[0].startswith(("鞋", "领带", "围巾", "安全带", "好", "着", "上", "红", "紧", "扣子", "绳"))
+        else "xi4"
+    )
 
 
 def _chong(words: _Words, at: int) -> str:
     """重: chóng as again or as a layer."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    again = after[0].startswith(("写", "做", "来", "读", "启", "装", "新", "建", "申", "庆", "逢", "返", "考", "看", "说", "开"))
+    again = after[0].startswith(
+        ("写", "做", "来", "读", "启", "装", "新", "建", "申", "庆", "逢", "返", "考", "看", "说", "开")
+    )
     layer = before[1] == "m" and after[1][:1] == "n" and before[0] not in ("吨", "公斤", "斤")
     return "chong2" if again or layer else "zhong4"
 
@@ -239,14 +315,24 @@ def _sheng(words: _Words, at: int) -> str:
 def _fa(words: _Words, at: int) -> str:
     """发: fà as hair."""
     before, after = _at(words, at - 1), _at(words, at + 1)
-    return "fa4" if before[0] in ("长", "短", "卷", "黑", "白", "金", "秀", "一头", "染", "烫", "剪", "洗") and after[1] == "x" else "fa1"
+    return (
+        "fa4"
+        if before[0] in ("长", "短", "卷", "黑", "白", "金", "秀", "一头", "染", "烫", "剪", "洗") and after[1] == "x"
+        else "fa1"
+    )
 
 
 def _hit(words: _Words, at: int) -> str:
     """中: zhòng as hitting or winning."""
     before, after = _at(words, at - 1), _at(words, at + 1)
     won = after[0].startswith(("奖", "了", "毒", "彩", "枪", "弹", "计", "头奖", "大奖", "标", "签", "风", "暑"))
-    return "zhong4" if won and before[1][:1] not in ("n", "s") or before[0] in ("打", "射", "猜", "击", "考", "没", "看", "选", "投") else "zhong1"
+    return (
+        "zhong4"
+        if won
+        and before[1][:1] not in ("n", "s")
+        or before[0] in ("打", "射", "猜", "击", "考", "没", "看", "选", "投")
+        else "zhong1"
+    )
 
 
 def _surname(words: _Words, at: int) -> str:

@@ -24,7 +24,7 @@ def tagged(clause: str) -> list[tuple[str, str]]:
 
 
 def _merged(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """儿 joins the word it belongs to, so that the sandhi rules see it in it; 地 after an adverb leaves the next word."""
+    """儿 joins the word before it, so that the sandhi rules see it there; 地 after an adverb leaves the next word."""
     out: list[tuple[str, str]] = []
     for text, tag in words:
         before = out[-1] if out else ("", "x")

@@ -85,7 +85,9 @@ SPELLED_AFTER = (
 ).split()
 
 #: Three- and five-digit numbers that are always said digit by digit.
-SERVICE_NUMBERS = frozenset("110 119 120 122 114 12306 12315 12345 10086 10010 10000 12320 12121 95588 95555 911 999".split())
+SERVICE_NUMBERS = frozenset(
+    "110 119 120 122 114 12306 12315 12345 10086 10010 10000 12320 12121 95588 95555 911 999".split()
+)
 
 SIGNS: dict[str, str] = {
     "+": "加",

@@ -15,6 +15,12 @@ _NUMERALS = frozenset("零一二三四五六七八九十百千万亿点幺两")
 _AFTER_NUMBER = frozenset("几有两半多各整每做是这那哪某")
 _LIGHT_ENDS = frozenset("上下进出回过起开")
 _MAX_PAIR = 3
+_DOUBLING = frozenset("n v vn vi vg nz ng r".split())
+_FINAL_PARTICLES = frozenset("吗呢吧嘛么呀啊")
+#: Verbs after which 不 with a result is light (看不见).
+_RESULT_VERBS = frozenset(
+    "看听做吃受忘干说写想记睡找买用够走跑跳飞进出回过打拿搬弄学读念认分离放住站坐等赶追来去开关禁忍舍怪差对"
+)
 
 
 def apply(
@@ -71,9 +77,13 @@ def _neutral(words: Sequence[Word], starts: Sequence[int], text: str, out: list[
             if text[at - 1 : at + 1] in LIGHT and word.text not in NOT_LIGHT and at < last:
                 out[at] = _toned(out[at], 5)
         for at in range(start + 1, last + 1):
-            doubled = text[at] == text[at - 1] and word.tag[:1] in ("n", "v") and word.tag != "nr" and len(word.text) <= 3
-            doubled = doubled and out[at][:-1] == out[at - 1][:-1] and text[at] != "数"
-            if doubled and (at == last or text[at + 1] not in "不没一了"):
+            doubled = text[at] == text[at - 1] != "数" and out[at][:-1] == out[at - 1][:-1]
+            if (
+                doubled
+                and word.tag in _DOUBLING
+                and len(word.text) <= 3
+                and (at == last or text[at + 1] not in "不没一了")
+            ):
                 out[at] = _toned(out[at], 5)
         if word.text == "儿" and start > 1 and text[start - 2] == text[start - 1]:
             out[start - 1] = _toned(out[start - 1], 5)
@@ -82,10 +92,8 @@ def _neutral(words: Sequence[Word], starts: Sequence[int], text: str, out: list[
 def _is_light(word: Word, before: str) -> bool:
     """Whether the last syllable of a word is light."""
     text = word.text
-    if text[-1] in PARTICLES and word.syllables[-1] not in ("wa1",) and (len(text) == 1 or text[-1] in "吗呢吧嘛么呀啊"):
+    if text[-1] in PARTICLES and (len(text) == 1 or text[-1] in _FINAL_PARTICLES):
         return True
-    if text in ("的", "地", "得", "着", "了", "过") and len(text) == 1:
-        return False
     if text == "个":
         return bool(before) and (before in _NUMERALS or before in _AFTER_NUMBER)
     if len(text) < 2 or text in NOT_LIGHT or any(text.endswith(w) for w in NOT_LIGHT if len(w) == 3):
@@ -108,14 +116,10 @@ def _not(text: str, out: list[str]) -> None:
             continue
         if 0 < at < len(text) - 1 and text[at - 1] == text[at + 1]:
             out[at] = "bu5"
-        elif 0 < at < len(text) - 1 and text[at + 1] in "了到见动起清懂完好住得着" and _verb_before(text, at):
+        elif 0 < at < len(text) - 1 and text[at + 1] in "了到见动起清懂完好住得着" and text[at - 1] in _RESULT_VERBS:
             out[at] = "bu5"
         elif _tone(out, at + 1) == "4" or (_tone(out, at + 1) == "5" and text[at + 1 : at + 2] == "是"):
             out[at] = "bu2"
-
-
-def _verb_before(text: str, at: int) -> bool:
-    return text[at - 1] in "看听做吃受忘干说写想记睡找买用够走跑跳飞进出回过打拿搬弄学读念认分离放住站坐等赶追来去开关禁忍舍怪差对"
 
 
 def _one(words: Sequence[Word], starts: Sequence[int], text: str, out: list[str]) -> None:
@@ -132,7 +136,7 @@ def _one(words: Sequence[Word], starts: Sequence[int], text: str, out: list[str]
             out[at] = "yi2" if _tone(out, at + 1) == "4" or after == "个" else "yi4"
 
 
-_ORDINAL = frozenset("第初之十周星期")
+_DIGITS = frozenset("一二三四五六七八九")
 
 
 def _is_counted_off(text: str, at: int) -> bool:
@@ -140,10 +144,11 @@ def _is_counted_off(text: str, at: int) -> bool:
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     if after == "个":
         return False
-    if before in ("第", "初", "十", "之", "点", "零", "幺") or (before and before in "二三四五六七八九一" and after not in "百千万亿"):
+    in_number = before in _DIGITS and after not in ("百", "千", "万", "亿")
+    if before in ("第", "初", "十", "之", "点", "零", "幺") or in_number:
         return True
-    if after and (after in "二三四五六七八九零一幺" or after in "月号楼班"):
-        return after not in "月" or text[at + 1 : at + 2] == "月"
+    if after in _DIGITS or after in ("零", "幺", "月", "号", "楼", "班"):
+        return True
     if text[at - 2 : at] in ("星期", "礼拜") or before == "周":
         return True
     return after == "点" and bool(text[at + 2 : at + 3]) and text[at + 2] in "零一二三四五六七八九" or after == "十"
@@ -166,8 +171,18 @@ def _third_tones(words: Sequence[Word], starts: Sequence[int], out: list[str]) -
         next_single = at + 2 < len(words) and len(words[at + 2].text) == len(right.text) == 1
         if len(left.text) > 1 and next_single and _tone(out, starts[at + 2]) == "3":
             continue
+        if not paired and _is_last_of_three(words, starts, out, at):
+            continue
         out[last] = _toned(out[last], 2)
         paired = True
+
+
+def _is_last_of_three(words: Sequence[Word], starts: Sequence[int], out: list[str], at: int) -> bool:
+    """Whether exactly three single third tones begin at ``at``: the last two are the pair (我 也想)."""
+    if at and len(words[at - 1].text) == 1 and words[at - 1].syllables[-1].endswith("3"):
+        return False
+    single = [i < len(words) and len(words[i].text) == 1 and _tone(out, starts[i]) == "3" for i in range(at, at + 4)]
+    return single == [True, True, True, False]
 
 
 def _third_in_word(word: Word, start: int, out: list[str]) -> None:

@@ -78,7 +78,7 @@ class Stuck(Flaky):
     @staticmethod
     def _logits(step: int, rows: int) -> Tensor:
         logits = torch.zeros(rows, 1025)
-        logits[:, 7] = 12.0
+        logits[:, 7] = 20.0
         return logits
 
 

@@ -279,7 +279,7 @@ def test_other_versions_and_mismatched_parts_are_refused(tiny_pack: Path, tmp_pa
     path = tmp_path / "x.pth"
     for name, weight, version, word in [
         ("adapter", {"ref_enc.x": torch.ones(1)}, "v3", "v3 LoRA adapter"),
-        ("pro", s2["weight"] | {"sv_emb.weight": torch.ones(2)}, "v2Pro", "speaker network"),
+        ("pro", s2["weight"] | {"sv_emb.weight": torch.ones(2)}, "v2Pro", "of another shape"),
         ("renamed", {k.replace("ref_enc", "style"): v for k, v in s2["weight"].items()}, "v2", "missing"),
         ("nan", s2["weight"] | {"dec.conv_post.weight": s2["weight"]["dec.conv_post.weight"] * torch.nan}, "v2", "NaN"),
     ]:

@@ -1,7 +1,7 @@
 """The tables of hard items in docs/text_hard_items: our readings are what they say, and enough of them are right.
 
-A row has what a person says in the hard place (``right``: pinyin, ARPAbet, romaji, or words), what we say (``ours``) and
-the judgement. ``right`` was written down before ``ours`` was known.
+A row has what a person says in the hard place (``right``: pinyin, ARPAbet, romaji, or words), what we say (``ours``)
+and the judgement.
 """
 
 from __future__ import annotations

@@ -1,0 +1,184 @@
+"""Every version speaks through the same pipeline: Pro with speaker vectors, v3 and v4 block by block with a vocoder."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import TTS_infer_pack.models as loading
+import TTS_infer_pack.TTS as pipeline
+import vocoders
+from errors import CheckpointError, RequestError
+from module.generator import GeneratorConfig
+from module.models import build_synthesizer
+from module.versions import VERSIONS, VersionSpec
+from process_ckpt import save_s2
+from tests.GPT_SoVITS.conftest import S2_CONFIG
+from TTS_infer_pack.acoustic import MelVoice, PromptParts
+from TTS_infer_pack.models import Companions, Placement, load_companions
+from TTS_infer_pack.TTS import TTS, TTS_Config
+from vocoders import HiFiGANVocoder
+
+WORDS = "A voice that is quite like this."
+SMALL = {"dit": {"dim": 32, "depth": 1, "heads": 2, "head_dim": 16, "text_dim": 16, "conv_layers": 1, "mel": 100},
+         "feature_width": 16, "wn_layers": 1}  # fmt: skip
+
+
+class Speakers:
+    """Stands in for the speaker network: a vector that depends on the clip."""
+
+    def compute_embedding3(self, wav: torch.Tensor) -> torch.Tensor:
+        return wav.abs().mean() * torch.ones(1, 20480)
+
+
+def companions(spec: VersionSpec, place: Any) -> Companions:
+    """Tiny stand-ins, with the hop and rate of the real ones."""
+    torch.manual_seed(0)
+    speaker = Speakers() if spec.needs_speaker_embedding else None
+    if spec.mel is None:
+        return Companions(speaker)  # type: ignore[arg-type]
+    rates = {256: (16, 16), 480: (24, 20)}[spec.mel.vocoder_hop]
+    sizes = GeneratorConfig(100, "2", (3,), ((1,),), rates, 8, tuple(2 * rate for rate in rates), bias_in_last=True)
+    return Companions(None, HiFiGANVocoder(sizes, spec.sampling_rate).eval().requires_grad_(False))
+
+
+def config(version: str) -> dict[str, Any]:
+    values = copy.deepcopy(S2_CONFIG)
+    values["model"] |= {"version": version, **SMALL}
+    return values
+
+
+def weights(version: str, seed: int = 0) -> dict[str, torch.Tensor]:
+    torch.manual_seed(seed)
+    net = build_synthesizer(513, 32, **config(version)["model"])
+    return {name: value for name, value in net.state_dict().items() if not name.startswith("enc_q.")}
+
+
+def saved(folder: Path, version: str) -> Path:
+    path = folder / f"{version}.pth"
+    save_s2(path, weights(version), config(version), "1epoch", version)
+    return path
+
+
+@pytest.fixture
+def tts(tiny_pack: Path, monkeypatch: pytest.MonkeyPatch) -> TTS:
+    for module in (loading, pipeline):
+        monkeypatch.setattr(module, "load_companions", companions)
+    return TTS(TTS_Config(pack=str(tiny_pack)))
+
+
+def speak(tts: TTS, clip: Path, **values: Any) -> tuple[int, np.ndarray]:
+    request = {"text": "Hello there.", "text_lang": "en", "seed": 3, "ref_audio_path": str(clip), "prompt_text": WORDS,
+               "prompt_lang": "en", "sample_steps": 2, **values}  # fmt: skip
+    [(rate, samples)] = list(tts.run(request))
+    return rate, samples
+
+
+@pytest.mark.parametrize("version", ["v2Pro", "v2ProPlus", "v3", "v4"])
+def test_a_version_speaks_and_its_seed_decides(tts: TTS, tmp_path: Path, clip: Path, version: str) -> None:
+    tts.init_vits_weights(saved(tmp_path, version))
+    assert tts.configs.version == version
+    rate, first = speak(tts, clip)
+    expected = VERSIONS[version].sampling_rate if VERSIONS[version].mel else 16000
+    assert rate == tts.sample_rate == tts.configs.sampling_rate == expected
+    assert len(first) > rate // 2 and np.abs(first).max() > 0
+    np.testing.assert_array_equal(first, speak(tts, clip)[1])
+    assert len(speak(tts, clip, speed_factor=1.5)[1]) < len(first)
+    other = speak(tts, clip, aux_ref_audio_paths=[str(clip)], seed=4)[1]
+    assert other.shape != first.shape or not np.array_equal(other, first)
+
+
+def test_versions_that_go_on_from_the_clip_need_its_words(tts: TTS, tmp_path: Path, clip: Path) -> None:
+    tts.init_vits_weights(saved(tmp_path, "v3"))
+    with pytest.raises(RequestError, match="v3 goes on from the reference clip"):
+        speak(tts, clip, prompt_text="")
+
+
+def test_super_sampling_raises_the_rate_where_something_can(
+    tts: TTS, tmp_path: Path, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tts.init_vits_weights(saved(tmp_path, "v3"))
+    rate, plain = speak(tts, clip, super_sampling=True)
+    assert rate == 24000 and "super_sampling was asked for" in caplog.text
+    double = SimpleNamespace(sampling_rate=48000, enhance=lambda wav, _: wav.repeat_interleave(2))
+    tts._models = replace(tts._models, companions=replace(tts._models.companions, enhancer=double))
+    rate, raised = speak(tts, clip, super_sampling=True)
+    assert rate == 48000 and len(raised) == 2 * len(plain)
+    np.testing.assert_array_equal(raised[: rate // 4 : 2], plain[: rate // 8])
+    assert speak(tts, clip)[0] == 24000
+
+
+@pytest.mark.parametrize(("version", "missing"), [("v2Pro", "sv.ckpt does not exist"), ("v3", "no-bigvgan"),
+                                                  ("v4", "vocoder.pth does not exist")])
+def test_missing_companions_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str,
+                                      missing: str) -> None:
+    monkeypatch.setattr("sv.SV_PATH", tmp_path / "sv.ckpt")
+    for name, file in (("bigvgan", "no-bigvgan"), ("hifigan48k", "vocoder.pth")):
+        monkeypatch.setitem(vocoders.VOCODERS, name, (tmp_path / file, vocoders.VOCODERS[name][1]))
+    with pytest.raises(CheckpointError, match=missing):
+        load_companions(VERSIONS[version], Placement())
+
+
+@pytest.mark.parametrize("speed", [1.0, 1.3])
+def test_blocks_cover_the_feature_and_follow_each_other(speed: float) -> None:
+    net = build_synthesizer(513, 32, **config("v3")["model"])
+    net.load_state_dict(weights("v3"))
+    net.eval().requires_grad_(False)
+    net.mel = replace(net.mel, block_frames=40, reference_frames=12)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    inner = net.cfm.inference
+
+    def inference(mu: torch.Tensor, prompt: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        made = inner(mu, prompt, *args, **kwargs)
+        seen.append((prompt, made[..., prompt.size(2) :]))
+        return made
+
+    net.cfm.inference = inference
+    prompt = PromptParts(torch.arange(10), torch.arange(5), torch.randn(1, 100, 30))
+    vocoder = companions(VERSIONS["v3"], None).vocoder
+    assert vocoder is not None
+    voice = MelVoice(net, vocoder, prompt, [torch.rand(1, 513, 20)], speed, 2)
+    codes, phones = torch.arange(40)[None, None], torch.arange(9)[None]
+    wave = voice(codes, phones, torch.Generator().manual_seed(1))
+    frames = int((80 if speed == 1 else int(80 / speed) + 1) * 1.875)
+    assert wave.shape == (frames * 256,)
+    assert [made.size(2) for _, made in seen[:-1]] == [28] * (len(seen) - 1)
+    assert sum(made.size(2) for _, made in seen) == frames
+    assert torch.equal(seen[0][0], prompt.mel[..., 18:30])
+    for (_, made), (known, _) in zip(seen, seen[1:], strict=False):
+        assert torch.equal(known, made[..., -12:])
+
+
+def test_an_adapter_speaks_as_its_merged_model(
+    tts: TTS, tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = weights("v4")
+    target = "estimator.transformer_blocks.0.attn.to_q"
+    down, up = torch.randn(2, 32).half(), torch.randn(32, 2).half()
+    adapter = {f"cfm.base_model.model.{target}.lora_A.default.weight": down,
+               f"cfm.base_model.model.{target}.lora_B.default.weight": up,
+               "bridge.0.bias": base["bridge.0.bias"] + 1}  # fmt: skip
+    path = tmp_path / "me_e2_l2.pth"
+    save_s2(path, adapter, config("v4"), "2epoch", "v4", lora_rank=2)
+    monkeypatch.setattr(loading, "PRETRAINED_ROOT", tmp_path / "pretrained")
+    before = speak(tts, clip)[1]
+    with pytest.raises(CheckpointError, match="LoRA adapter, and its base model is not in .*s2Gv4.pth"):
+        tts.init_vits_weights(path)
+    np.testing.assert_array_equal(before, speak(tts, clip)[1])
+    save_s2(tmp_path / "pretrained" / loading.PUBLISHED_S2["v4"], base, config("v4"), "", "v4")
+    tts.init_vits_weights(path)
+    first = speak(tts, clip)[1]
+    merged = dict(base)
+    merged["bridge.0.bias"] = base["bridge.0.bias"] + 1
+    half = base[f"cfm.{target}.weight"].half()
+    merged[f"cfm.{target}.weight"] = (half.float() + up.float() @ down.float()).half()
+    save_s2(tmp_path / "whole.pth", merged, config("v4"), "", "v4")
+    tts.init_vits_weights(tmp_path / "whole.pth")
+    np.testing.assert_array_equal(first, speak(tts, clip)[1])
