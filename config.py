@@ -130,6 +130,7 @@ class Config:
     qwen3_model_name: str = "Qwen/Qwen2-7B"
     qwen3_enable_training: bool = False
     qwen3_enable_inference: bool = True
+    qwen3_strict: bool = False
     language: str = "auto"
     is_share: bool = False
     exp_root: str = str(REPO_ROOT / "logs")
@@ -177,6 +178,7 @@ _PARSERS: dict[str, Parser] = {
     "qwen3_model_name": parse_text,
     "qwen3_enable_training": parse_bool,
     "qwen3_enable_inference": parse_bool,
+    "qwen3_strict": parse_bool,
     "language": _parse_language,
     "is_share": parse_bool,
     "exp_root": parse_path,

@@ -59,6 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--text_split_method", metavar="CUT", help="cut0 to cut5: how the text is cut into segments")
     for name, kind in (("top_k", int), ("top_p", float), ("temperature", float), ("repetition_penalty", float)):
         parser.add_argument(f"--{name}", type=kind, help="sampling of semantic tokens")
+    parser.add_argument("--t2s", choices=("ar", "qwen3"), help="what makes the semantic tokens: the AR model (default) "
+                        "or a language model")
+    parser.add_argument("--lm", metavar="NAME", help="language model: a folder, a name in GPT_weights_qwen3/, or a hub "
+                        "id (implies --t2s qwen3)")
+    parser.add_argument("--strict", action="store_true", help="an error where the language model cannot speak, instead "
+                        "of the AR model")
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is loaded and done")
     return parser
 
@@ -113,6 +119,17 @@ def read_request(args: argparse.Namespace) -> SynthesisRequest:
     )
 
 
+def language_model_settings(args: argparse.Namespace) -> dict[str, object]:
+    """Settings of the language model stage that the arguments name; what they leave out stays as configured."""
+    kind = args.t2s or ("qwen3" if args.lm else None)
+    local = args.lm and os.path.isdir(args.lm)
+    return {
+        "use_qwen3": None if kind is None else kind == "qwen3",
+        "qwen3_model_name": os.path.abspath(args.lm) if local else args.lm,
+        "qwen3_strict": True if args.strict else None,
+    }
+
+
 def speak_to_file(args: argparse.Namespace) -> str:
     """Do what the arguments ask; returns the line to show.
 
@@ -126,11 +143,13 @@ def speak_to_file(args: argparse.Namespace) -> str:
 
     settings = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model, "device": args.device}
     paths = {name: os.path.abspath(value) if value and name != "device" else value for name, value in settings.items()}
-    tts = TTS(TTS_Config(args.config and os.path.abspath(args.config), **paths))
+    tts = TTS(TTS_Config(args.config and os.path.abspath(args.config), **paths, **language_model_settings(args)))
     begin = time.perf_counter()
     speech = tts.synthesize(request)
     took = time.perf_counter() - begin
     write_audio(target, to_int16(speech.samples), speech.rate)
+    if tts.last_fallback is not None:
+        print(f"warning: {tts.last_fallback.reason}: {tts.last_fallback.message}", file=sys.stderr)
     return f"{target}: {speech.seconds:.2f} s of speech in {took:.2f} s (real-time factor {took / speech.seconds:.2f})"
 
 

@@ -66,12 +66,19 @@ class Speaker(Protocol):
         """Speech for one request with the keys of the public HTTP API."""
         ...
 
+    def set_t2s(self, kind: str, model_name: str | None = None) -> None:
+        """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat."""
+        ...
+
 
 def load_tts() -> Speaker:
     """The project's ``TTS`` with its default settings. Imports torch, so it is called late."""
     from TTS_infer_pack.TTS import TTS, TTS_Config
 
     return TTS(TTS_Config())
+
+
+AR_SEAT = ("AR model (original)", "ar")
 
 
 class Voice:
@@ -116,6 +123,35 @@ class Voice:
             return f"**Voice:** {describe(self.load())}"
         except GSVError as error:
             return f"**No voice:** {error}"
+
+    def seats(self) -> gr.Dropdown:
+        """The list of text-to-semantic models: the AR model and the language models there are."""
+        from TTS_infer_pack.language_model import language_model_names  # late: it imports torch
+
+        names = language_model_names()
+        try:
+            settings = self.load().configs
+            chosen = settings.qwen3_model_name if settings.use_qwen3 else "ar"
+        except GSVError:
+            chosen = "ar"
+        if chosen not in ("ar", *names):
+            names.append(chosen)
+        return gr.Dropdown([AR_SEAT, *((name, name) for name in names)], value=chosen)
+
+    def take_seat(self, name: str) -> str:
+        """Change the text-to-semantic model; a language model that cannot speak is told of. Returns the status line.
+
+        Raises:
+            gr.Error: no voice, or, in strict mode, a language model that cannot be loaded.
+        """
+        try:
+            speaker = self.load()
+            speaker.set_t2s("ar" if name == "ar" else "qwen3", None if name == "ar" else name)
+        except GSVError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        if speaker.last_fallback is not None:
+            gr.Warning(speaker.last_fallback.message)
+        return self.status()
 
     def recommended(self, names: Sequence[str]) -> list[Any]:
         """For each request value in ``names``: what goes with the loaded weights, or gr.skip() to leave it alone."""
@@ -314,6 +350,9 @@ def build_page(voice: Voice) -> gr.Blocks:
     with gr.Blocks(title="GPT-SoVITS", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         gr.Markdown("# GPT-SoVITS")
         status = gr.Markdown("**Voice:** loading ...")
+        seat = gr.Dropdown([AR_SEAT], value="ar", label="Text-to-semantic model")
+        seat.input(voice.take_seat, seat, status, api_name="set_t2s", concurrency_limit=1)
+        page.load(voice.seats, None, seat, api_visibility="private", concurrency_limit=None)
         widgets = build_inference(voice)
         page.load(voice.status, None, status, api_name="status", concurrency_limit=None)
         page.load(lambda: voice.recommended(list(PACK_VALUES)), None, [widgets[name] for name in PACK_VALUES.values()],

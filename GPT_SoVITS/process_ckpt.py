@@ -67,6 +67,9 @@ POSTERIOR_PREFIX = "enc_q."
 """Names of the posterior encoder: training needs it, inference files leave it out."""
 V1_SYMBOL_ROWS = 322
 PRO_PLUS_CHANNELS = 768
+USAGE_COUNTS = ("_codebook.cluster_size", "_codebook.embed_avg")
+"""Ends of the names of the codebook's running sums, which speaking never reads: other tools write them in half
+precision, where large ones become infinite."""
 HALF_MAX = float(torch.finfo(torch.float16).max)
 
 
@@ -268,18 +271,20 @@ class KeyReport:
 
 
 def compare_keys(own: Mapping[str, Tensor], weight: Mapping[str, Tensor]) -> KeyReport:
-    """Compare a network's state dict with a file's weights: names, shapes, and that every value is a number."""
+    """Compare a network's state dict with a file's weights: names, shapes, and that every value that counts is one."""
     shared = [name for name in weight if name in own]
     return KeyReport(
         missing=tuple(name for name in own if name not in weight),
         unexpected=tuple(name for name in weight if name not in own),
         mismatched=tuple(f"{n}: {tuple(weight[n].shape)} / {tuple(own[n].shape)}" for n in shared
                          if weight[n].shape != own[n].shape),
-        not_finite=tuple(n for n in shared if weight[n].is_floating_point() and not bool(weight[n].isfinite().all())),
+        not_finite=tuple(n for n in shared if weight[n].is_floating_point() and not n.endswith(USAGE_COUNTS)
+                         and not bool(weight[n].isfinite().all())),
     )
 
 
-def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike, drop: tuple[str, ...] = ()) -> None:
+def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike, drop: tuple[str, ...] = (),
+                assign: bool = False) -> None:
     """Load ``weight`` into ``module`` (in place), strictly.
 
     Args:
@@ -288,6 +293,8 @@ def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike,
         path: the file they came from, for the message.
         drop: name prefixes that neither side needs here (``("enc_q.",)`` when a network for inference is filled from a
             training file).
+        assign: the network takes the tensors themselves, in single precision, in place of copies: for one that was
+            built on the "meta" device and has no memory of its own.
 
     Raises:
         CheckpointError: with the path and the missing, unexpected and mismatched names; the module is unchanged then.
@@ -297,4 +304,6 @@ def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike,
     if not report.ok:
         raise CheckpointError(f"{path} does not fit its configuration: {report}", "the tensors of the public layout",
                               "export it again, or choose the file that belongs to this configuration")
-    module.load_state_dict(kept)
+    if assign:
+        kept = {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
+    module.load_state_dict(kept, assign=assign)

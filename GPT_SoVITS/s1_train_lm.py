@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -128,7 +129,15 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
 
 
 def _save(model: Any, target: Path, facts: Mapping[str, Any]) -> None:
-    model.save_pretrained(target, facts)
+    """Replace the folder ``target`` as a whole: a run killed while writing leaves the old one."""
+    new, old = (target.with_name(f".{target.name}.{kind}") for kind in ("new", "old"))
+    for left_over in (new, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    model.save_pretrained(new, facts)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
     logger.info("saved %s", target)
 
 

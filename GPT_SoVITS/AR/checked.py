@@ -57,13 +57,14 @@ def decode_checked(
     requests: Sequence[T2SRequest],
     sampling: SamplingParams,
     should_stop: ShouldStop | None = None,
-    retries: int = RETRIES,
+    retries: int | None = None,
 ) -> list[T2SResult]:
-    """``decode``, and rows that collapse again with up to ``retries`` other seeds (greedy rows have no other).
+    """``decode``, and rows that collapse again with up to ``retries`` (``RETRIES``) other seeds (not greedy ones).
 
     The least bad try is kept: one that came to an end is better than one that did not. Errors as ``decode``.
     """
     results = decode(backend, requests, sampling, should_stop)
+    retries = RETRIES if retries is None else retries
     for attempt in range(1, retries + 1):
         bad = [row for row, result in enumerate(results) if why_collapsed(requests[row], result)]
         if not bad or sampling.top_k == 1:

@@ -84,6 +84,7 @@ class FallbackT2S:
         load_error: why ``primary`` is None.
         strict: raise the error instead of falling back.
         on_fall: told of every fall.
+        told: causes that were logged before; pass one set to several objects to log each cause once.
 
     Attributes:
         last_fallback: the last fall since ``begin()``, or None.
@@ -100,12 +101,13 @@ class FallbackT2S:
         load_error: BaseException | None = None,
         strict: bool = False,
         on_fall: OnFall | None = None,
+        told: set[tuple[str, str]] | None = None,
     ) -> None:
         self.primary, self.secondary, self.model_name, self.strict = primary, secondary, model_name, strict
         self.on_fall = on_fall
         self.last_fallback: FallbackInfo | None = None
         self.load_info: FallbackInfo | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str]] = set() if told is None else told
         if load_error is not None:
             self._fall(load_error)
             self.load_info = self.last_fallback

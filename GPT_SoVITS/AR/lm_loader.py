@@ -38,7 +38,8 @@ class LMPlaces:
         found = {name: path for name, path in self.named.items() if is_lm_folder(path)}
         for root in self.roots:
             for path in sorted(root.glob(f"*/{CONFIG_FILE}")):
-                found.setdefault(path.parent.name, path.parent)
+                if not path.parent.name.startswith("."):  # being written
+                    found.setdefault(path.parent.name, path.parent)
         return found
 
     def find(self, name: str) -> Path | None:
@@ -97,8 +98,11 @@ def load_language_model(
     lm_backbone.import_transformers()
     folder = places.find(name)
     if folder is None:
-        where = lm_backbone.locate(name)
-        if not is_lm_folder(where):
+        where = lm_backbone.on_disk(name)
+        # nothing is downloaded for a backbone that could not speak anyway
+        if where is None and CONFIG_FILE in lm_backbone.ask_hub(name):
+            where = lm_backbone.download(name)
+        if where is None or not is_lm_folder(where):
             known = ", ".join(places.stages()) or "none"
             raise LMUnavailable("no_adapter", f"there is no trained adapter for {name} (trained ones: {known}); train "
                                 "one with s1_train.py or choose one of these")  # fmt: skip

@@ -82,6 +82,14 @@ class AMPBlock(nn.Module):
         return x
 
 
+class Upsampling(nn.ModuleList):
+    """A list of one transposed convolution: so the published weights count it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, T] -> [B, C / 2, T * rate]."""
+        return self[0](x)
+
+
 class BigVGAN(nn.Module):
     """A vocoder: ``decode(mel) -> wav``, with its ``sampling_rate`` and ``hop_length``."""
 
@@ -95,7 +103,7 @@ class BigVGAN(nn.Module):
         self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
         for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
             up = WNConvTranspose1d(width, width // 2, kernel, rate, padding=(kernel - rate) // 2)
-            self.ups.append(nn.ModuleList([up]))
+            self.ups.append(Upsampling([up]))
             width //= 2
             for size, dilations in zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True):
                 self.resblocks.append(AMPBlock(width, size, dilations))
@@ -107,7 +115,7 @@ class BigVGAN(nn.Module):
         x = self.conv_pre(mel)
         kernels = len(self.config.resblock_kernel_sizes)
         for i, up in enumerate(self.ups):
-            x = up[0](x)
+            x = up(x)
             x = torch.stack([block(x) for block in self.resblocks[i * kernels : (i + 1) * kernels]]).mean(0)
         return self.conv_post(self.activation_post(x)).clamp(-1.0, 1.0)
 

@@ -12,16 +12,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from AR.backend import SamplingParams
+from AR.backend import SamplingParams, T2SBackend
+from AR.fallback import FallbackInfo
 from audio_io import Audio, PathLike, to_int16
-from errors import RequestError
+from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
+from TTS_infer_pack.language_model import LanguageModelSeat
 from TTS_infer_pack.models import (
     Placement,
     VoiceModels,
@@ -48,11 +50,8 @@ CACHED_REFERENCES = 32
 SEED_RANGE = 2**31
 
 
-class Fallback(NamedTuple):
-    """Why the AR model speaks although the language model was asked for: a reason code and a line for the user."""
-
-    reason: str
-    message: str
+Fallback = FallbackInfo
+"""Why the AR model speaks although the language model was asked for: reason, message, model_name."""
 
 
 class TTS:
@@ -66,7 +65,8 @@ class TTS:
 
     Attributes:
         configs: the settings; ``use_qwen3`` and its siblings are read at every request.
-        last_fallback: why the AR model spoke in the last request in place of the language model, or None.
+        last_fallback: why the AR model spoke in the last request in place of the language model (reason, message,
+            model_name), or None.
 
     Raises:
         GSVError: settings or checkpoints that cannot be used.
@@ -78,13 +78,14 @@ class TTS:
         self._references: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
         self._swap = threading.Lock()
         self._stops = 0
-        self._reported: set[str] = set()
+        self._seat = LanguageModelSeat()
         self._ref_audio_path = ""
         self._place = Placement(self.configs.device, self.configs.is_half)
         self._text = TextPreprocessor(device=torch.device("cpu"))
         paths = self.configs.cnhuhbert_base_path, self.configs.vits_weights_path, self.configs.t2s_weights_path
         self._models = load_voice(*paths, self._place)
         self._note_models()
+        self._t2s(self._models)  # a language model that cannot speak is known now, not at the first request
 
     @property
     def sample_rate(self) -> int:
@@ -101,8 +102,9 @@ class TTS:
         Raises:
             GSVError: text that cannot be spoken, or a reference that cannot be used.
         """
-        self._note_language_model()
-        return speak(self._job(request), self._stop_signal())
+        job = self._job(request)
+        job = replace(job, models=replace(job.models, t2s=self._t2s(job.models)))
+        return speak(job, self._stop_signal())
 
     def synthesize(self, request: SynthesisRequest) -> Audio:
         """The whole speech of ``request``: the joined stream. Errors as :meth:`stream`."""
@@ -146,7 +148,7 @@ class TTS:
         path, text, lang = self._reference_of(request)
         reference = self._reference(models, path)
         prompt = None
-        if text and not reference.shortened and reference.tokens is not None:
+        if text and not (reference.shortened or self.configs.reference_free) and reference.tokens is not None:
             prompt = Prompt(_phones(self._text.prompt(text, lang, version)), reference.tokens)
         others = [self._reference(models, aux, timbre_only=True) for aux in request.aux_ref_audio_paths]
         lengths = [segment.ids.numel() for segment in segments]
@@ -189,6 +191,22 @@ class TTS:
             raise RequestError("ref_audio_path is missing, and these weights bring no reference clip of their own",
                                "a recording of 3 to 10 s", "set ref_audio_path, and prompt_text to its words")
         return default.path, default.text, default.lang
+
+    @property
+    def ar_model(self) -> T2SBackend:
+        """The AR model of the voice, whatever sits in the seat."""
+        return self._models.t2s
+
+    def prompt_of(self, path: PathLike, text: str, lang: str) -> Prompt:
+        """Words and tokens of a reference clip, as speech goes on from them.
+
+        Raises:
+            GSVError: a clip or text that cannot be used.
+        """
+        reference = self._reference(self._models, path)
+        if reference.tokens is None or reference.shortened:
+            raise AudioError(f"{path} cannot be gone on from", "a recording of 3 to 10 s", "choose another clip")
+        return Prompt(_phones(self._text.prompt(text, lang, self._models.spec.name)), reference.tokens)
 
     def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
         """The prepared clip, from the cache where the same content was seen with the same networks."""
@@ -245,20 +263,38 @@ class TTS:
         self.configs.version = self._models.spec.name
         self.configs.sampling_rate = self._models.output_rate
 
-    def _note_language_model(self) -> None:
-        """Say, once per cause, that the language model stage was asked for and the AR model speaks."""
-        configs = self.configs
-        if not (configs.use_qwen3 and configs.qwen3_enable_inference):
-            self.last_fallback = None
-            return
-        self.last_fallback = Fallback(
-            "no_adapter",
-            f"there is no trained adapter for {configs.qwen3_model_name}: the AR model speaks; "
-            "set use_qwen3 to False to choose it yourself",
-        )
-        if self.last_fallback.message not in self._reported:
-            self._reported.add(self.last_fallback.message)
-            logger.warning("%s (%s)", self.last_fallback.message, self.last_fallback.reason)
+    # -- the text-to-semantic seat -----------------------------------------------------------------------------------
+
+    def _t2s(self, models: VoiceModels) -> T2SBackend:
+        """What speaks the tokens of the next request, as the settings ask; starts ``last_fallback`` anew."""
+        self.last_fallback = None
+        return self._seat.backend(self.configs, models, self._note_fall)
+
+    def _note_fall(self, info: Fallback) -> None:
+        self.last_fallback = info
+
+    def set_t2s(self, kind: str, model_name: str | None = None) -> None:
+        """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat, while running.
+
+        SoVITS stays as it is; the memory of a language model that leaves is freed. What goes wrong is in
+        ``last_fallback``, and the AR model speaks.
+
+        Args:
+            kind: "ar" or "qwen3".
+            model_name: which language model; None: the one in the settings.
+
+        Raises:
+            ConfigError: another kind.
+            CheckpointError: in strict mode, why the language model cannot be loaded.
+        """
+        if kind not in ("ar", "qwen3"):
+            raise ConfigError(f"there is no text-to-semantic stage {kind!r}", "ar or qwen3")
+        if model_name:
+            self.configs.qwen3_model_name = model_name
+        self.configs.use_qwen3 = kind == "qwen3"
+        if kind == "ar":
+            self._seat.release()
+        self._t2s(self._models)
 
 
 def _phones(segment: Segment) -> Phones:

@@ -131,12 +131,13 @@ def load_vits(path: PathLike, place: Placement) -> tuple[Synthesizer, AudioSetti
     segment = int((config.get("train") or {}).get("segment_size", 32 * audio.hop_length)) // audio.hop_length
     values = {**config["model"], "version": spec.name}
     try:
-        vits = build_synthesizer(audio.filter_length // 2 + 1, segment, **values)
+        with torch.device("meta"):  # drawing 400 million weights only to replace them takes longer than reading them
+            vits = build_synthesizer(audio.filter_length // 2 + 1, segment, **values)
     except (ConfigError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} has an unusable config.model ({error})", "a SoVITS (s2) checkpoint") from error
     if hasattr(vits, "enc_q"):
         del vits.enc_q  # speaking does not need the posterior encoder, and exported files lack it
-    load_strict(vits, weight, path, drop=(POSTERIOR_PREFIX,))
+    load_strict(vits, weight, path, drop=(POSTERIOR_PREFIX,), assign=True)
     return vits.prepare_inference().to(place.device, place.dtype), audio
 
 

@@ -5,7 +5,8 @@ It knows the folder's layout and nothing about models.
     pack.json = {"name", "version", "language",
                  "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},       paths inside the folder
                  "default_reference": {"path", "text", "lang"},
-                 "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"}}   optional, as is each in it
+                 "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"},   optional, as is each in it
+                 "reference_free": true}                        optional: its AR model speaks best without a prompt
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from errors import ConfigError
 
 PACK_FILE = "pack.json"
 KNOWN_KEYS = frozenset(
-    {"name", "version", "language", "files", "default_reference", "sampling", "description", "licence", "made"})
+    {"name", "version", "language", "files", "default_reference", "sampling", "description", "licence", "made",
+     "reference_free"})
 FILES = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
 SAMPLING_KEYS = frozenset({"top_k", "top_p", "temperature", "repetition_penalty", "text_split_method", "speed_factor"})
 
@@ -39,6 +41,7 @@ class VoicePack:
 
     Attributes:
         sampling: request values that this pack's weights sound best with, used where a request does not name them.
+        reference_free: the AR model is asked without the reference's tokens and text; the clip lends its timbre.
     """
 
     name: str
@@ -49,6 +52,7 @@ class VoicePack:
     s1: Path
     default_reference: DefaultReference | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    reference_free: bool = False
 
 
 def _section(path: Path, content: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
@@ -88,4 +92,5 @@ def read_pack(folder: Path) -> VoicePack:
         default_reference=DefaultReference(str(folder / reference["path"]), reference["text"], reference["lang"])
         if len(reference) == len(DefaultReference._fields) else None,
         sampling=_section(path, content, "sampling", SAMPLING_KEYS),
+        reference_free=content.get("reference_free") is True,
     )

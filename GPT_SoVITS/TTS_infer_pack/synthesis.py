@@ -9,32 +9,25 @@ Shapes: T_ph phones, T_sem semantic tokens (25 Hz), T_spec frames (50 Hz), F spe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from AR.backend import SamplingParams, T2SBackend, T2SRequest
-from AR.decode import T2SResult, decode
-from AR.errors import T2SError
-from errors import RequestError
+from AR.checked import ShouldStop, decode_checked, why_collapsed
+from AR.decode import T2SResult
+from AR.errors import LMUnavailable, T2SError
+from AR.fallback import FallbackT2S
+from errors import CheckpointError, RequestError
 from module.models import SynthesizerTrnV3
 from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
 from TTS_infer_pack.models import VoiceModels
 from TTS_infer_pack.request import AudioChunk
 
 logger = logging.getLogger(__name__)
-
-RETRIES = 2
-"""Further tries, each with another seed, for a segment whose tokens collapsed."""
-RETRY_SEED_STEP = 7919
-MIN_TOKENS_PER_PHONE = 0.5
-"""Fewer tokens than that are faster than anyone speaks (50 phones a second)."""
-
-ShouldStop = Callable[[], bool]
-
 
 @dataclass(frozen=True)
 class Phones:
@@ -115,38 +108,27 @@ def speak(job: Job, should_stop: ShouldStop) -> Iterator[AudioChunk]:
 def decode_tokens(
     backend: T2SBackend, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop
 ) -> list[T2SResult]:
-    """Decode a batch; rows that collapse are tried again with other seeds.
+    """Decode a batch; rows that collapse are tried again with other seeds, or spoken by the AR model.
 
     Raises:
         RequestError: a request that the backend cannot read.
+        CheckpointError: the language model cannot speak, and the settings want no fallback.
     """
     try:
-        results = decode(backend, requests, sampling, should_stop)
-        for attempt in range(1, RETRIES + 1):
-            bad = [row for row, result in enumerate(results) if collapsed(requests[row], result)]
-            if not bad or sampling.top_k == 1:
-                break
-            logger.info("%d of %d segments collapsed, try %d of %d", len(bad), len(requests), attempt, RETRIES)
-            other = replace(sampling, seed=(sampling.seed or 0) + attempt * RETRY_SEED_STEP)
-            again = decode(backend, [requests[row] for row in bad], other, should_stop)
-            for row, result in zip(bad, again, strict=True):
-                if not collapsed(requests[row], result) or result.finish_reason == "eos":
-                    results[row] = result
+        if isinstance(backend, FallbackT2S):
+            results = backend.speak(requests, sampling, should_stop)
+        else:
+            results = decode_checked(backend, requests, sampling, should_stop)
+    except LMUnavailable as error:  # strict mode
+        raise CheckpointError(str(error), "a language model that can speak",
+                              "see docs/qwen3.md, or turn qwen3_strict off") from error
     except T2SError as error:
         raise RequestError(f"the text-to-semantic stage cannot read the request ({error})") from error
     for request, result in zip(requests, results, strict=True):
-        if collapsed(request, result):
-            logger.warning("speech of %r may be incomplete or garbled (%d tokens, ended by %s)", request.text[:40],
-                           len(result.tokens), result.finish_reason)
+        why = why_collapsed(request, result)
+        if why:
+            logger.warning("speech of %r may be incomplete or garbled (%s)", request.text[:40], why)
     return results
-
-
-def collapsed(request: T2SRequest, result: T2SResult) -> bool:
-    """True for tokens that never came to an end, or are far too few for the phones."""
-    if result.finish_reason == "stopped":
-        return False
-    spoken = request.phones.numel() - request.prompt_phones
-    return result.finish_reason != "eos" or len(result.tokens) < MIN_TOKENS_PER_PHONE * spoken
 
 
 def _t2s_request(job: Job, index: int) -> T2SRequest:
@@ -156,7 +138,7 @@ def _t2s_request(job: Job, index: int) -> T2SRequest:
     prompt = job.prompt.phones
     return T2SRequest(
         phones=torch.cat((prompt.ids, segment.ids)),
-        bert=_join_features(prompt, segment),
+        bert=join_features(prompt, segment),
         prompt=job.prompt.tokens,
         text=segment.text,
         prompt_text=prompt.text,
@@ -164,7 +146,7 @@ def _t2s_request(job: Job, index: int) -> T2SRequest:
     )
 
 
-def _join_features(first: Phones, second: Phones) -> Tensor | None:
+def join_features(first: Phones, second: Phones) -> Tensor | None:
     """Features of both [1024, T_ph], or None where neither has any."""
     if first.bert is None and second.bert is None:
         return None

@@ -67,6 +67,7 @@ ENVIRONMENT = {  # the pipeline's setting -> the project's setting that the envi
     "qwen3_model_name": "qwen3_model_name",
     "qwen3_enable_training": "qwen3_enable_training",
     "qwen3_enable_inference": "qwen3_enable_inference",
+    "qwen3_strict": "qwen3_strict",
 }
 PARSERS = {
     "device": parse_device,
@@ -81,6 +82,7 @@ PARSERS = {
     "qwen3_model_name": parse_text,
     "qwen3_enable_training": parse_bool,
     "qwen3_enable_inference": parse_bool,
+    "qwen3_strict": parse_bool,
 }
 """Every setting and how its value is read; any other name is an error."""
 ALIASES = {"cnhubert_base_path": "cnhuhbert_base_path"}
@@ -105,8 +107,10 @@ class TTS_Config:  # noqa: N801 - the public name
         t2s_weights_path, vits_weights_path, cnhuhbert_base_path, bert_base_path: absolute paths.
         default_reference: the pack's (path, text, lang), or None where other weights are loaded.
         sampling: request values that the pack recommends.
+        reference_free: the pack's AR model is asked without a prompt; the reference lends its timbre only.
         use_qwen3, qwen3_model_name, qwen3_enable_training, qwen3_enable_inference: the language model stage; may be set
             at any time.
+        qwen3_strict: an error instead of the AR model where the language model cannot speak.
         sampling_rate: output rate in Hz; set when weights are loaded.
 
     Raises:
@@ -124,6 +128,7 @@ class TTS_Config:  # noqa: N801 - the public name
     qwen3_model_name: str
     qwen3_enable_training: bool
     qwen3_enable_inference: bool
+    qwen3_strict: bool
 
     def __init__(self, configs: Mapping[str, Any] | str | os.PathLike[str] | None = None, **settings: Any) -> None:
         self.configs_path = str(resolve_path(configs)) if isinstance(configs, str | os.PathLike) else str(DEFAULT_YAML)
@@ -137,6 +142,7 @@ class TTS_Config:  # noqa: N801 - the public name
         self.qwen3_model_name = values.pop("qwen3_model_name", "Qwen/Qwen2-7B")
         self.qwen3_enable_training = values.pop("qwen3_enable_training", False)
         self.qwen3_enable_inference = values.pop("qwen3_enable_inference", True)
+        self.qwen3_strict = values.pop("qwen3_strict", False)
         self.device = values.pop("device", "auto")
         self.is_half = values.pop("is_half", False)
         self.sampling_rate = 32000
@@ -173,6 +179,7 @@ class TTS_Config:  # noqa: N801 - the public name
         own_voice = pack is not None and "t2s_weights_path" not in named and "vits_weights_path" not in named
         self.default_reference: DefaultReference | None = pack.default_reference if pack and own_voice else None
         self.sampling: dict[str, Any] = dict(pack.sampling) if pack and own_voice else {}
+        self.reference_free = bool(pack and own_voice and pack.reference_free)
         logger.info("speaking with %s: %s, %s", source, self.t2s_weights_path, self.vits_weights_path)
 
     @property

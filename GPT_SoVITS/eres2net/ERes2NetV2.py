@@ -68,6 +68,11 @@ class ERes2NetV2(nn.Module):
         embedding_size: length of the ordinary embedding.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(
         self,
         baseWidth: int = 24,  # noqa: N803 - the public name

@@ -37,7 +37,7 @@ class TimestepEmbedding(nn.Module):
         rates = torch.exp(torch.arange(half, device=t.device).float() * -(math.log(ROTARY_BASE) / (half - 1)))
         angles = TIME_SCALE * t.float()[:, None] * rates
         waves = torch.cat((angles.sin(), angles.cos()), dim=-1)
-        return self.time_mlp(waves.to(self.time_mlp[0].weight.dtype))
+        return self.time_mlp(waves.to(next(self.parameters()).dtype))
 
 
 class ResponseNorm(nn.Module):

@@ -181,6 +181,6 @@ def build_synthesizer(spec_channels: int, segment_size: int, n_speakers: int = 0
     Raises:
         ConfigError: unknown version, or values that cannot be used.
     """
-    spec = SynthesizerConfig.from_mapping(hps_model).spec
-    network = SynthesizerTrn if spec.mel is None else SynthesizerTrnV3
-    return network(spec_channels, segment_size, n_speakers, **hps_model)
+    if SynthesizerConfig.from_mapping(hps_model).spec.mel is None:
+        return SynthesizerTrn(spec_channels, segment_size, n_speakers, **hps_model)
+    return SynthesizerTrnV3(spec_channels, segment_size, n_speakers, **hps_model)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from errors import ConfigError
+from errors import ConfigError, RequestError
 from module.cfm import CFM, FlowDraws
 from module.commons import sequence_mask
 from module.encoders import WN_KERNEL, PriorEncoder
@@ -104,6 +104,15 @@ class SynthesizerTrnV3(SemanticModel):
         columns = int(self.mel.mask_scale * codes.size(2) / speed) + (speed != 1)
         valid = torch.full((codes.size(0),), columns, device=codes.device)
         return self._feature(self.prior(codes, text, ge, speed).y, valid, ge), ge
+
+    def decode(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Not here: unlike :meth:`SynthesizerTrn.decode`, a waveform takes a prompt and a vocoder.
+
+        Raises:
+            RequestError: always.
+        """
+        raise RequestError(f"{self.spec.name} makes a mel spectrogram, no waveform", "a v1, v2 or v2Pro model",
+                           "speak through TTS, which adds the vocoder")
 
     # -- training ------------------------------------------------------------------------------------------------
     def forward(

@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 @lru_cache(maxsize=16384)
 def _kind(char: str) -> str:
-    """ "s" simplified Chinese only, "t" traditional Chinese only, "j" Japanese only, "b" Japanese and traditional, "" all."""
+    """Who writes a character: "s" simplified Chinese, "t" traditional, "j" Japanese, "b" the last two, "" everyone."""
     simplified = _in(char, "gb2312")
     japanese = _in(char, "shift_jis") and char.encode("shift_jis") < b"\x98\x9f"
     if simplified:
@@ -166,7 +166,7 @@ def _settled(languages: list[str], neutral: str) -> list[str]:
 
 
 def main_language(text: str) -> str:
-    """The language of the first run of a text, as what numbers and marks alone are read in; "zh" where there is none."""
+    """The language of a text's first run, in which numbers and marks alone are read; "zh" where there is none."""
     start = _SCRIPTS.search(text)
     if start is None:
         return "zh"

@@ -1,7 +1,7 @@
 """The user's own pronunciations: a text file of ``language<TAB>word<TAB>reading`` lines.
 
-Each line acts as if the word were written ``[[word|reading]]`` everywhere (see ``text.markup``); what stands in the text
-itself wins. English words match whole and in any case, others wherever they stand, the longest first.
+Each line acts as if the word were written ``[[word|reading]]`` everywhere (see ``text.markup``); what stands in the
+text itself wins. English words match whole and in any case, others wherever they stand, the longest first.
 """
 
 from __future__ import annotations

@@ -220,6 +220,8 @@ def test_strict_load_reports_every_difference_and_leaves_the_network(tmp_path: P
     good = {"weight": torch.ones(3, 2), "bias": torch.ones(3)}
     load_strict(net, {**good, "enc_q.x": torch.ones(1)}, "a.pth", ("enc_q.",))
     assert compare_keys(net.state_dict(), good).ok
+    counts = {"quantizer.vq.layers.0._codebook.cluster_size": torch.tensor([torch.inf])}
+    assert compare_keys(counts, counts).ok
 
 
 def test_unwritable_target_leaves_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from AR.fallback import FallbackInfo
 from audio_io import Audio
 from errors import ConfigError
 from tools import demo
@@ -15,6 +16,11 @@ from tools import demo
 
 class Toy:
     """Says a tone of 0.1 s a word."""
+
+    last_fallback = None
+
+    def set_t2s(self, kind: str, model_name: str | None = None) -> None:
+        self.last_fallback = FallbackInfo("no_adapter", "none") if model_name == "broken" else None
 
     def synthesize(self, request: object) -> Audio:
         words = len(request.text.split())
@@ -24,12 +30,23 @@ class Toy:
 def test_three_files_and_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                  capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(demo, "TTS", Toy)
+    monkeypatch.setattr(demo, "language_model_names", list)
     assert demo.main(["--output", str(tmp_path / "demo")]) == 0
     out = capsys.readouterr().out
     files = sorted((tmp_path / "demo").iterdir())
     assert [path.name for path in files] == ["demo_1.wav", "demo_2.wav", "demo_3.wav"]
     assert all(str(path) in out for path in files) and "real-time factor" in out
     assert soundfile.info(files[0]).duration == pytest.approx(0.1 * len(demo.SENTENCES[0].split()))
+
+
+def test_the_language_model_speaks_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                       capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(demo, "TTS", Toy)
+    monkeypatch.setattr(demo, "language_model_names", lambda: ["gsv-tiny"])
+    assert demo.main(["--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count(" gsv-tiny ") == len(demo.SENTENCES) == len(list(tmp_path.glob("demo_lm_*")))
+    assert demo.main(["--output", str(tmp_path), "--lm", "broken"]) == 0
+    assert "AR (no_adapter)" in capsys.readouterr().out
 
 
 def test_no_voice_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

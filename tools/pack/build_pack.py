@@ -86,6 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--quantizer", type=Path, help="safetensors with ssl_proj and codebook")
     parser.add_argument("--references", type=Path, required=True)
     parser.add_argument("--name", default="gsv-tiny")
+    parser.add_argument("--reference-free", action="store_true", help="the AR model is asked without a prompt")
     parser.add_argument("--sampling", default="{}", help='recommended request values as JSON, e.g. {"top_k": 5}')
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
@@ -106,6 +107,7 @@ def main(argv: list[str] | None = None) -> None:
         "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},
         "default_reference": write_references(references, args.output / "reference"),
         "sampling": json.loads(args.sampling),
+        "reference_free": args.reference_free,
     }
     (args.output / "pack.json").write_text(json.dumps(pack, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     size = sum(f.stat().st_size for f in args.output.rglob("*") if f.is_file())

@@ -64,6 +64,19 @@ def locate(name: str) -> Path:
     Raises:
         LMUnavailable: ``weights_missing`` (no such folder or repository), ``download_failed`` (hub out of reach).
     """
+    folder = on_disk(name)
+    if folder is None:
+        ask_hub(name)
+        folder = download(name)
+    return folder
+
+
+def on_disk(name: str) -> Path | None:
+    """The folder of that name, or a download made before; None for a hub id that was never downloaded.
+
+    Raises:
+        LMUnavailable: ``weights_missing``: neither a folder nor a hub id.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
@@ -72,14 +85,22 @@ def locate(name: str) -> Path:
     import_transformers()
     from huggingface_hub import snapshot_download
 
-    endpoint = os.environ.get("HF_ENDPOINT") or None
     try:
-        cached = Path(snapshot_download(name, local_files_only=True, allow_patterns=PATTERNS, endpoint=endpoint))
-        if list(cached.glob("*.safetensors")):
-            return cached
+        cached = Path(snapshot_download(name, local_files_only=True, allow_patterns=PATTERNS))
     except (OSError, ValueError):
-        pass  # not cached: ask the hub
-    _ask_hub(name, endpoint)
+        return None
+    return cached if list(cached.glob("*.safetensors")) else None
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def download(name: str) -> Path:
+    """Fetch a model from the hub. LMUnavailable ``download_failed`` where that breaks off."""
+    from huggingface_hub import snapshot_download
+
+    endpoint = _endpoint()
     try:
         return Path(snapshot_download(name, allow_patterns=PATTERNS, endpoint=endpoint, etag_timeout=CONNECT_SECONDS))
     except Exception as error:  # noqa: BLE001 - the http library's kinds differ between versions of huggingface_hub
@@ -90,13 +111,20 @@ def locate(name: str) -> Path:
 _OFFLINE_FIX = "check the network and HF_ENDPOINT, or give a local folder as qwen3_model_name"
 
 
-def _ask_hub(name: str, endpoint: str | None) -> None:
-    """One quick question to the hub, so that a hub out of reach is known within seconds."""
+def ask_hub(name: str) -> frozenset[str]:
+    """File names of a hub repository: one quick question, so that a hub out of reach is known within seconds.
+
+    Raises:
+        LMUnavailable: ``weights_missing`` (no such repository), ``download_failed`` (out of reach).
+    """
+    import_transformers()
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
+    endpoint = _endpoint()
     try:
-        HfApi(endpoint=endpoint).model_info(name, timeout=CONNECT_SECONDS)
+        info = HfApi(endpoint=endpoint).model_info(name, timeout=CONNECT_SECONDS)
+        return frozenset(file.rfilename for file in info.siblings or ())
     except GatedRepoError as error:
         raise LMUnavailable("weights_missing", f"{name} is gated: accept its terms on the hub and log in") from error
     except RepositoryNotFoundError as error:

@@ -1,6 +1,6 @@
 """``t2s_config.json``: what a trained language model folder says about itself.
 
-A folder holds it beside ``adapter.safetensors`` (phone, marker and semantic embeddings and the output head) and either
+A folder holds it beside ``adapter.safetensors`` (phone, marker and semantic embeddings, output head) and either
 ``lora/`` (peft layout, for a backbone that lies elsewhere) or ``backbone/`` (weights and tokenizer of its own).
 Knows names and JSON; loads no weights.
 """

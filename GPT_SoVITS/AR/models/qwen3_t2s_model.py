@@ -2,7 +2,8 @@
 
 The row is ``[BPE of prompt text + text] <sep> [phones] <semantic> [prompt tokens] [generated ...]`` (lm_rows.py). BPE
 ids go through the backbone's own embedding; phones, the two markers and semantic tokens have tables of their own, at
-the backbone's embedding scale; ``head`` maps hidden states to 1024 semantic tokens and EOS. Any causal LM that
+the backbone's embedding scale, with sine codes of the place in their own stream added (which phone, which token: what
+makes alignment easy to learn); ``head`` maps hidden states to 1024 semantic tokens and EOS. Any causal LM that
 transformers knows will do: Qwen3, Qwen2, Llama, Gemma3 and others.
 
 Shapes: B batch, L positions, C hidden channels, V = 1025, T_ph phones, T_sem semantic tokens.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +51,13 @@ class LMDecodeState:
     Attributes:
         cache: a ``PreallocatedCache``.
         positions: [B] position code of each row's next token.
+        spoken: [B] semantic tokens of each row so far, the prompt's included.
         real: [B, capacity] bool, False where a row has padding; None without padding.
     """
 
     cache: Any
     positions: Tensor
+    spoken: Tensor
     real: Tensor | None
 
 
@@ -80,7 +84,9 @@ class Qwen3T2SModel(nn.Module):
             self.marker_embedding = nn.Embedding(2, self.hidden)
             self.semantic_embedding = nn.Embedding(VOCAB_SIZE, self.hidden)
             self.head = nn.Linear(self.hidden, VOCAB_SIZE, bias=False)
+            self.position_gain = nn.Parameter(torch.empty(2))
         scale = self.embedding_scale()
+        nn.init.constant_(self.position_gain, scale)
         for module in (self.phone_embedding, self.marker_embedding, self.semantic_embedding):
             nn.init.normal_(module.weight, std=scale)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -212,11 +218,16 @@ class Qwen3T2SModel(nn.Module):
     def embed(self, ids: Tensor, kinds: Tensor) -> Tensor:
         """ids and kinds [B, L] (lm_rows) -> [B, L, C] in the backbone's precision; padding is zero."""
         out = torch.zeros(*ids.shape, self.hidden, dtype=self.dtype, device=ids.device)
+        gains = dict(zip((lm_rows.PHONE, lm_rows.SEMANTIC), self.position_gain, strict=True))
         tables = ((lm_rows.BPE, self.word_table), (lm_rows.PHONE, self.phone_embedding),
                   (lm_rows.MARKER, self.marker_embedding), (lm_rows.SEMANTIC, self.semantic_embedding))  # fmt: skip
         for kind, table in tables:
-            where = (kinds == kind).nonzero(as_tuple=True)
-            out = out.index_put(where, table(ids[where]).to(out.dtype))
+            mine = kinds == kind
+            where = mine.nonzero(as_tuple=True)
+            rows = table(ids[where])
+            if kind in gains:
+                rows = rows + gains[kind] * sine_codes((mine.cumsum(1) - 1)[where], self.hidden)
+            out = out.index_put(where, rows.to(out.dtype))
         return out
 
     def row_ids(self, request: T2SRequest) -> lm_rows.RowIds:
@@ -261,13 +272,15 @@ class Qwen3T2SModel(nn.Module):
         cache = PreallocatedCache(len(self.decoder.layers), ids.shape[1] + DECODE_ROOM)  # type: ignore[arg-type]
         padded = len(requests) > 1 and not bool(real.all())
         hidden = self._forward(self.embed(ids, kinds), real if padded else None, positions, cache)
-        state = LMDecodeState(cache, positions[:, -1] + 1, real if padded else None)
+        spoken = (kinds == lm_rows.SEMANTIC).sum(1)
+        state = LMDecodeState(cache, positions[:, -1] + 1, spoken, real if padded else None)
         return state, self.head(hidden[:, -1].float())
 
     @torch.inference_mode()
     def step(self, state: LMDecodeState, tokens: Tensor) -> Tensor:
         """Append tokens [B] to the state (in place); returns logits [B, V] of the next token, float32."""
-        x = self.semantic_embedding(tokens[:, None]).to(self.dtype)
+        x = self.semantic_embedding(tokens) + self.position_gain[1] * sine_codes(state.spoken, self.hidden)
+        x = x[:, None].to(self.dtype)
         total = state.cache.length + 1
         if state.real is not None and state.real.shape[1] < total:
             state.real = F.pad(state.real, (0, max(DECODE_ROOM, total)), value=True)
@@ -277,7 +290,7 @@ class Qwen3T2SModel(nn.Module):
         else:
             real = None if state.real is None else state.real[:, None, None]
             hidden = self._fast(x, state.positions, state.cache, real)
-        state.positions = state.positions + 1
+        state.positions, state.spoken = state.positions + 1, state.spoken + 1
         return self.head(hidden[:, -1].float())  # type: ignore[no-any-return]
 
     def _forward(self, x: Tensor, real: Tensor | None, positions: Tensor, cache: Any = None) -> Tensor:
@@ -291,7 +304,7 @@ class Qwen3T2SModel(nn.Module):
         """State with the given batch rows only; the old one must not be used any more."""
         state.cache.select(rows)
         real = None if state.real is None else state.real[rows]
-        return LMDecodeState(state.cache, state.positions[rows], real)
+        return LMDecodeState(state.cache, state.positions[rows], state.spoken[rows], real)
 
     # ---- training ---------------------------------------------------------------------------------------------------
 
@@ -312,6 +325,14 @@ class Qwen3T2SModel(nn.Module):
         where = batch["labels"] != -100
         return F.cross_entropy(self.head(hidden[where].float()), batch["labels"][where],
                                label_smoothing=label_smoothing)  # fmt: skip
+
+
+def sine_codes(positions: Tensor, width: int) -> Tensor:
+    """[N] places -> [N, width] sines and cosines of falling frequency (Vaswani et al. 2017); an odd width ends in 0."""
+    half = width // 2
+    rates = torch.exp(torch.arange(half, device=positions.device) * (-math.log(10000.0) / max(1, half)))
+    angles = positions[:, None].float() * rates
+    return F.pad(torch.cat((angles.sin(), angles.cos()), dim=1), (0, width - 2 * half))
 
 
 def check_request_alphabet(config: LMConfig, codebook: str, symbols: str) -> None:

@@ -135,6 +135,9 @@ def add_lora(decoder: nn.Module, section: ModelSection) -> None:
         inject_adapter_in_model(lora, decoder)
     except ValueError as error:
         raise T2SError(f"qwen3.lora_targets {targets!r} do not fit the backbone ({error})") from error
+    for parameter in decoder.parameters():
+        if parameter.requires_grad:  # the LoRA itself: small steps get lost in half precision
+            parameter.data = parameter.data.float()
 
 
 # ---- warm start -----------------------------------------------------------------------------------------------------

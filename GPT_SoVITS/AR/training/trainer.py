@@ -209,6 +209,9 @@ class S1Training:
         """The rest of the present epoch; True when the run is to end in the middle of it."""
         position = self.position
         batches = self._batches(position.epoch)
+        if position.batch >= len(batches):  # resumed with larger batches: what is left of this epoch is nothing
+            position.epoch, position.batch = position.epoch + 1, 0
+            return False
         bar = tqdm(
             self._loader(batches[position.batch :]), desc=f"epoch {position.epoch}", total=len(batches),
             initial=position.batch, disable=None if self.accelerator.is_main_process else True,

@@ -1,4 +1,4 @@
-"""Chinese text as it is read: numbers, dates, money, times, units and signs in characters, marks in the six with phones.
+"""Chinese text as it is read: numbers, dates, money, times, units and signs in characters, and six marks.
 
 ``normalize`` is a row of small rewriting steps. Its result holds Chinese characters, the marks ``, . ! ? … -`` and
 placeholders of private use (explicit pronunciations, see ``text.markup``); all else has no phone here and is dropped.

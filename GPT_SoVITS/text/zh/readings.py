@@ -161,7 +161,7 @@ def _zhang(words: _Words, at: int) -> str:
 
 def _hang(words: _Words, at: int) -> str:
     """行: háng as a row or trade."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    before = _at(words, at - 1)
     return (
         "hang2"
         if before[1] == "m"
@@ -198,7 +198,7 @@ def _wei(words: _Words, at: int) -> str:
 
 def _zhi(words: _Words, at: int) -> str:
     """只: zhī as a measure word."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    before = _at(words, at - 1)
     counted = before[1] == "m" or (before[0] and before[0][-1] in _NUMERALS) or before[0] in ("这", "那", "哪", "每")
     return "zhi1" if counted else "zhi3"
 
@@ -247,7 +247,7 @@ def _le(words: _Words, at: int) -> str:
 
 def _kong(words: _Words, at: int) -> str:
     """空: kòng as free time."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    before = _at(words, at - 1)
     return "kong4" if before[0] in ("有", "没", "没有", "得", "抽", "有没有", "填") else "kong1"
 
 
@@ -272,7 +272,7 @@ def _bei(words: _Words, at: int) -> str:
 
 def _zhuan(words: _Words, at: int) -> str:
     """转: zhuàn as going round."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    after = _at(words, at + 1)
     return (
         "zhuan4"
         if after[0].startswith(("圈", "了一圈", "个不停", "着圈", "来转去", "一圈", "两圈", "几圈"))
@@ -282,13 +282,13 @@ def _zhuan(words: _Words, at: int) -> str:
 
 def _tan(words: _Words, at: int) -> str:
     """弹: dàn as a bomb."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    before = _at(words, at - 1)
     return "dan4" if before[0] in ("核", "炸", "导", "枚", "颗", "一枚", "一颗") else "tan2"
 
 
 def _xi(words: _Words, at: int) -> str:
     """系: jì as tying."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    after = _at(words, at + 1)
     return (
         "ji4"
         if after[0].startswith(("鞋", "领带", "围巾", "安全带", "好", "着", "上", "红", "紧", "扣子", "绳"))
@@ -308,7 +308,7 @@ def _chong(words: _Words, at: int) -> str:
 
 def _sheng(words: _Words, at: int) -> str:
     """盛: chéng as filling a vessel."""
-    before, after = _at(words, at - 1), _at(words, at + 1)
+    after = _at(words, at + 1)
     return "cheng2" if after[0].startswith(("饭", "汤", "了", "满", "粥", "菜", "一", "碗", "上", "着")) else "sheng4"
 
 

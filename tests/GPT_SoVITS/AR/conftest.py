@@ -49,7 +49,9 @@ def tiny_causal_lm(kind: str) -> Any:
     return AutoModelForCausalLM.from_config(tiny_config(kind)).eval()
 
 
-def tiny_lm(kind: str = "qwen3", trained: bool = True, text_mode: str = "bpe+phones") -> Any:
+def tiny_lm(
+    kind: str = "qwen3", trained: bool = True, text_mode: str = "bpe+phones", phone_count: int = 40
+) -> Any:
     """A Qwen3T2SModel on a random backbone; ``trained`` only says so."""
     from AR.backend import EOS
     from AR.models.lm_backbone import decoder_of
@@ -57,7 +59,8 @@ def tiny_lm(kind: str = "qwen3", trained: bool = True, text_mode: str = "bpe+pho
     from AR.models.qwen3_t2s_model import Qwen3T2SModel
 
     causal = tiny_causal_lm(kind)
-    config = LMConfig("tiny", "", shape_fingerprint(causal.config), text_mode, phone_count=40, weights="backbone")
+    config = LMConfig("tiny", "", shape_fingerprint(causal.config), text_mode,
+                      phone_count=phone_count, weights="backbone")  # fmt: skip
     model = Qwen3T2SModel(decoder_of(causal), tiny_tokenizer(), config, trained).eval().requires_grad_(False)
     model.head.weight.mul_(4.0)  # sharper, so that greedy decoding has no near ties
     model.head.weight[EOS].mul_(1.5)

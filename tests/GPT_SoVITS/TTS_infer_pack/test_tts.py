@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 
+from AR import checked
 from AR.decode import T2SResult
 from errors import AudioError, CheckpointError, ConfigError, GSVError, RequestError, TextError
-from TTS_infer_pack import synthesis
 from TTS_infer_pack.TTS import TTS, SynthesisRequest, TTS_Config
 
 TEXT = "Hello there, my good friend. Is it not? It really is."
@@ -130,6 +131,16 @@ def test_reference_prompt_and_auxiliary_clips_matter(shared_tts: TTS, clip: Path
     assert len(with_clip) != len(free) or not np.array_equal(with_clip, free)
 
 
+def test_a_reference_free_pack_takes_only_the_timbre(tiny_pack: Path, clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pack"
+    shutil.copytree(tiny_pack, folder)
+    description = json.loads((folder / "pack.json").read_text())
+    (folder / "pack.json").write_text(json.dumps({**description, "reference_free": True}))
+    tts = TTS(TTS_Config(pack=str(folder)))
+    with_words = whole(tts, ref_audio_path=str(clip), prompt_text="Some words", prompt_lang="en")
+    np.testing.assert_array_equal(with_words, whole(tts, ref_audio_path=str(clip)))
+
+
 def test_the_cache_goes_by_content(tiny_pack: Path, clip: Path, tmp_path: Path,
                                    monkeypatch: pytest.MonkeyPatch) -> None:
     tts = TTS(TTS_Config(pack=str(tiny_pack)))
@@ -183,14 +194,14 @@ def test_collapsed_tokens_are_tried_again(shared_tts: TTS, monkeypatch: pytest.M
         return [good if len(seeds) > 1 and row == 0 else T2SResult(torch.arange(60), "length")
                 for row in range(len(requests))]
 
-    monkeypatch.setattr(synthesis, "decode", fake)
+    monkeypatch.setattr(checked, "decode", fake)
     with caplog.at_level(logging.WARNING):
         chunks = list(shared_tts.stream(SynthesisRequest("One two three. Four five six.", "en", seed=1, batch_size=2,
                                                          split_bucket=False)))
     assert [count for count, _ in seeds] == [2, 2, 1] and len({seed for _, seed in seeds}) == 3
     assert [chunk.finish_reason for chunk in chunks] == ["eos", "eos"] and not caplog.records
     seeds.clear()
-    monkeypatch.setattr(synthesis, "RETRIES", 0)
+    monkeypatch.setattr(checked, "RETRIES", 0)
     with caplog.at_level(logging.WARNING):
         list(shared_tts.stream(SynthesisRequest("One two three.", "en", seed=1)))
     assert "incomplete or garbled" in caplog.text
@@ -198,7 +209,7 @@ def test_collapsed_tokens_are_tried_again(shared_tts: TTS, monkeypatch: pytest.M
 
 def test_greedy_requests_are_not_retried(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(synthesis, "decode", lambda b, r, s, stop: calls.append(1) or [
+    monkeypatch.setattr(checked, "decode", lambda b, r, s, stop: calls.append(1) or [
         T2SResult(torch.arange(60), "length") for _ in r])
     whole(shared_tts, text="One two three.", top_k=1)
     assert calls == [1]
@@ -222,11 +233,13 @@ def test_request_beats_pack_beats_public_defaults(shared_tts: TTS) -> None:
     assert (job.sampling.temperature, job.sampling.repetition_penalty) == (1.0, 1.35)
 
 
-def test_the_language_model_stage_is_not_there_yet(tiny_pack: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_language_model_without_an_adapter_never_speaks(tiny_pack: Path, tmp_path: Path,
+                                                          caplog: pytest.LogCaptureFixture) -> None:
     config = TTS_Config(pack=str(tiny_pack))
     tts = TTS(config)
     assert whole(tts, text="Hi there.").size and tts.last_fallback is None
     config.use_qwen3 = True  # after TTS(config), as users do
+    config.qwen3_model_name = str(tmp_path)
     with caplog.at_level(logging.WARNING):
         assert whole(tts, text="Hi there.").size
         whole(tts, text="Hi there.")

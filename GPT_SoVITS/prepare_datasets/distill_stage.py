@@ -1,0 +1,226 @@
+"""Stage 4, distillation: the AR model speaks a text list; writes ``2-name2text.txt``, ``6-name2semantic.tsv`` and
+``speakers.tsv`` as recordings would give them. No audio is made. Collapsed results are dropped and counted.
+
+A run that was interrupted goes on where it stopped: what is in the files is not spoken again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from AR.backend import SamplingParams, T2SRequest
+from AR.checked import decode_checked, why_collapsed
+from config import REPO_ROOT
+from errors import DatasetError, GSVError, TextError
+from prepare_datasets.list_file import read_list
+from text import symbols, symbols2
+from TTS_infer_pack.synthesis import Phones, Prompt, join_features
+from TTS_infer_pack.TextPreprocessor import TextPreprocessor
+from TTS_infer_pack.TTS import TTS, TTS_Config
+
+logger = logging.getLogger(__name__)
+HEADER = "item_name\tsemantic_audio"
+NAMES = ("2-name2text.txt", "6-name2semantic.tsv", "speakers.tsv")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What a text is spoken after: a speaker's name, and the words and tokens of a reference clip."""
+
+    name: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Settings of a run.
+
+    Attributes:
+        folder: where the files go.
+        language: language mode of the texts.
+        seeds: every text is spoken once with each of them.
+        batch: texts that are spoken together.
+        sampling: how tokens are drawn; its seed is replaced.
+    """
+
+    folder: Path
+    language: str = "en"
+    seeds: Sequence[int] = (1,)
+    batch: int = 16
+    sampling: SamplingParams = SamplingParams()
+
+
+def read_texts(path: Path) -> list[str]:
+    """One text a line; empty lines are passed over.
+
+    Raises:
+        DatasetError: missing, not UTF-8, or empty.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"text list {path} cannot be read ({error})", "a UTF-8 file, a text a line") from error
+    texts = [line for line in lines if line]
+    if not texts:
+        raise DatasetError(f"text list {path} holds no text", "a text a line")
+    return texts
+
+
+def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
+    """The reference clips of a list (``path|speaker|language|text``), or the voice's own default clip.
+
+    Raises:
+        GSVError: a list or clip that cannot be used, or none at all.
+    """
+    if list_path is None:
+        default = tts.configs.default_reference
+        if default is None:
+            raise DatasetError("no reference clips given, and the voice has none of its own", "--references")
+        rows = [("default", default.path, default.text, default.lang)]
+    else:
+        clips, _ = read_list(list_path)
+        rows = [(clip.speaker, str(clip.path), clip.text, clip.language) for clip in clips]
+    return [Voice(speaker, tts.prompt_of(path, text, lang)) for speaker, path, text, lang in rows]
+
+
+class Distiller:
+    """Speaks texts with the AR model of a voice and appends the results to the files."""
+
+    def __init__(self, tts: TTS, run: Distillation) -> None:
+        self.tts, self.run = tts, run
+        self.backend, self.version = tts.ar_model, tts.configs.version
+        self.text = TextPreprocessor(device="cpu")
+        table = symbols.symbols if self.version == "v1" else symbols2.symbols
+        self.phone_names: Sequence[str] = table
+        self.reasons: Counter[str] = Counter()
+
+    def _read(self, text: str) -> Phones | None:
+        try:
+            ids, bert, words = self.text.get_phones_and_bert(text, self.run.language, self.version)
+        except TextError:
+            self.reasons["text not readable"] += 1
+            return None
+        if not ids:
+            self.reasons["nothing to speak"] += 1
+            return None
+        return Phones(torch.tensor(ids), bert if bool(bert.any()) else None, words)
+
+    def _request(self, voice: Voice, text: Phones) -> T2SRequest:
+        words = voice.prompt.phones
+        return T2SRequest(torch.cat((words.ids, text.ids)), join_features(words, text), voice.prompt.tokens, text.text,
+                          words.text, words.ids.numel())
+
+    def speak(self, texts: Sequence[str], voices: Sequence[Voice]) -> int:
+        """Speak all texts, each seed with the next voice in turn; returns how many results were kept.
+
+        Raises:
+            DatasetError: not one result could be kept.
+        """
+        self.run.folder.mkdir(parents=True, exist_ok=True)
+        done = _known_names(self.run.folder)
+        kept = len(done)
+        for seed_index, seed in enumerate(self.run.seeds):
+            for start in range(0, len(texts), self.run.batch):
+                numbers = range(start, min(start + self.run.batch, len(texts)))
+                todo = [n for n in numbers if _name(n, seed) not in done]
+                rows = list(self._speak_batch(todo, texts, voices, seed_index, seed)) if todo else []
+                _append(self.run.folder, rows)
+                kept += len(rows)
+                logger.info("seed %d, %d of %d texts, %d kept", seed, numbers.stop, len(texts), kept)
+        told = ", ".join(f"{count} {why}" for why, count in self.reasons.most_common()) or "nothing"
+        logger.info("%d results kept; dropped: %s", kept, told)
+        if not kept:
+            raise DatasetError(f"no result could be kept: dropped {told}", "an AR model that speaks these texts")
+        return kept
+
+    def _speak_batch(self, todo: Sequence[int], texts: Sequence[str], voices: Sequence[Voice], turn: int,
+                     seed: int) -> Iterator[tuple[str, str, str, str, str]]:
+        """(name, phones, words, tokens, speaker) of each text of a batch that came out well."""
+        read = [(n, self._read(texts[n]), voices[(n + turn) % len(voices)]) for n in todo]
+        good = [(n, text, voice) for n, text, voice in read if text is not None]
+        if not good:
+            return
+        requests = [self._request(voice, text) for _, text, voice in good]
+        results = decode_checked(self.backend, requests, replace(self.run.sampling, seed=seed))
+        for (n, text, voice), request, result in zip(good, requests, results, strict=True):
+            why = why_collapsed(request, result)
+            if why is not None:
+                self.reasons["collapsed"] += 1
+                continue
+            phones = " ".join(self.phone_names[i] for i in text.ids.tolist())
+            tokens = " ".join(map(str, result.tokens.tolist()))
+            yield _name(n, seed), phones, " ".join(text.text.split()), tokens, voice.name
+
+
+def _name(number: int, seed: int) -> str:
+    return f"distilled_{number:06d}_{seed}"
+
+
+def _known_names(folder: Path) -> set[str]:
+    """Names whose tokens are written already."""
+    path = folder / NAMES[1]
+    if not path.is_file():
+        return set()
+    return {line.split("\t")[0] for line in path.read_text(encoding="utf-8").splitlines()[1:]}
+
+
+def _append(folder: Path, rows: Sequence[tuple[str, str, str, str, str]]) -> None:
+    """Append to the three files; tokens come last, as they mark a text as done."""
+    texts = "".join(f"{name}\t{phones}\tNone\t{words}\n" for name, phones, words, _, _ in rows)
+    speakers = "".join(f"{name}\t{speaker}\n" for name, _, _, _, speaker in rows)
+    tokens = "".join(f"{name}\t{ids}\n" for name, _, _, ids, _ in rows)
+    if not (folder / NAMES[1]).exists():
+        tokens = f"{HEADER}\n{tokens}"
+    for name, content in ((NAMES[0], texts), (NAMES[2], speakers), (NAMES[1], tokens)):
+        with (folder / name).open("a", encoding="utf-8") as file:
+            file.write(content)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(description="Let the AR model speak a text list; its tokens are training data.")
+    parser.add_argument("--texts", type=Path, required=True, help="text list, a text a line, UTF-8")
+    parser.add_argument("--exp", required=True, help="name below logs/, or a folder")
+    parser.add_argument("--references", type=Path, help="list of reference clips, path|speaker|language|text a line "
+                        "(default: the voice's own clip)")
+    parser.add_argument("--language", default="en", help="language mode of the texts (default: en)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="every text is spoken once with each")
+    parser.add_argument("--batch", type=int, default=16, help="texts spoken together (default: 16)")
+    parser.add_argument("--config", help="settings of the voice (YAML)")
+    parser.add_argument("--gpt_model", help="GPT weights (.ckpt)")
+    parser.add_argument("--sovits_model", help="SoVITS weights (.pth)")
+    for name, kind in (("top_k", int), ("top_p", float), ("temperature", float), ("repetition_penalty", float)):
+        parser.add_argument(f"--{name}", type=kind, help="sampling of semantic tokens (default: the voice's)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage; 0 when it ended well, 2 after an error of the user's."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    args = build_parser().parse_args(argv)
+    folder = Path(args.exp) if "/" in args.exp else REPO_ROOT / "logs" / args.exp
+    try:
+        weights = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model}
+        tts = TTS(TTS_Config(args.config, **weights, use_qwen3=False))
+        known = {name: tts.configs.sampling.get(name) for name in ("top_k", "top_p", "temperature",
+                                                                   "repetition_penalty")}
+        given = {name: getattr(args, name) for name in known if getattr(args, name) is not None}
+        values = {name: value for name, value in (known | given).items() if value is not None}
+        run = Distillation(folder, args.language, args.seeds, args.batch, SamplingParams(**values))
+        Distiller(tts, run).speak(read_texts(args.texts), read_voices(tts, args.references))
+    except GSVError as error:
+        logger.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

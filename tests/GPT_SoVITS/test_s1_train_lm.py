@@ -1,0 +1,208 @@
+"""Training a language model for the seat through ``s1_train.py``: a new tiny Qwen3, and LoRA on a tiny Llama."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import s1_train
+import s1_train_lm
+from AR.backend import SamplingParams, T2SRequest
+from AR.data.clips import Clip
+from AR.data.collate import IGNORE
+from AR.data.lm_collate import Item, LMCollator, draw_streams
+from AR.decode import decode
+from AR.errors import T2SError
+from AR.models import lm_rows
+from AR.models.lm_folder import LMConfig
+from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.training import lm_model
+from AR.training.lm_config import parse_lm_config
+from AR.training.lm_tokenizer import train_bpe
+from text import cleaned_text_to_sequence
+
+PHONES = ["HH", "AH0", "L", "OW1", "W", "ER1", "D", "."]
+SHAPE = {"model_type": "qwen3", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 8,
+         "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True}  # fmt: skip
+CONFIG: dict[str, Any] = {
+    "qwen3": {"new_model": SHAPE, "tokenizer_size": 300},
+    "train": {"epochs": 2, "batch_size": 4, "batch_tokens": 900, "ema_decay": 0.9, "eval_steps": 3,
+              "checkpoint_minutes": 60, "exp_name": "tiny", "label_smoothing": 0.0},
+    "optimizer": {"lr": 0.003, "adapter_lr": 0.003, "warmup_steps": 2},
+    "data": {"held_out": 0.1, "join_probability": 0.3, "speaker_from": "single"},
+    "guided": {"weight": 1.0, "final_weight": 0.5, "decay_steps": 10, "layers": [1], "heads": 1},
+}  # fmt: skip
+
+
+@pytest.fixture
+def exp(tmp_path: Path) -> Path:
+    """A prepared folder of 16 clips whose tokens follow from their phones."""
+    folder, rng = tmp_path / "exp", random.Random(0)
+    folder.mkdir()
+    texts, tokens = [], ["item_name\tsemantic_audio"]
+    for number in range(16):
+        phones = [rng.choice(PHONES) for _ in range(rng.randint(6, 10))]
+        texts.append(f"clip{number}\t{' '.join(phones)}\tNone\thello world {number}")
+        spoken = [30 * PHONES.index(p) + i for p in phones for i in range(4)]
+        tokens.append(f"clip{number}\t{' '.join(map(str, spoken))}")
+    (folder / "2-name2text.txt").write_text("\n".join(texts) + "\n")
+    (folder / "6-name2semantic.tsv").write_text("\n".join(tokens) + "\n")
+    return folder
+
+
+def write(tmp_path: Path, **changes: Any) -> Path:
+    config = json.loads(json.dumps(CONFIG))
+    for key, value in changes.items():
+        section, _, name = key.partition("__")
+        config[section][name] = value
+    config["train"]["output_root"] = str(tmp_path / "weights")
+    path = tmp_path / "lm.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def train(config: Path, exp: Path, output: Path, *more: str) -> int:
+    return s1_train.main(["--config", str(config), "--exp", str(exp), "--output", str(output), *more])
+
+
+def losses(output: Path) -> dict[int, float]:
+    state = max(output.glob("checkpoint-*/trainer_state.json"), key=lambda p: int(p.parent.name.split("-")[1]))
+    return {row["step"]: row["eval_loss"] for row in json.loads(state.read_text())["log_history"] if "eval_loss" in row}
+
+
+def test_a_new_model_learns_and_a_resumed_run_is_the_same(exp: Path, tmp_path: Path) -> None:
+    config = write(tmp_path)
+    assert train(config, exp, tmp_path / "whole", "--set", "train.max_steps=6") == 0
+    whole = losses(tmp_path / "whole")
+    assert list(whole) == [3, 6] and whole[6] < whole[3]
+    folder = tmp_path / "weights" / "tiny"
+    assert {p.name for p in folder.iterdir()} == {"t2s_config.json", "adapter.safetensors", "backbone"}
+    # stopped after three steps, the same command goes on; the schedule's length is that of the whole run
+    assert train(config, exp, tmp_path / "parts", "--set", "train.max_steps=6", "--max_minutes", "0.0000001") == 0
+    assert train(config, exp, tmp_path / "parts", "--set", "train.max_steps=6") == 0
+    assert losses(tmp_path / "parts")[6] == pytest.approx(whole[6], abs=1e-4)
+    model = Qwen3T2SModel.from_pretrained(folder)
+    assert model.config.training["steps"] == 6
+    request = T2SRequest(torch.tensor(cleaned_text_to_sequence(["HH", "L"], "v2")), text="hello")
+    assert decode(model, [request], SamplingParams(seed=1, max_tokens=20))[0].tokens.numel() > 0
+
+
+def test_lora_on_a_pretrained_model(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("peft")
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = train_bpe(["hello world again"], 300)
+    base = tmp_path / "base"
+    torch.manual_seed(0)
+    shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
+    LlamaForCausalLM(LlamaConfig(**shape, vocab_size=len(tokenizer))).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(base), qwen3__lora_rank=4)
+    with caplog.at_level("INFO"):
+        assert train(config, exp, tmp_path / "run", "--set", "train.max_steps=3") == 0
+    assert "memory for training" in caplog.text
+    folder = tmp_path / "weights" / "tiny"
+    assert {p.name for p in folder.iterdir()} == {"t2s_config.json", "adapter.safetensors", "lora"}
+    trained = Qwen3T2SModel.from_pretrained(folder)
+    plain = LlamaForCausalLM.from_pretrained(base)
+    changed = trained.decoder.layers[0].self_attn.q_proj.weight - plain.model.layers[0].self_attn.q_proj.weight
+    assert 0 < float(changed.abs().max()) < 1, "the LoRA is merged into the weights"
+
+
+def test_environment_asks_for_the_language_model(exp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(s1_train_lm, "run", lambda config, exp, output: asked.append((config, output)))
+    monkeypatch.setenv("qwen3_enable_training", "True")
+    monkeypatch.setenv("qwen3_model_name", "some/model")
+    assert s1_train.main(["--config", "configs/s1.yaml", "--exp", str(exp)]) == 0
+    [(config, output)] = asked
+    assert config.qwen3.model_name == "some/model" and output == exp / "logs_s1_qwen3"
+    monkeypatch.setenv("qwen3_enable_training", "no")
+    assert not s1_train.trains_language_model("configs/s1.yaml", ())
+
+
+def test_presets_and_mistakes(tmp_path: Path, exp: Path) -> None:
+    root = Path(s1_train.__file__).parent / "configs"
+    found = sorted(root.glob("qwen3_*.yaml"))
+    assert len(found) >= 5
+    for path in found:
+        parse_lm_config(yaml.safe_load(path.read_text()))
+    with pytest.raises(T2SError, match="unknown keys .'tunning'."):
+        parse_lm_config({"qwen3": {"tunning": "lora"}})
+    with pytest.raises(T2SError, match="lora, full, frozen"):
+        parse_lm_config({"qwen3": {"tuning": "half"}})
+    assert train(write(tmp_path, qwen3__new_model={}, qwen3__model_name="/nowhere"), exp, tmp_path / "run") == 2
+
+
+def clip(name: str, phones: int, tokens: int) -> Clip:
+    return Clip(name, np.arange(phones), np.arange(tokens), "s", text=f"words of {name}",
+                alignment=np.minimum(np.arange(tokens) // 3, phones - 1))  # fmt: skip
+
+
+def test_batches_have_the_decoders_rows_and_labels(make_lm_parts: tuple[Any, LMConfig]) -> None:
+    tokenizer, config = make_lm_parts
+    items = [Item((clip("a", 5, 12),)), Item((clip("b", 7, 9), clip("c", 3, 8)), phones=False)]
+    batch = LMCollator(tokenizer, config, guided=True)(items)
+    speak = (batch["kinds"] == lm_rows.MARKER) & (batch["ids"] == lm_rows.SPEAK)
+    column = int(speak[0].nonzero()[0])
+    assert speak.sum() == 2 and bool(speak[:, column].all())
+    for row, item in enumerate(items):
+        tokens = np.concatenate([c.tokens for c in item.row]).tolist()
+        labels = batch["labels"][row]
+        assert labels[column:][: len(tokens) + 1].tolist() == [*tokens, 1024]
+        assert int((labels != IGNORE).sum()) == len(tokens) + 1
+        spoken = batch["kinds"][row] == lm_rows.SEMANTIC
+        assert batch["ids"][row][spoken].tolist() == tokens
+    guide = batch["guide"]
+    phones = batch["kinds"][0] == lm_rows.PHONE
+    assert bool((guide.text_clip[0][phones[: guide.text_clip.shape[1]]] == 0).all())
+    assert guide.target_column[0, 3] == int(phones.nonzero()[1]), "the fourth token is spoken in the second phone"
+    assert bool((guide.text_clip[1] == -1).all()) and bool((guide.target_column[1] == -1).all())
+
+
+@pytest.fixture
+def make_lm_parts() -> tuple[Any, LMConfig]:
+    return train_bpe(["words of a and b"], 300), LMConfig("x")
+
+
+def test_streams_are_dropped_but_never_both() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw_streams(LMConfig("x"), 0.2, rng) for _ in range(2000)]
+    assert not any(not bpe and not phones for bpe, phones in drawn)
+    for index in (0, 1):
+        assert 0.15 < np.mean([not streams[index] for streams in drawn]) < 0.25
+    assert draw_streams(LMConfig("x", text_mode="phones"), 0.5, rng) == (False, True)
+
+
+def test_warm_start_takes_over_what_is_like_what(make_lm_parts: tuple[Any, LMConfig]) -> None:
+    tokenizer, config = make_lm_parts
+    for width in (32, 48):
+        model = Qwen3T2SModel(lm_model.new_decoder(SHAPE, tokenizer), tokenizer, config)
+        source = torch.randn(1025, width, generator=torch.Generator().manual_seed(1))
+        source[5] = source[6]
+        names = ("ar_text_embedding", "ar_audio_embedding")
+        lm_model.warm_start(model, {f"model.{name}.word_embeddings.weight": source[:732 if "text" in name else 1025]
+                                    for name in names})  # fmt: skip
+        table = model.semantic_embedding.weight
+        torch.testing.assert_close(table[5], table[6])
+        assert float(table.std()) == pytest.approx(model.embedding_scale(), rel=0.05)
+    with pytest.raises(T2SError, match="ar_text_embedding"):
+        lm_model.warm_start(model, {})
+
+
+def test_memory_is_estimated_from_the_shape() -> None:
+    from transformers import Qwen2Config
+
+    shape = Qwen2Config(vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
+                        num_attention_heads=14, num_key_value_heads=2)  # fmt: skip
+    lora = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "lora"}}), shape)
+    full = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "full"}}), shape)
+    assert 1.8 < lora["weights"] < 2.2 and lora["gradients and optimizer"] < 0.3
+    assert full["gradients and optimizer"] > 5

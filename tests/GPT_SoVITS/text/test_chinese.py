@@ -1,0 +1,158 @@
+"""Chinese and Cantonese: normalisation, tone sandhi, polyphones, and phones per character."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from text import clean_text
+from text.zh import numbers, pinyin
+
+pytest.importorskip("rjieba")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2024年3月15日", "二零二四年三月十五日"),
+        ("2024-03-15", "二零二四年三月十五日"),
+        ("下午3:30到4:05", "下午三点半到四点零五分"),
+        ("比分3:2", "比分三比二"),
+        ("￥1,234.50", "一千二百三十四点五零元"),
+        ("-5℃到10℃", "零下五度到十度"),
+        ("99.8%，3/4", "百分之九十九点八,四分之三"),
+        ("10%-20%", "百分之十到百分之二十"),
+        ("2个人，2米，第2名，2月", "两个人,两米,第二名,二月"),
+        ("13812345678", "幺三八幺二三四五六七八"),
+        ("010-12345678", "零幺零,幺二三四五六七八"),
+        ("满200减50", "满二百减五十"),
+        ("5+3=8", "五加三等于八"),
+        ("100km/h", "一百千米每小时"),
+        ("10~20千米", "十到二十千米"),
+        ("他说：“好吧……那就这样——再见。”", "他说,好吧…那就这样,再见."),
+        ("這個問題", "这个问题"),
+        ("😀你好\u200b吗", "你好吗"),
+    ],
+)
+def test_reads_as_a_person_would(text: str, read: str) -> None:
+    assert clean_text(text, "zh")[2] == read
+
+
+@pytest.mark.parametrize(
+    ("digits", "words"),
+    [
+        ("0", "零"),
+        ("10", "十"),
+        ("101", "一百零一"),
+        ("110", "一百一十"),
+        ("1010", "一千零一十"),
+        ("20000", "两万"),
+        ("100000001", "一亿零一"),
+        ("12345678", "一千二百三十四万五千六百七十八"),
+    ],
+)
+def test_cardinals(digits: str, words: str) -> None:
+    assert numbers.cardinal(digits) == words
+
+
+def test_long_digit_strings_are_spelled() -> None:
+    assert numbers.cardinal("7" * 30) == "七" * 30
+
+
+@pytest.mark.parametrize(
+    ("text", "phones"),
+    [
+        ("你好", "n i2 h ao3"),
+        ("展览馆", "zh an2 l an2 g uan3"),
+        ("小老鼠", "x iao3 l ao2 sh u3"),
+        ("一个", "y i2 g e5"),
+        ("一天", "y i4 t ian1"),
+        ("第一", "d i4 y i1"),
+        ("看一看", "k an4 y i5 k an4"),
+        ("不是", "b u2 sh ir4"),
+        ("去不去", "q v4 b u5 q v4"),
+        ("妈妈", "m a1 m a5"),
+        ("女儿", "n v3 EE er2"),
+        ("玩儿", "w an2 EE er2"),
+        ("银行", "y in2 h ang2"),
+        ("略", "l ve4"),
+    ],
+)
+def test_sandhi_and_phones(text: str, phones: str) -> None:
+    assert clean_text(text, "zh")[0] == phones.split()
+
+
+def test_v1_weights_know_er_without_the_tone_before_it() -> None:
+    assert clean_text("点儿", "zh", "v1")[0][-1] == "er2"
+    assert clean_text("点儿", "zh", "v2")[0][-1] == "er3"
+
+
+@pytest.mark.parametrize("language", ["zh", "yue"])
+@pytest.mark.parametrize("text", ["你好，世界！", "2024年3月", "abc", "", "㗎𠮶", "嗯……"])
+def test_phones_per_character_add_up(text: str, language: str) -> None:
+    pytest.importorskip("ToJyutping")
+    phones, word2ph, norm_text = clean_text(text, language)
+    assert word2ph is not None and len(word2ph) == len(norm_text) and sum(word2ph) == len(phones)
+
+
+def test_every_syllable_of_the_dictionary_has_phones() -> None:
+    from pypinyin.constants import PINYIN_DICT
+    from pypinyin.contrib.tone_convert import to_tone3
+
+    syllables = {s for row in PINYIN_DICT.values() for s in row.split(",")}
+    assert [s for s in syllables if not pinyin.is_syllable(to_tone3(s, neutral_tone_with_five=True))] == []
+
+
+def test_cantonese_phones_have_a_y_and_the_tone_on_the_final() -> None:
+    pytest.importorskip("ToJyutping")
+    assert clean_text("你好，五安㗎", "yue")[0] == "Yn Yei5 Yh You2 , Yng Yg5 Yon Yn1 Yg Yaa3".split()
+
+
+@pytest.fixture
+def polyphone_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A g2pW folder with two characters, and an ONNX session that always wants the last reading."""
+    (tmp_path / "g2pW.onnx").write_bytes(b"")
+    (tmp_path / "POLYPHONIC_CHARS.txt").write_text("行\tㄏㄤ2\n行\tㄒㄧㄥ2\n重\tㄔㄨㄥ2\n重\tㄓㄨㄥ4", encoding="utf-8")
+    (tmp_path / "vocab.txt").write_text("[CLS]\n[SEP]\n[UNK]\n行\n重", encoding="utf-8")
+
+    class Session:
+        def __init__(self, path: str, providers: list[str]) -> None:
+            self.path = path
+
+        def get_inputs(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(name=n) for n in ("input_ids", "phoneme_mask", "char_ids", "position_ids")]
+
+        def run(self, _: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            assert inputs["input_ids"].shape[0] == len(inputs["char_ids"]) == len(inputs["position_ids"])
+            assert "token_type_ids" not in inputs
+            # Labels in order: ㄏㄤ2, ㄒㄧㄥ2, ㄓㄨㄥ4, ㄔㄨㄥ2.
+            return [np.tile(np.array([[0.1, 0.9, 0.2, 0.8]]), (len(inputs["char_ids"]), 1))]
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
+    monkeypatch.setenv("GSV_G2PW", str(tmp_path))
+    return tmp_path
+
+
+def test_polyphone_model_is_used_when_its_folder_is_there(polyphone_folder: Path) -> None:
+    from text.zh import g2pw
+
+    assert g2pw.polyphones("银行很重") == {1: "xing2", 3: "chong2"}
+    assert clean_text("银行", "zh")[0] == "y in2 x ing2".split()
+
+
+def test_without_the_folder_the_dictionary_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GSV_G2PW", str(tmp_path / "none"))
+    assert clean_text("银行", "zh")[0] == "y in2 h ang2".split()
+
+
+def test_a_broken_folder_is_told_once_and_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GSV_G2PW", str(tmp_path))
+    for _ in range(3):
+        assert clean_text("银行", "zh")[0] == "y in2 h ang2".split()
+    assert sum("g2pW.onnx" in record.message for record in caplog.records) == 1

@@ -1,0 +1,125 @@
+"""Tokens per second of the language model's decode loop beside Hugging Face ``generate`` on the same weights.
+
+    python tools/bench/lm_decode.py --shapes tiny --tokens 100
+    python tools/bench/lm_decode.py --shapes 0.6b --tokens 24 --rounds 2
+
+Both draw with top-k 15 and repetition penalty 1.35 after a prompt of the same length, in turn, in one process; the
+best round counts (with ``--cpu`` by CPU time, so that other processes do not count). ``generate`` is measured twice:
+with the backbone's own output head over words, and with the adapter's head of 1025 rows in its place. Prints a table,
+and a last line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from AR.backend import SamplingParams, T2SRequest
+from AR.decode import decode
+from AR.models.lm_backbone import decoder_of
+from AR.models.lm_folder import LMConfig
+from AR.models.qwen3_t2s_model import Qwen3T2SModel
+
+SHAPES: dict[str, dict[str, int]] = {
+    "tiny": {"vocab_size": 1024, "hidden_size": 192, "intermediate_size": 576, "num_hidden_layers": 6,
+             "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 48},
+    "0.6b": {"vocab_size": 151936, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
+             "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128},
+}  # fmt: skip
+"""The pack's language model, and Qwen3-0.6B's shape with random weights."""
+PROMPT = 150
+TOP_K, PENALTY = 15, 1.35
+
+
+def build(shape: dict[str, int], dtype: torch.dtype) -> tuple[Any, Qwen3T2SModel]:
+    """A random causal LM of a Qwen3 shape, and the same weights in the text-to-semantic seat."""
+    from transformers import AutoModelForCausalLM, Qwen3Config
+
+    torch.manual_seed(0)
+    config = Qwen3Config(**shape, tie_word_embeddings=True, max_position_embeddings=4096)
+    causal = AutoModelForCausalLM.from_config(config, dtype=dtype).eval().requires_grad_(False)
+    seat = Qwen3T2SModel(decoder_of(causal), None, LMConfig("random", text_mode="phones"), trained=True)
+    return causal, seat.eval().requires_grad_(False)
+
+
+def speak(seat: Qwen3T2SModel, tokens: int) -> int:
+    """Our loop; returns the tokens made."""
+    request = T2SRequest(torch.arange(PROMPT // 2) % 700, prompt=torch.arange(PROMPT - PROMPT // 2 - 2))
+    params = SamplingParams(top_k=TOP_K, repetition_penalty=PENALTY, min_tokens=tokens, max_tokens=tokens, seed=1)
+    return int(decode(seat, [request], params)[0].tokens.numel())
+
+
+def generate(causal: Any, tokens: int) -> int:
+    """Hugging Face's; returns the tokens made."""
+    ids = torch.arange(PROMPT, device=causal.device)[None]
+    out = causal.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, top_k=TOP_K, pad_token_id=0,
+                          repetition_penalty=PENALTY, min_new_tokens=tokens, max_new_tokens=tokens)  # fmt: skip
+    return int(out.shape[1]) - PROMPT
+
+
+def best_rate(rounds: int, runs: Sequence[Callable[[], int]], clock: Callable[[], float]) -> list[float]:
+    """Tokens per second of each, the best of ``rounds``, measured in turn after one warm-up."""
+    rates = [0.0] * len(runs)
+    for turn in range(rounds + 1):
+        for index, run in enumerate(runs):
+            begin = clock()
+            made = run()
+            if turn:
+                rates[index] = max(rates[index], made / (clock() - begin))
+    return rates
+
+
+def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Callable[[], float]) -> dict[str, Any]:
+    """All ways on one shape."""
+    causal, seat = build(SHAPES[name], dtype)
+    words = causal.lm_head
+
+    def with_head(head: Any) -> int:
+        causal.lm_head = head
+        return generate(causal, tokens)
+
+    class SmallHead(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return seat.head(x.float())  # type: ignore[no-any-return]
+
+    small = SmallHead()
+    runs = [lambda: speak(seat, tokens), lambda: with_head(words), lambda: with_head(small)]
+    ours, full, adapter = best_rate(rounds, runs, clock)
+    parameters = sum(p.numel() for p in seat.parameters()) / 1e6
+    return {"shape": name, "parameters_m": round(parameters, 1), "ours": round(ours, 1), "generate": round(full, 1),
+            "generate_small_head": round(adapter, 1), "ratio": round(ours / full, 2),
+            "ratio_small_head": round(ours / adapter, 2)}  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--shapes", nargs="+", choices=sorted(SHAPES), default=["tiny"])
+    parser.add_argument("--tokens", type=int, default=100, help="new tokens per run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--cpu", action="store_true", help="count CPU time")
+    parser.add_argument("--bf16", action="store_true", help="weights in bfloat16")
+    args = parser.parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    dtype = torch.bfloat16 if args.bf16 else torch.float32
+    clock = time.process_time if args.cpu else time.perf_counter
+    rows = [measure(name, args.tokens, args.rounds, dtype, clock) for name in args.shapes]
+    print(f"{'shape':<6} {'params':>8} {'ours':>9} {'generate':>9} {'gen.+head':>9}  ratio")
+    for row in rows:
+        print(f"{row['shape']:<6} {row['parameters_m']:7.1f}M {row['ours']:7.1f}/s {row['generate']:7.1f}/s "
+              f"{row['generate_small_head']:7.1f}/s  {row['ratio']:.2f} / {row['ratio_small_head']:.2f}")
+    print(json.dumps({"bench": "lm_decode", "torch": torch.__version__, "threads": torch.get_num_threads(),
+                      "tokens": args.tokens, "rows": rows}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
