@@ -1,7 +1,8 @@
 """The project's own error kinds.
 
-Every error a user can cause says three things in one line: what happened, what was expected, and how to fix it.
-Entry points (CLI, web page, HTTP API) catch :class:`GSVError` and show that line; anything else is a bug and stays loud.
+Every error a user can cause says three things in one line: what happened, what was expected, how to fix it.
+Entry points (CLI, web page, HTTP API) catch :class:`GSVError` and show that line; anything else is a bug and stays
+loud.
 This file knows nothing about the rest of the project.
 """
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,7 +68,6 @@ class Speaker(Protocol):
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
         """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat."""
-        ...
 
 
 def load_tts() -> Speaker:
@@ -128,22 +127,16 @@ class Voice:
         """The list of text-to-semantic models: the AR model and the language models there are."""
         from TTS_infer_pack.language_model import language_model_names  # late: it imports torch
 
-        names = language_model_names()
-        try:
+        names, chosen = language_model_names(), "ar"
+        with suppress(GSVError):
             settings = self.load().configs
             chosen = settings.qwen3_model_name if settings.use_qwen3 else "ar"
-        except GSVError:
-            chosen = "ar"
         if chosen not in ("ar", *names):
             names.append(chosen)
         return gr.Dropdown([AR_SEAT, *((name, name) for name in names)], value=chosen)
 
     def take_seat(self, name: str) -> str:
-        """Change the text-to-semantic model; a language model that cannot speak is told of. Returns the status line.
-
-        Raises:
-            gr.Error: no voice, or, in strict mode, a language model that cannot be loaded.
-        """
+        """Change the text-to-semantic model; returns the status line. gr.Error without a voice or in strict mode."""
         try:
             speaker = self.load()
             speaker.set_t2s("ar" if name == "ar" else "qwen3", None if name == "ar" else name)

@@ -118,7 +118,7 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
         if config.qwen3.warm_start and last_state(output) is None:
             lm_model.warm_start(model, process_ckpt.load_s1(find_path(config.qwen3.warm_start))["weight"])
         target = REPO / config.train.output_root / config.train.exp_name
-        return LMTrainer(config, model, (train, held), output, partial(_save, model, target))
+        return LMTrainer(config, model, (train, held), output, partial(_save, model, target, config.train.save_half))
     except LMUnavailable as error:
         raise TrainingError(str(error), fix="see the table of reasons in docs/qwen3.md") from error
     except T2SError as error:
@@ -128,12 +128,12 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
                                      "pip install -e .[train]") from error  # fmt: skip
 
 
-def _save(model: Any, target: Path, facts: Mapping[str, Any]) -> None:
+def _save(model: Any, target: Path, half: bool, facts: Mapping[str, Any]) -> None:
     """Replace the folder ``target`` as a whole: a run killed while writing leaves the old one."""
     new, old = (target.with_name(f".{target.name}.{kind}") for kind in ("new", "old"))
     for left_over in (new, old):
         shutil.rmtree(left_over, ignore_errors=True)
-    model.save_pretrained(new, facts)
+    model.save_pretrained(new, facts, half)
     if target.exists():
         target.rename(old)
     new.rename(target)

@@ -123,7 +123,8 @@ def make_loader(
         accelerator.num_processes,
     )
     loader: DataLoader[Batch] = DataLoader(
-        dataset,
+        dataset,  # type: ignore[arg-type]  # items are clips, collate makes the batch
+       
         batch_sampler=sampler,
         collate_fn=collate,
         num_workers=train.num_workers,

@@ -88,7 +88,8 @@ def write_safetensors(path: PathLike, packed: Packed) -> None:
         OutputError: the file cannot be written.
     """
     place, table = tensor_table(packed.content)
-    rest = {} if not place else {key: value for key, value in packed.content.items() if key != place}
+    # The table's key stays, without its tensors: so the order of the keys comes back.
+    rest = {key: None if key == place else value for key, value in packed.content.items()} if place else {}
     try:
         values = json.dumps(rest)
     except (TypeError, ValueError) as error:

@@ -51,7 +51,9 @@ class Golden:
     def tensor(self, name: str) -> torch.Tensor:
         return torch.from_numpy(self.io[name].copy())
 
-    def state_dict(self, entries: list, gain: dict | None = None, skip: tuple = (), strip: str = "") -> dict[str, torch.Tensor]:
+    def state_dict(
+        self, entries: list, gain: dict | None = None, skip: tuple = (), strip: str = ""
+    ) -> dict[str, torch.Tensor]:
         """Deterministic weights for ``entries`` ([name, shape, dtype]); ``strip`` is cut off the front of each name."""
         arrays = _det_weights().det_state_dict(entries, gain=gain, skip=skip)
         return {k.removeprefix(strip): torch.from_numpy(v) for k, v in arrays.items()}

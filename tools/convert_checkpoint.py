@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from checkpoint_io import write_atomic
 from errors import CheckpointError, GSVError, OutputError
@@ -49,8 +50,20 @@ def _check(target: Path, packed: Packed, place: str) -> None:
     before = packed.content[place] if place else packed.content
     after = again.content[place] if place else again.content
     whole = list(before) == list(after) and again.header == packed.header
+    whole = whole and (not place or _values(packed.content, place) == _values(again.content, place))
     if not whole or not all(same_bits(value, after[name]) for name, value in before.items()):
         raise CheckpointError(f"{target} does not hold what was written", "a faithful copy", "convert again")
+
+
+def _values(content: dict[str, Any], place: str) -> str:
+    """What stands beside the table of tensors, as text; lists and tuples look the same, which they are to readers."""
+    return repr(_lists({key: value for key, value in content.items() if key != place}))
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

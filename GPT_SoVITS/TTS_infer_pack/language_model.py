@@ -95,8 +95,10 @@ class LanguageModelSeat:
         self._drop()
         self._asked = asked
         device = torch.device(asked.device)
+        local = REPO_ROOT / asked.name  # like every path in the settings, a relative one starts at the repository
+        name = str(local) if local.is_dir() else asked.name
         try:
-            self._model = load_language_model(asked.name, places(), device, _precision(device), asked.codebook,
+            self._model = load_language_model(name, places(), device, _precision(device), asked.codebook,
                                               asked.symbols)
             logger.info("language model %s is in the text-to-semantic seat", asked.name)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the AR model speaks

@@ -33,10 +33,10 @@ NAMES = ("2-name2text.txt", "6-name2semantic.tsv", "speakers.tsv")
 
 @dataclass(frozen=True)
 class Voice:
-    """What a text is spoken after: a speaker's name, and the words and tokens of a reference clip."""
+    """A speaker's name, and the words and tokens of a reference clip to go on from (None: reference-free)."""
 
     name: str
-    prompt: Prompt
+    prompt: Prompt | None
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,13 @@ def read_texts(path: Path) -> list[str]:
 
 
 def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
-    """The reference clips of a list (``path|speaker|language|text``), or the voice's own default clip.
+    """The reference clips of a list (``path|speaker|language|text``), or what the voice itself goes on from.
 
     Raises:
         GSVError: a list or clip that cannot be used, or none at all.
     """
+    if list_path is None and tts.configs.reference_free:
+        return [Voice("default", None)]
     if list_path is None:
         default = tts.configs.default_reference
         if default is None:
@@ -108,12 +110,14 @@ class Distiller:
         except TextError:
             self.reasons["text not readable"] += 1
             return None
-        if not ids:
+        if not ids or not any(character.isalnum() for character in words):
             self.reasons["nothing to speak"] += 1
             return None
         return Phones(torch.tensor(ids), bert if bool(bert.any()) else None, words)
 
     def _request(self, voice: Voice, text: Phones) -> T2SRequest:
+        if voice.prompt is None:
+            return T2SRequest(text.ids, text.bert, None, text.text)
         words = voice.prompt.phones
         return T2SRequest(torch.cat((words.ids, text.ids)), join_features(words, text), voice.prompt.tokens, text.text,
                           words.text, words.ids.numel())

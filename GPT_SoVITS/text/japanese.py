@@ -67,9 +67,16 @@ def _stretch(text: str) -> tuple[str, ...]:
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\u30fc]+")
 
 
+#: Hiragana after which う is a long vowel, as in きょう.
+_LONG_U = re.compile(r"(?<=[おこそとのほもよろごぞどぼぽょを])う")
+
+
 def parse_reading(reading: str) -> list[str] | None:
-    """An explicit pronunciation in kana, as the katakana text that is spoken instead; None when it is none."""
+    """An explicit pronunciation in kana, as the katakana text that is spoken instead; None when it is none.
+
+    Hiragana are read as they are spelled (きょう is キョー), katakana as they stand.
+    """
     kana = reading.strip()
     if not _KANA.fullmatch(kana):
         return None
-    return ["".join(chr(ord(c) + 0x60) if "\u3041" <= c <= "\u3096" else c for c in kana)]
+    return ["".join(chr(ord(c) + 0x60) if "\u3041" <= c <= "\u3096" else c for c in _LONG_U.sub("ー", kana))]

@@ -11,6 +11,8 @@ import json
 import logging
 import math
 import os
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,17 +85,26 @@ def on_disk(name: str) -> Path | None:
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
         raise LMUnavailable("weights_missing", f"there is no model folder {name}, and it is no hub name (owner/model)")
     import_transformers()
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import try_to_load_from_cache
 
     try:
-        cached = Path(snapshot_download(name, local_files_only=True, allow_patterns=PATTERNS))
-    except (OSError, ValueError):
+        config = try_to_load_from_cache(name, "config.json")
+    except ValueError:
         return None
-    return cached if list(cached.glob("*.safetensors")) else None
+    return Path(config).parent if isinstance(config, str) and _complete(Path(config).parent) else None
 
 
-def _endpoint() -> str | None:
-    return os.environ.get("HF_ENDPOINT") or None
+def _complete(folder: Path) -> bool:
+    """True where all weight files of a download are there."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return (folder / "model.safetensors").is_file()
+    shards = set(json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values())
+    return all((folder / shard).is_file() for shard in shards)
+
+
+def _endpoint() -> str:
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def download(name: str) -> Path:
@@ -117,21 +128,22 @@ def ask_hub(name: str) -> frozenset[str]:
     Raises:
         LMUnavailable: ``weights_missing`` (no such repository), ``download_failed`` (out of reach).
     """
-    import_transformers()
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
     endpoint = _endpoint()
+    token = os.environ.get("HF_TOKEN")
+    request = urllib.request.Request(f"{endpoint}/api/models/{name}")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
     try:
-        info = HfApi(endpoint=endpoint).model_info(name, timeout=CONNECT_SECONDS)
-        return frozenset(file.rfilename for file in info.siblings or ())
-    except GatedRepoError as error:
-        raise LMUnavailable("weights_missing", f"{name} is gated: accept its terms on the hub and log in") from error
-    except RepositoryNotFoundError as error:
-        raise LMUnavailable("weights_missing", f"the hub has no model {name} (or it is private)") from error
-    except Exception as error:  # noqa: BLE001 - as above
-        where = endpoint or "https://huggingface.co"
-        raise LMUnavailable("download_failed", f"{name} is not on this machine and {where} is out of reach "
+        with urllib.request.urlopen(request, timeout=CONNECT_SECONDS) as answer:
+            return frozenset(str(file["rfilename"]) for file in json.load(answer).get("siblings", ()))
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403, 404):
+            raise LMUnavailable("weights_missing", f"{endpoint} shows no model {name} (HTTP {error.code}): check the "
+                                "name, or accept its terms and set HF_TOKEN") from error  # fmt: skip
+        raise LMUnavailable("download_failed", f"{endpoint} answered HTTP {error.code} for {name}; {_OFFLINE_FIX}"
+                            ) from error  # fmt: skip
+    except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors
+        raise LMUnavailable("download_failed", f"{name} is not on this machine and {endpoint} is out of reach "
                             f"({_short(error)}); {_OFFLINE_FIX}") from error  # fmt: skip
 
 
@@ -223,6 +235,9 @@ def read_config(folder: Path, gguf_file: str = "") -> Any:
     except ImportError as error:
         raise LMUnavailable("transformers_missing", f"{folder} needs another package ({_short(error)})") from error
     except (OSError, ValueError, KeyError) as error:
+        if "recognize this architecture" in str(error) or "model type" in str(error):
+            raise LMUnavailable("transformers_missing", f"this transformers does not know the model in {folder} "
+                                f"({_short(error)}): pip install -U transformers") from error  # fmt: skip
         raise LMUnavailable("weights_missing", f"{folder} holds no model that transformers knows ({_short(error)})"
                             ) from error  # fmt: skip
 

@@ -193,22 +193,26 @@ class Qwen3T2SModel(nn.Module):
             for name, tensor in weights.items():
                 self.get_parameter(name).copy_(tensor)
 
-    def save_pretrained(self, folder: str | Path, training: Mapping[str, Any] | None = None) -> None:
+    def save_pretrained(
+        self, folder: str | Path, training: Mapping[str, Any] | None = None, half: bool = False
+    ) -> None:
         """Write the folder: configuration, adapter, and the backbone's own changes as ``config.weights`` says.
 
         Args:
             folder: made where it is missing.
-            training: facts for ``t2s_config.json``; their presence marks the adapter as trained.
+            training: facts for ``t2s_config.json``.
+            half: store weights in float16, as the public checkpoints do.
         """
         from safetensors.torch import save_file
 
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        save_file(self.adapter_weights(), target / ADAPTER_FILE)
+        save_file(_stored(self.adapter_weights(), half), target / ADAPTER_FILE)
         if self.config.weights == "lora":
-            save_lora(self.decoder, target / LORA_FOLDER)
+            save_lora(self.decoder, target / LORA_FOLDER, half)
         elif self.config.weights == "backbone":
-            self.decoder.save_pretrained(target / BACKBONE_FOLDER)  # type: ignore[operator]
+            weights = _stored(self.decoder.state_dict(), half)
+            self.decoder.save_pretrained(target / BACKBONE_FOLDER, state_dict=weights)  # type: ignore[operator]
             self.tokenizer.save_pretrained(target / BACKBONE_FOLDER)
         facts = dict(training) if training is not None else dict(self.config.training)
         dataclasses.replace(self.config, training=facts).write(target)
@@ -359,13 +363,18 @@ def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[
     return source, config.gguf_file
 
 
-def save_lora(decoder: nn.Module, folder: Path) -> None:
+def _stored(weights: Mapping[str, Tensor], half: bool) -> dict[str, Tensor]:
+    """Weights as they are written: on CPU, in float16 where that is wanted."""
+    cpu = {name: tensor.detach().cpu() for name, tensor in weights.items()}
+    return {name: (t.half() if half and t.is_floating_point() else t).contiguous() for name, t in cpu.items()}
+
+
+def save_lora(decoder: nn.Module, folder: Path, half: bool = False) -> None:
     """Write the injected LoRA weights in peft's layout."""
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = get_peft_model_state_dict(decoder, adapter_name="default")
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    save_file(plain, folder / "adapter_model.safetensors")
+    save_file(_stored(weights, half), folder / "adapter_model.safetensors")
     decoder.peft_config["default"].save_pretrained(str(folder))  # type: ignore[index, union-attr]

@@ -74,6 +74,7 @@ class LMTrainSection:
         checkpoint_minutes: minutes between training states.
         threads: CPU threads; 0 leaves torch's own choice.
         exp_name: folder below ``output_root`` for the trained model.
+        save_half: the trained model is stored in float16.
     """
 
     seed: int = 1234
@@ -93,6 +94,7 @@ class LMTrainSection:
     threads: int = 0
     exp_name: str = "qwen3"
     output_root: str = "GPT_weights_qwen3"
+    save_half: bool = True
 
 
 @dataclass(frozen=True)

@@ -130,16 +130,16 @@ _NAME_BEFORE = re.compile(
 
 
 def _temperature(text: str) -> str:
-    def words(match: re.Match[str]) -> str:
-        low = "零下" if match[1] else ""
-        return f"{low}{n.number(match[2])}{'摄氏度' if match[3] in ('摄氏度',) else '度'}"
+    """Degrees: below zero is 零下, and both ends of a range are numbers."""
 
-    text = re.sub(
-        rf"({_NUM})\s?(?:°C?)?\s?[~～到至-]\s?(-?)({_NUM})\s?°C?",
-        lambda m: f"{n.number(m[1])}到{'零下' if m[2] else ''}{n.number(m[3])}度" if "°" in m[0] else m[0],
-        text,
-    )
-    text = re.sub(rf"(?<![\d~-])(-?)\s?({_NUM})\s?(°C|摄氏度)", words, text)
+    def degrees(sign: str, amount: str) -> str:
+        return ("零下" if sign else "") + n.number(amount)
+
+    def ranged(match: re.Match[str]) -> str:
+        return f"{degrees(match[1], match[2])}到{degrees(match[3], match[4])}度" if "°" in match[0] else match[0]
+
+    text = re.sub(rf"(?<![\d.])(-?)({_NUM})\s?(?:°C?)?\s?[~～到至-]\s?(-?)({_NUM})\s?°C?", ranged, text)
+    text = re.sub(rf"(?<![\d~-])(-?)\s?({_NUM})\s?(?:°C|摄氏度)", lambda m: degrees(m[1], m[2]) + "度", text)
     return re.sub(rf"({_NUM})\s?°(?!F)", lambda m: n.number(m[1]) + "度", text)
 
 

@@ -7,8 +7,10 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -198,13 +200,37 @@ def test_transformers_missing(monkeypatch: pytest.MonkeyPatch, stages: LMPlaces)
 
 
 def test_unreachable_hub_falls_within_seconds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import huggingface_hub  # noqa: F401 - its import is not what is measured
+    from huggingface_hub import try_to_load_from_cache  # noqa: F401 - its import is not what is measured
 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     begin = time.monotonic()
     code, message = reason("Qwen/Qwen2-0.5B")
     assert code == "download_failed" and "127.0.0.1:9" in message
     assert time.monotonic() - begin < 5
+
+
+def test_what_a_hub_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the hub: one backbone without an adapter, nothing else; no weights are asked for."""
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            asked.append(self.path)
+            known = self.path == "/api/models/some/backbone"
+            self.send_response(200 if known else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"siblings": [{"rfilename": "model.safetensors"}]}).encode())
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+        assert reason("some/backbone")[0] == "no_adapter"
+        assert reason("some/other")[0] == "weights_missing"
+        server.shutdown()
+    assert asked == ["/api/models/some/backbone", "/api/models/some/other"]
 
 
 def test_wrong_adapter_codebook_or_symbols(stages: LMPlaces, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_mixed_text_agrees_with_the_reference(golden_text: Rows) -> None:
         ("時間到了", ["zh"]),
         ("躊躇する", ["ja"]),
         ("這個問題很重要", ["zh"]),
-        ("我喜欢ラーメン和寿司", ["zh", "ja", "zh"]),
+        ("我喜欢ラーメン，也喜欢你们", ["zh", "ja", "zh"]),
         ("한국어와 中文", ["ko", "zh"]),
         ("3.14", ["zh"]),
     ],

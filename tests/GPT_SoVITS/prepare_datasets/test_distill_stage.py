@@ -1,0 +1,55 @@
+"""The AR model speaks a text list: files as recordings would give them, collapsed results dropped, runs go on."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from AR import checked
+from AR.backend import SamplingParams
+from AR.data.clips import DataPaths, Filters, read_clips
+from AR.decode import T2SResult
+from errors import DatasetError
+from prepare_datasets.distill_stage import Distillation, Distiller, main, read_texts, read_voices
+from text import cleaned_text_to_sequence
+from TTS_infer_pack.TTS import TTS
+
+TEXTS = ["Hello there, my good friend.", "It is a very fine day.", "?!", "Nobody knows."]
+
+
+def run(tts: TTS, folder: Path, seeds: tuple[int, ...] = (1, 2)) -> Distiller:
+    return Distiller(tts, Distillation(folder, "en", seeds, 3, SamplingParams(top_k=20)))
+
+
+def test_files_are_those_of_recorded_data(shared_tts: TTS, tmp_path: Path) -> None:
+    voices = read_voices(shared_tts, None)
+    distiller = run(shared_tts, tmp_path)
+    kept = distiller.speak(TEXTS, voices)
+    assert kept + distiller.reasons["collapsed"] == 6
+    paths = DataPaths.of_experiment(tmp_path)
+    clips = read_clips(paths, partial(cleaned_text_to_sequence, version="v2"), Filters(54, 0.01, 1000))
+    assert len(clips) == kept > 0 and all(clip.speaker == "default" and clip.text for clip in clips)
+    assert (tmp_path / "6-name2semantic.tsv").read_text().splitlines()[0] == "item_name\tsemantic_audio"
+    before = (tmp_path / "6-name2semantic.tsv").read_text()
+    spoken = before.count("distilled_")
+    assert run(shared_tts, tmp_path).speak(TEXTS, voices) >= spoken
+    assert (tmp_path / "6-name2semantic.tsv").read_text().startswith(before), "what is there is not spoken again"
+
+
+def test_collapsed_results_are_dropped(shared_tts: TTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(checked, "decode", lambda b, requests, s, stop=None: [
+        T2SResult(torch.arange(60), "length") for _ in requests])  # fmt: skip
+    with pytest.raises(DatasetError, match="collapsed"):
+        run(shared_tts, tmp_path, (1,)).speak(TEXTS, read_voices(shared_tts, None))
+
+
+def test_mistakes_are_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(DatasetError, match="holds no text"):
+        read_texts(tmp_path / "empty.txt")
+    assert main(["--texts", str(tmp_path / "none.txt"), "--exp", str(tmp_path / "x"), "--gpt_model", "/nowhere",
+                 "--sovits_model", "/nowhere"]) == 2  # fmt: skip
