@@ -124,7 +124,6 @@ def make_loader(
     )
     loader: DataLoader[Batch] = DataLoader(
         dataset,  # type: ignore[arg-type]  # items are clips, collate makes the batch
-       
         batch_sampler=sampler,
         collate_fn=collate,
         num_workers=train.num_workers,

@@ -1,8 +1,9 @@
 """Readings of Chinese polyphones by the g2pW model (ONNX), used when its folder is present; optional.
 
 The folder (``G2PWModel`` with g2pW.onnx and POLYPHONIC_CHARS.txt) is looked for at the environment variable
-``GSV_G2PW`` and under ``pretrained_models``; ``vocab.txt`` of a Chinese BERT is in it or in the chinese-roberta folder beside it. It
-needs ``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings`` decide.
+``GSV_G2PW`` and under ``pretrained_models``; ``vocab.txt`` of a Chinese BERT is in it or in the chinese-roberta folder
+beside it. It needs ``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings``
+decide.
 
 The model reads a sentence once per polyphone in it: token ids of the sentence, the mask of readings the character can
 have, the character's number and place; it gives a probability per reading.

@@ -19,7 +19,8 @@ pytest.importorskip("rjieba")
 def save_bert(folder: Path, channels: int = BERT_CHANNELS) -> Path:
     """A random BERT of three thin layers in the layout of chinese-roberta."""
     torch.manual_seed(0)
-    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"你好世界,.天气"]), encoding="utf-8")
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"你好世界,.天气"]
+    (folder / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
     config = BertConfig(
         vocab_size=13, hidden_size=channels, num_hidden_layers=3, num_attention_heads=4, intermediate_size=8,
         max_position_embeddings=16,

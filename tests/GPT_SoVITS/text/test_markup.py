@@ -46,7 +46,9 @@ def test_the_written_word_stays_in_the_text_and_keeps_its_characters() -> None:
     assert norm_text == "银行好" and word2ph == [2, 2, 2] and phones[3] == "ing2"
 
 
-@pytest.mark.parametrize("text", ["[[Page]] and [[A|B]]", "a[[0]] = b[[1]]", "[[你好]]", "[1] [pause] [pause x]", "[[", "]]"])
+@pytest.mark.parametrize(
+    "text", ["[[Page]] and [[A|B]]", "a[[0]] = b[[1]]", "[[你好]]", "[1] [pause] [pause x]", "[[", "]]"]
+)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_ordinary_brackets_are_ordinary(text: str, language: str) -> None:
     marked = markup.read(text, language)
