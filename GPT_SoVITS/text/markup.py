@@ -8,6 +8,7 @@ word, that pass through cutting and normalising untouched; Japanese and Korean o
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from typing import NamedTuple
 
 from errors import TextError
 from text.symbols import symbols
+
+logger = logging.getLogger(__name__)
 
 _FIRST = 0xF0000
 _LAST = 0xFFFFD
@@ -136,7 +139,10 @@ def _toned(reading: str, language: str) -> str:
     """``language`` where its frontend knows all the syllables, else ""."""
     from text.cleaner import frontend_module
 
-    return language if frontend_module(language).parse_reading(reading) else ""
+    if frontend_module(language).parse_reading(reading):
+        return language
+    logger.warning("[[%s]] is no reading in %r, so it is ordinary text", reading, language)
+    return ""
 
 
 def _take_word(out: list[str], language: str, syllables: int) -> str:

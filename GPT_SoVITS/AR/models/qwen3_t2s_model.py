@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 DECODE_ROOM = 256
 """Positions that the cache has room for behind the prompt before it grows."""
+CODE_ROWS = 2048
 SCALE_SAMPLE = 4096
 """Embedding rows that the scale of new tables is measured on."""
 
@@ -92,6 +93,7 @@ class Qwen3T2SModel(nn.Module):
         nn.init.normal_(self.head.weight, std=0.02)
         self.plain = False
         """True: every step goes through the decoder's own ``forward`` (slower; the fast path must equal it)."""
+        self._code_table = torch.empty(0, 0)
         self._fast = lm_fast.FastStep(decoder) if lm_fast.supports(decoder) else None
 
     @property
@@ -283,7 +285,7 @@ class Qwen3T2SModel(nn.Module):
     @torch.inference_mode()
     def step(self, state: LMDecodeState, tokens: Tensor) -> Tensor:
         """Append tokens [B] to the state (in place); returns logits [B, V] of the next token, float32."""
-        x = self.semantic_embedding(tokens) + self.position_gain[1] * sine_codes(state.spoken, self.hidden)
+        x = torch.addcmul(self.semantic_embedding(tokens), self._codes(state)[state.spoken], self.position_gain[1])
         x = x[:, None].to(self.dtype)
         total = state.cache.length + 1
         if state.real is not None and state.real.shape[1] < total:
@@ -296,6 +298,14 @@ class Qwen3T2SModel(nn.Module):
             hidden = self._fast(x, state.positions, state.cache, real)
         state.positions, state.spoken = state.positions + 1, state.spoken + 1
         return self.head(hidden[:, -1].float())  # type: ignore[no-any-return]
+
+    def _codes(self, state: LMDecodeState) -> Tensor:
+        """Sine codes [N, C] of at least as many places as the state has positions; made once, kept."""
+        needed = state.cache.length + 1
+        if self._code_table.shape[0] < needed or self._code_table.device != self.device:
+            rows = max(CODE_ROWS, 2 * needed)
+            self._code_table = sine_codes(torch.arange(rows, device=self.device), self.hidden)
+        return self._code_table
 
     def _forward(self, x: Tensor, real: Tensor | None, positions: Tensor, cache: Any = None) -> Tensor:
         """[B, L, C] through the decoder's own forward -> [B, L, C]."""

@@ -29,7 +29,9 @@ def _fold(text: str) -> str:
     text = re.sub(r"\d\s?[½⅓⅔¼¾⅛]", lambda m: m[0][0] + " " + m[0][-1], text)
     text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).replace("\u2044", "/").translate(_QUOTES)
     text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Zs") else c for c in text)
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Zs") else c for c in text)
+    # One space at a time: the steps that look for marks after spaces would take quadratic time on long runs of them.
+    return re.sub(" +", " ", text)
 
 
 _ADDRESS_WORDS = {".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "+": "plus", ":": "colon"}
@@ -262,6 +264,7 @@ def _clean(text: str) -> str:
     text = re.sub("[\U000f0000-\U000ffffd]", r" \g<0> ", text)
     text = re.sub("[^ A-Za-z'.,?!\\-\U000f0000-\U000ffffd]", " ", text)
     text = re.sub(r"(?<![A-Za-z])-+|-+(?![A-Za-z])", " ", text)
+    text = re.sub(" +", " ", text)
     text = re.sub(r"\s+([.,?!])", r"\1", text)
     text = re.sub(r"([.,?!])(?:\s*[.,?!])+", _strongest, text)
     return re.sub(r"\s+", " ", text).strip()
