@@ -28,6 +28,7 @@ def _mel(hz: float) -> float:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def mel_bank(num_mel_bins: int, device: str = "cpu") -> Tensor:
     """Triangles over the power spectrum, [num_mel_bins, FFT // 2 + 1] float32; treat the result as read-only.
 
@@ -44,6 +45,7 @@ def mel_bank(num_mel_bins: int, device: str = "cpu") -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def povey_window(device: str = "cpu") -> Tensor:
     """Symmetric Hann window to the power 0.85, [FRAME]; treat the result as read-only."""
     phase = 2 * math.pi * torch.arange(FRAME, dtype=torch.float64) / (FRAME - 1)

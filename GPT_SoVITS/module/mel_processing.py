@@ -32,6 +32,7 @@ def _mel_to_hz(mel: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)  # cached while speaking, used while training
 def mel_filters(sampling_rate: int, n_fft: int, num_mels: int, fmin: float = 0.0, fmax: float | None = None) -> Tensor:
     """Triangular filters of equal area [num_mels, n_fft // 2 + 1]; treat the result as read-only."""
     top = sampling_rate / 2 if fmax is None else fmax
@@ -43,11 +44,13 @@ def mel_filters(sampling_rate: int, n_fft: int, num_mels: int, fmin: float = 0.0
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)
 def _filters_on(key: tuple[int, int, int, float, float | None], device: str, dtype: torch.dtype) -> Tensor:
     return mel_filters(*key).to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)
 def _window(win_size: int, device: str, dtype: torch.dtype) -> Tensor:
     return torch.hann_window(win_size, dtype=dtype).to(device)
 

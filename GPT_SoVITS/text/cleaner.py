@@ -37,10 +37,10 @@ class Frontend:
 #: Languages that can be spoken. More frontends are added here, nowhere else.
 FRONTENDS: dict[str, Frontend] = {
     "en": Frontend("text.english"),
-    "zh": Frontend("text.chinese", has_word2ph=True, versioned=True),
-    "ja": Frontend("text.japanese"),
+    "zh": Frontend("text.chinese", has_word2ph=True, extra="zh", versioned=True),
+    "ja": Frontend("text.japanese", extra="ja"),
     "ko": Frontend("text.korean", symbols="v2"),
-    "yue": Frontend("text.cantonese", has_word2ph=True, symbols="v2"),
+    "yue": Frontend("text.cantonese", has_word2ph=True, extra="yue", symbols="v2"),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -54,7 +55,9 @@ def measure(language: str, characters: int) -> dict[str, float]:
 def import_seconds() -> float:
     """CPU seconds that ``import text`` takes in a new interpreter, without the interpreter's own start."""
     code = "import time; t = time.process_time(); import text; print(time.process_time() - t)"
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    roots = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=roots)
+    return float(done.stdout)
 
 
 def main() -> None:

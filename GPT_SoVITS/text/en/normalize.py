@@ -31,6 +31,7 @@ def _fold(text: str) -> str:
     text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
     text = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Zs") else c for c in text)
     # One space at a time: the steps that look for marks after spaces would take quadratic time on long runs of them.
+    text = re.sub(r"\d{41,}", lambda m: f" {n.spell(m[0])} ", text)
     return re.sub(" +", " ", text)
 
 
@@ -65,8 +66,8 @@ def _abbreviations(text: str) -> str:
 
     text = _WORD_ABBREVIATION.sub(word, text)
     # U.S.A. -> U S A; the last dot stays where a sentence may end.
-    text = re.sub(r"\b(?:[A-Za-z]\.){2,}(?=\s+[a-z]|['’,;:?!)\-])", lambda m: m[0].replace(".", " ").strip(), text)
-    return re.sub(r"\b(?:[A-Za-z]\.){2,}", lambda m: m[0][:-1].replace(".", " ") + ".", text)
+    text = re.sub(r"\b(?:[A-Za-z]\.){2,20}(?=\s+[a-z]|['’,;:?!)\-])", lambda m: m[0].replace(".", " ").strip(), text)
+    return re.sub(r"\b(?:[A-Za-z]\.){2,20}", lambda m: m[0][:-1].replace(".", " ") + ".", text)
 
 
 _WORD_ABBREVIATION = re.compile(r"\b(" + "|".join(WORD_ABBREVIATIONS) + r")\.(?!\w)", re.I)

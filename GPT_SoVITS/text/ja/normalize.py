@@ -105,7 +105,8 @@ def _fold(text: str) -> str:
     """Full-width letters and digits to plain ones, half-width kana to full ones, combining marks joined."""
     text = unicodedata.normalize("NFC", text)
     text = re.sub("[\uff66-\uff9f]+", lambda m: unicodedata.normalize("NFKC", m[0]), text)
-    return "".join(map(_fold_char, text)).replace("−", "-").replace("’", "'")
+    text = "".join(map(_fold_char, text)).replace("−", "-").replace("’", "'")
+    return re.sub(r"\d{41,}", lambda m: spell("".join(str(int(d)) for d in m[0])), text)
 
 
 def _addresses(text: str) -> str:

@@ -137,7 +137,9 @@ def _fold_char(char: str) -> str:
 
 def _fold(text: str) -> str:
     """Full-width forms to plain ones, single letters of Hangul joined to syllables, control characters to spaces."""
-    return unicodedata.normalize("NFC", "".join(map(_fold_char, text)))
+    text = unicodedata.normalize("NFC", "".join(map(_fold_char, text)))
+    # No number is that long; spelled here, since the steps that look for units would take quadratic time on it.
+    return re.sub(r"\d{41,}", lambda m: spell("".join(str(int(d)) for d in m[0])), text)
 
 
 def _addresses(text: str) -> str:

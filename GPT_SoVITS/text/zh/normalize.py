@@ -46,7 +46,9 @@ def _fold_char(char: str) -> str:
 
 def _fold(text: str) -> str:
     """Full-width letters and digits to plain ones, spaces and control characters to one space, marks kept."""
-    return "".join(_fold_char(c) for c in text).replace("−", "-").replace("：", ":")
+    text = "".join(_fold_char(c) for c in text).replace("−", "-").replace("：", ":")
+    # No number is that long; spelled here, since the steps that look for units would take quadratic time on it.
+    return re.sub(r"\d{41,}", lambda m: n.spell(m[0]), text)
 
 
 def _addresses(text: str) -> str:
@@ -138,7 +140,7 @@ def _temperature(text: str) -> str:
     def ranged(match: re.Match[str]) -> str:
         return f"{degrees(match[1], match[2])}到{degrees(match[3], match[4])}度" if "°" in match[0] else match[0]
 
-    text = re.sub(rf"(?<![\d.])(-?)({_NUM})\s?(?:°C?)?\s?[~～到至-]\s?(-?)({_NUM})\s?°C?", ranged, text)
+    text = re.sub(rf"(?<![\d.-])(-?)({_NUM})\s?(?:°C?)?\s?[~～到至-]\s?(-?)({_NUM})\s?°C?", ranged, text)
     text = re.sub(rf"(?<![\d~-])(-?)\s?({_NUM})\s?(?:°C|摄氏度)", lambda m: degrees(m[1], m[2]) + "度", text)
     return re.sub(rf"({_NUM})\s?°(?!F)", lambda m: n.number(m[1]) + "度", text)
 

@@ -85,3 +85,12 @@ def test_thin_discriminators_learn(width: float) -> None:
 def test_spectral_norm_is_refused() -> None:
     with pytest.raises(ConfigError, match="use_spectral_norm"):
         MultiPeriodDiscriminator(use_spectral_norm=True)
+
+
+def test_tables_made_while_speaking_serve_training() -> None:
+    wav = torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        mel_spectrogram_torch(wav, 512, 20, 16000, 160, 512, 0.0, None)
+    learned = wav.clone().requires_grad_()
+    mel_spectrogram_torch(learned, 512, 20, 16000, 160, 512, 0.0, None).sum().backward()
+    assert learned.grad is not None and learned.grad.abs().sum() > 0
