@@ -23,6 +23,7 @@ from AR.fallback import FallbackInfo
 from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
+from TTS_infer_pack.bert_features import load_if_present
 from TTS_infer_pack.language_model import LanguageModelSeat
 from TTS_infer_pack.models import (
     Placement,
@@ -81,7 +82,9 @@ class TTS:
         self._seat = LanguageModelSeat()
         self._ref_audio_path = ""
         self._place = Placement(self.configs.device, self.configs.is_half)
-        self._text = TextPreprocessor(device=torch.device("cpu"))
+        folder = self.configs.bert_base_path
+        bert, tokenizer = load_if_present(folder) if folder else (None, None)
+        self._text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
         paths = self.configs.cnhuhbert_base_path, self.configs.vits_weights_path, self.configs.t2s_weights_path
         self._models = load_voice(*paths, self._place)
         self._note_models()
@@ -301,7 +304,7 @@ def _phones(segment: Segment) -> Phones:
     """A segment of the text stage as tensors; features that are all zero are left out."""
     bert = segment["bert_features"]
     return Phones(torch.tensor(segment["phones"], dtype=torch.int64), bert if bool(bert.any()) else None,
-                  segment["norm_text"])
+                  segment["norm_text"], segment.get("pause", 0.0))
 
 
 def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -31,11 +31,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Phones:
-    """A stretch of text as the models read it: ids [T_ph], features [1024, T_ph] or None for zeros, and the words."""
+    """A stretch of text as the models read it.
+
+    Attributes:
+        ids: [T_ph].
+        bert: [1024, T_ph], or None for zeros.
+        text: the words.
+        pause: seconds of silence that the text asks for after it, beside the usual pause.
+    """
 
     ids: Tensor
     bert: Tensor | None
     text: str
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -184,6 +192,6 @@ def _render(job: Job, voice: Voice, index: int, result: T2SResult) -> AudioChunk
     peak = float(np.abs(wave).max()) if wave.size else 0.0
     if peak > 1:
         wave = wave / peak
-    silence = np.zeros(int(job.pause * rate), dtype=np.float32)
+    silence = np.zeros(int((job.pause + segment.pause) * rate), dtype=np.float32)
     return AudioChunk(np.concatenate((wave, silence)), rate, index, segment.text, result.tokens.numel(),
                       result.finish_reason)

@@ -59,8 +59,8 @@ class LMCollator:
 
     def _text(self, item: Item) -> lm_rows.RowIds:
         bpe = self._bpe(item.row) if item.bpe else []
-        phones = np.concatenate([clip.phones for clip in item.row]) if item.phones else []
-        return lm_rows.text_row(bpe, phones)  # type: ignore[arg-type]
+        phones: list[int] = np.concatenate([clip.phones for clip in item.row]).tolist() if item.phones else []
+        return lm_rows.text_row(bpe, phones)
 
     def __call__(self, items: Sequence[Item]) -> dict[str, Any]:
         base = collate([item.row for item in items])

@@ -90,7 +90,7 @@ def _unused_words(model: Qwen3T2SModel) -> None:
 
 
 def _check_guided(config: LMTrainConfig, model: Qwen3T2SModel) -> None:
-    shape = model.decoder.config
+    shape: Any = model.decoder.config
     layers, heads = int(shape.num_hidden_layers), int(shape.num_attention_heads)
     if not config.guided.layers or max(config.guided.layers) >= layers or not 1 <= config.guided.heads <= heads:
         raise T2SError(f"guided.layers have to be in 0..{layers - 1} and guided.heads in 1..{heads}")

@@ -168,7 +168,9 @@ class LMTrainer(Trainer):  # type: ignore[misc]
                     self.best)  # fmt: skip
         metrics = {"eval_loss": loss}
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics  # type: ignore[has-type]  # set by the parent class
+        )
         return metrics
 
     @torch.no_grad()

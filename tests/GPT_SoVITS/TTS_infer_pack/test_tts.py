@@ -88,6 +88,12 @@ def interleaved(*streams: Iterator[tuple[int, np.ndarray]]) -> list[np.ndarray]:
     return [np.concatenate(mine) for mine in parts]
 
 
+def test_a_pause_in_the_text_is_silence(shared_tts: TTS) -> None:
+    text = "It is here{} Is it not?"
+    plain, paused = (whole(shared_tts, text=text.format(mark)) for mark in (".", ". [pause 1.5s]"))
+    assert len(paused) - len(plain) == pytest.approx(1.5 * 16000, abs=2)
+
+
 def test_interleaved_requests_never_mix(shared_tts: TTS, clip: Path) -> None:
     one = ask(return_fragment=True)
     two = ask(return_fragment=True, text="Another voice, with other words. And another text.", seed=9,
