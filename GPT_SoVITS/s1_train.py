@@ -33,11 +33,11 @@ from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
 from AR.training.config import S1Config, parse_config
 from AR.training.trainer import ExportWeights, OnStep, S1Training
+from config import REPO_ROOT
 from errors import ConfigError, DatasetError, GSVError, TrainingError
 from text import cleaned_text_to_sequence
 
 logger = logging.getLogger("s1_train")
-REPO = Path(__file__).resolve().parents[1]
 
 
 # ---- settings and data -----------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ REPO = Path(__file__).resolve().parents[1]
 
 def find_file(name: str) -> Path:
     """A path as given, or below the repository or GPT_SoVITS/."""
-    for folder in (Path(), REPO, REPO / "GPT_SoVITS"):
+    for folder in (Path(), REPO_ROOT, REPO_ROOT / "GPT_SoVITS"):
         if (folder / name).is_file():
             return folder / name
     raise ConfigError(f"configuration {name} not found", "a YAML file", "give the path of one, see GPT_SoVITS/configs")
@@ -96,11 +96,11 @@ def load_clips(config: S1Config, exp: Path | None) -> tuple[list[Clip], list[Cli
     """
     if exp is None and not (config.train_phoneme_path and config.train_semantic_path):
         raise ConfigError("no data given", "--exp or train_phoneme_path and train_semantic_path in the YAML")
-    folder = exp or REPO / Path(config.train_phoneme_path).parent
+    folder = exp or REPO_ROOT / Path(config.train_phoneme_path).parent
     paths = DataPaths.of_experiment(folder)
     if exp is None:
         paths = dataclasses.replace(
-            paths, name2text=REPO / config.train_phoneme_path, semantic=REPO / config.train_semantic_path
+            paths, name2text=REPO_ROOT / config.train_phoneme_path, semantic=REPO_ROOT / config.train_semantic_path
         )
     symbols = "v2" if config.model.phoneme_vocab_size >= 732 else "v1"
     data = config.data
@@ -126,7 +126,7 @@ def build_model(config: S1Config) -> Text2SemanticDecoder:
     torch.manual_seed(config.train.seed)
     model = Text2SemanticDecoder(config.raw)
     if config.pretrained_s1:
-        path = REPO / config.pretrained_s1
+        path = REPO_ROOT / config.pretrained_s1
         weights = {k.removeprefix("model."): v for k, v in process_ckpt.load_s1(path)["weight"].items()}
         try:
             model.load_weights(weights)
@@ -138,7 +138,7 @@ def build_model(config: S1Config) -> Text2SemanticDecoder:
 def exporter(config: S1Config, output: Path) -> ExportWeights:
     """Writes ``<exp_name>-<label>.ckpt`` in the public layout."""
     train = config.train
-    folder = REPO / train.half_weights_save_dir if train.half_weights_save_dir else output
+    folder = REPO_ROOT / train.half_weights_save_dir if train.half_weights_save_dir else output
 
     def export(label: str, weights: Mapping[str, Tensor], info: str) -> None:
         process_ckpt.save_s1(folder / f"{train.exp_name}-{label}.ckpt", weights, config.raw, info)
@@ -180,8 +180,8 @@ def output_folder(config: S1Config, given: Path | None, exp: Path | None) -> Pat
     if given is not None:
         return given
     if config.output_dir:
-        return REPO / config.output_dir
-    return (exp or REPO / Path(config.train_phoneme_path).parent) / "logs_s1"
+        return REPO_ROOT / config.output_dir
+    return (exp or REPO_ROOT / Path(config.train_phoneme_path).parent) / "logs_s1"
 
 
 def trains_language_model(name: str, changes: Sequence[str]) -> bool:

@@ -25,11 +25,11 @@ from AR.data.clips import Clip, DataPaths, Filters, assign_speakers, read_clips,
 from AR.errors import LMUnavailable, T2SError
 from AR.models.lm_folder import codebook_fingerprint
 from AR.training.lm_config import LMTrainConfig, parse_lm_config
+from config import REPO_ROOT
 from errors import ConfigError, DatasetError, MissingDependencyError, TrainingError
 from text import cleaned_text_to_sequence
 
 logger = logging.getLogger("s1_train")
-REPO = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = "configs/qwen3_lora_0.6b.yaml"
 CODEBOOK_KEY = "quantizer.vq.layers.0._codebook.embed"
 
@@ -71,7 +71,7 @@ def load_clips(config: LMTrainConfig, exp: Path) -> tuple[list[Clip], list[Clip]
 
 def find_path(name: str) -> Path:
     """A path as given, below the repository or GPT_SoVITS/."""
-    for folder in (Path(), REPO, REPO / "GPT_SoVITS"):
+    for folder in (Path(), REPO_ROOT, REPO_ROOT / "GPT_SoVITS"):
         if (folder / name).exists():
             return folder / name
     raise ConfigError(f"{name} not found", "a file or folder", "give its path")
@@ -117,7 +117,7 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
         model = lm_model.build(config, tokenizer_of(config, [*train, *held]), codebook_of(config), device)
         if config.qwen3.warm_start and last_state(output) is None:
             lm_model.warm_start(model, process_ckpt.load_s1(find_path(config.qwen3.warm_start))["weight"])
-        target = REPO / config.train.output_root / config.train.exp_name
+        target = REPO_ROOT / config.train.output_root / config.train.exp_name
         return LMTrainer(config, model, (train, held), output, partial(_save, model, target, config.train.save_half))
     except LMUnavailable as error:
         raise TrainingError(str(error), fix="see the table of reasons in docs/qwen3.md") from error

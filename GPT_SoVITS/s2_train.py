@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from config import REPO_ROOT
 from errors import GSVError, TrainingError
 from module.training.clips import repetitions, require_clips, scan_clips
 from module.training.dataset import Batch, S2Dataset, collate
@@ -35,10 +36,9 @@ from module.training.steps import S2Step
 from text import cleaned_text_to_sequence
 
 logger = logging.getLogger("s2_train")
-ROOT = Path(__file__).resolve().parents[1]
 
 
-def train(settings: S2Settings, root: Path = ROOT, stop: StopFlag | None = None) -> Path | None:
+def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = None) -> Path | None:
     """Train until the epochs, steps or minutes of the settings are used up, or ``stop`` is set.
 
     Returns:
@@ -238,12 +238,12 @@ class Board:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; 0 when trained, 2 for an error that the user can mend, 130 when stopped by a signal."""
     parser = argparse.ArgumentParser(description="Train the s2 stage (SoVITS).")
-    parser.add_argument("-c", "--config", type=Path, default=ROOT / "GPT_SoVITS" / "configs" / "s2.json")
+    parser.add_argument("-c", "--config", type=Path, default=REPO_ROOT / "GPT_SoVITS" / "configs" / "s2.json")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = StopFlag().install()
     try:
-        path = train(load_settings(arguments.config, ROOT), stop=stop)
+        path = train(load_settings(arguments.config, REPO_ROOT), stop=stop)
     except GSVError as error:
         logger.error("%s", error)
         return 2

@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from config import PACK_DIR, PRETRAINED_ROOT, REPO_ROOT, parse_bool
 from errors import ConfigError
-
-ROOT = Path(__file__).resolve().parents[2]
-PRETRAINED = ROOT / "GPT_SoVITS" / "pretrained_models"
-TRUE_WORDS, FALSE_WORDS = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
 @dataclass(frozen=True)
@@ -67,18 +64,6 @@ class Settings:
     device: str
 
 
-def parse_bool(word: str, name: str) -> bool:
-    """true/false, 1/0, yes/no in any case.
-
-    Raises:
-        ConfigError: another word; names the setting.
-    """
-    lowered = word.strip().lower()
-    if lowered not in TRUE_WORDS | FALSE_WORDS:
-        raise ConfigError(f"{name} is {word!r}", "true, false, 1, 0, yes or no")
-    return lowered in TRUE_WORDS
-
-
 def _parse_int(word: str, name: str) -> int:
     try:
         return int(word)
@@ -88,8 +73,8 @@ def _parse_int(word: str, name: str) -> int:
 
 def default_hubert() -> Path:
     """The published encoder where it is on disk, else the embedded pack's."""
-    published = PRETRAINED / "chinese-hubert-base"
-    return published if published.is_dir() else PRETRAINED / "gsv-tiny" / "hubert"
+    published = PRETRAINED_ROOT / "chinese-hubert-base"
+    return published if published.is_dir() else PACK_DIR / "hubert"
 
 
 def default_device() -> str:
@@ -134,10 +119,10 @@ def parse(
     if out is None and (not exp or exp in (".", "..") or "/" in exp or "\\" in exp):
         raise ConfigError(f"training name is {exp!r}", "--exp NAME (a plain folder name) or --out FOLDER")
     return Settings(
-        list=list_path, wav_dir=path(WAV_DIR), folder=out or ROOT / "logs" / str(exp),
+        list=list_path, wav_dir=path(WAV_DIR), folder=out or REPO_ROOT / "logs" / str(exp),
         part=_parse_int(value(PART) or "0", "--part"), parts=_parse_int(value(PARTS) or "1", "--parts"),
         version=value(VERSION) or "v2", hubert=path(HUBERT) or default_hubert(),
-        s2=path(S2) or PRETRAINED / "gsv-tiny" / "s2G.pth", s2_config=path(S2_CONFIG),
-        half=parse_bool(value(HALF) or "false", "is_half"),
+        s2=path(S2) or PACK_DIR / "s2G.pth", s2_config=path(S2_CONFIG),
+        half=parse_bool("is_half", value(HALF) or "false"),
         device=(value(DEVICE) or default_device()) if DEVICE in options else "cpu",
     )
