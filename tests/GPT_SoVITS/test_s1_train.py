@@ -121,6 +121,17 @@ def test_asking_to_stop_saves_the_state(exp: Path, tmp_path: Path) -> None:
     assert again.position.step == 3
 
 
+def test_larger_batches_after_a_stop_do_not_hang(exp: Path, tmp_path: Path) -> None:
+    small = s1_train.load_config(str(write_config(tmp_path, train={"checkpoint_steps": 1})))
+    with pytest.raises(ZeroDivisionError):
+        s1_train.prepare(small, exp, tmp_path / "out", Recorder(crash_at=4)).run()
+    large = s1_train.load_config(str(write_config(tmp_path, train={"batch_tokens": 5000, "batch_size": 64})))
+    training = s1_train.prepare(large, exp, tmp_path / "out")
+    assert training.position.batch == 3
+    training.run()
+    assert training.position.epoch == 3
+
+
 def test_time_limit_and_time_schedule(exp: Path, tmp_path: Path) -> None:
     path = write_config(tmp_path, train={"max_minutes": 0.005, "epochs": 10000}, optimizer={"schedule": "time"})
     training = s1_train.prepare(s1_train.load_config(str(path)), exp, tmp_path / "out")
