@@ -7,6 +7,7 @@ and the judgement.
 from __future__ import annotations
 
 import csv
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,18 @@ def rows(language: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
+def depends_on_absent_package(language: str, row: dict[str, str]) -> bool:
+    """Open JTalk reads the character for "what" with a small model, which it leaves out where onnxruntime is absent."""
+    return language == "ja" and "何" in row["text"] and importlib.util.find_spec("onnxruntime") is None
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_our_readings_are_those_of_the_table(language: str) -> None:
     if language in NEEDS:
         pytest.importorskip(NEEDS[language])
     for row in rows(language):
+        if depends_on_absent_package(language, row):
+            continue
         assert reading(row["text"], language) == row["ours"], row
         assert (row["judgement"] == "right") == matches(row["right"], row["ours"]), row
 
