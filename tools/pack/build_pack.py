@@ -4,8 +4,8 @@
         --s1 logs/gsv_tiny/logs_s1/s1-best.ckpt --references work/pack/references.list \
         --output GPT_SoVITS/pretrained_models/gsv-tiny
 
-The reference list has the layout of a training list; its first line becomes the default reference. Everything is
-loaded once with the project's own strict readers before the folder is touched. ``--quantizer`` replaces the
+The reference list has the layout of a training list; its first line becomes the default reference. All weights
+are read before the folder is touched. ``--quantizer`` replaces the
 generator's projection and codebook (``ssl_train.py`` writes them), for a generator trained by ``early_start.py``.
 """
 
@@ -94,11 +94,11 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_grad_enabled(False)
     CNHubert(str(args.hubert))
     Text2SemanticDecoder.from_checkpoint(process_ckpt.load_s1(str(args.s1)))
+    generator = read_state(args.s2, args.s2_config) if args.s2_config else process_ckpt.load_sovits_new(str(args.s2))
     references = read_references(args.references)
     args.output.mkdir(parents=True, exist_ok=True)
     shutil.copytree(args.hubert, args.output / "hubert", dirs_exist_ok=True)
     shutil.copyfile(args.s1, args.output / "s1.ckpt")
-    generator = read_state(args.s2, args.s2_config) if args.s2_config else process_ckpt.load_sovits_new(str(args.s2))
     write_generator(generator, args.quantizer, args.output / "s2G.pth")
     pack = {
         "name": args.name,

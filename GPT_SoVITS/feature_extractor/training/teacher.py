@@ -134,7 +134,7 @@ def content_targets(
 ) -> list[np.ndarray]:
     """What the student must reproduce and the codebook is made of: (frames, dims) float16 per clip.
 
-    Phone posteriors come first, then :func:`sound_targets`. Overall unit mean variance is kept by the caller's loss.
+    Square roots of the phone posteriors come first, then :func:`sound_targets`, each at its weight.
 
     Args:
         states: teacher states per clip, (frames, 512).
