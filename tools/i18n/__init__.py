@@ -1,0 +1,5 @@
+"""Texts of the page in four languages, as JSON files; see ``translator.py``."""
+
+from tools.i18n.translator import PAGE_LANGUAGES, Translator
+
+__all__ = ["PAGE_LANGUAGES", "Translator"]
