@@ -62,3 +62,7 @@ class MissingDependencyError(GSVError):
 
 class OutputError(GSVError):
     """An output file or folder that cannot be written."""
+
+
+class DownloadError(GSVError):
+    """Something that cannot be fetched: out of reach, refused, not there, or not what was announced."""
