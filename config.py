@@ -133,6 +133,8 @@ class Config:
     qwen3_strict: bool = False
     language: str = "auto"
     is_share: bool = False
+    webui_user: str | None = None
+    webui_password: str | None = None
     exp_root: str = str(REPO_ROOT / "logs")
     webui_port_main: int = 9874
     webui_port_uvr5: int = 9873
@@ -181,6 +183,8 @@ _PARSERS: dict[str, Parser] = {
     "qwen3_strict": parse_bool,
     "language": _parse_language,
     "is_share": parse_bool,
+    "webui_user": parse_text,
+    "webui_password": parse_text,
     "exp_root": parse_path,
     "webui_port_main": parse_port,
     "webui_port_uvr5": parse_port,

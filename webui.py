@@ -1,10 +1,10 @@
-"""The main page (port 9874). Today it holds inference; data set and training tabs will be built beside it."""
+"""The main page (port 9874): inference, data set, training."""
 
 from __future__ import annotations
 
 import sys
 
-from inference_webui import start
+from pages.serve import start
 
 if __name__ == "__main__":
-    sys.exit(start("webui_port_main"))
+    sys.exit(start("webui_port_main", main_page=True))

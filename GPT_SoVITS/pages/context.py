@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from config import LOOPBACK, REPO_ROOT, resolve_path
 from errors import RequestError
+from pages.live import LiveStore
 from tools.i18n import Translator
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class PageContext:
         voice: the speaker, loaded on first use.
         uploads: temporary folder for what visitors upload or tabs produce; gone when the page ends.
         weights: where trained weights lie.
+        live: speech that is being made, for the page's player.
         new_runner: makes a JobRunner; None on a page without training.
     """
 
@@ -80,6 +82,7 @@ class PageContext:
     voice: Voice
     uploads: Path
     weights: WeightRoots = field(default_factory=WeightRoots)
+    live: LiveStore = field(default_factory=LiveStore)
     new_runner: Callable[[], JobRunner] | None = None
 
     def t(self, key: str) -> str:

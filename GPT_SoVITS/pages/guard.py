@@ -1,0 +1,90 @@
+"""Between handlers and the page: no traceback ever reaches a visitor, and what they send has limits."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from errors import AudioError, GSVError, TextError
+
+logger = logging.getLogger(__name__)
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Say = Callable[..., str]
+
+MAX_TEXT = 20_000
+"""Characters of a text to speak."""
+MAX_UPLOAD = "50mb"
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+"""Uploads that a reference clip may be; what libsndfile reads everywhere."""
+
+
+def accept_language() -> str:
+    """The Accept-Language header of the visitor whose event is being handled; "" outside of events."""
+    request = LocalContext.request.get(None)
+    return str(request.headers.get("accept-language") or "") if request is not None else ""
+
+
+def guarded(handler: Handler, say: Say) -> Handler:
+    """``handler`` (function or generator function) as gradio may call it.
+
+    A GSVError becomes its sentence, in a gr.Error; anything else is logged with its traceback and becomes one line.
+    """
+
+    def answer(error: Exception) -> gr.Error:
+        if isinstance(error, gr.Error):
+            return error
+        title = say("page.error_title")
+        if isinstance(error, GSVError):
+            return gr.Error(str(error), title=title, print_exception=False)
+        logger.exception("page handler %s failed", getattr(handler, "__name__", handler), exc_info=error)
+        return gr.Error(say("page.bug", kind=type(error).__name__), title=title, print_exception=False)
+
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def steps(*values: Any, **named: Any) -> Iterator[Any]:
+            try:
+                yield from handler(*values, **named)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the visitor gets a sentence
+                raise answer(error) from None
+
+        return cast(Handler, steps)
+
+    @functools.wraps(handler)
+    def call(*values: Any, **named: Any) -> Any:
+        try:
+            return handler(*values, **named)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise answer(error) from None
+
+    return cast(Handler, call)
+
+
+def check_text(text: str, say: Say) -> str:
+    """``text``, if it is within :data:`MAX_TEXT`; the page counts too, but API clients do not.
+
+    Raises:
+        TextError: too long.
+    """
+    if len(text) > MAX_TEXT:
+        raise TextError(say("page.text_too_long", length=len(text), limit=MAX_TEXT))
+    return text
+
+
+def check_audio_upload(path: str, say: Say) -> str:
+    """``path``, if its name is that of a sound file.
+
+    Raises:
+        AudioError: another kind of file.
+    """
+    if Path(path).suffix.lower() not in AUDIO_SUFFIXES:
+        raise AudioError(say("page.not_audio", name=Path(path).name, kinds=", ".join(AUDIO_SUFFIXES)))
+    return path

@@ -1,0 +1,92 @@
+"""The language model's part of the inference tab: a checkbox, a list that appears with it, and what follows from both.
+
+The seat is the voice's: a change is for all visitors, and from the next sentence on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from errors import GSVError, RequestError
+from pages.context import PageContext
+from pages.lm_models import PACK_MODEL, PARAMETERS, choices
+from pages.voice import Speaker
+
+LM_LABEL = "使用Qwen3增强文本理解 (Use Qwen3 for enhanced text understanding)"
+"""The same in every language of the page: users and guides know it by these words."""
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class LMGroup:
+    """The widgets: ``on`` (checkbox), ``name`` (list with free text)."""
+
+    on: gr.Checkbox
+    name: gr.Dropdown
+
+    def widgets(self) -> list[gr.components.Component]:
+        return [self.on, self.name]
+
+
+def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
+    """Adds the group to the container that is open; a change is told in ``status``."""
+    names = [PACK_MODEL, *PARAMETERS]
+    on = gr.Checkbox(False, label=LM_LABEL, elem_id="lm-on")
+    name = gr.Dropdown(names, value=PACK_MODEL, label=context.t("lm.name"), info=context.t("lm.name_info"),
+                       allow_custom_value=True, visible=False, elem_id="lm-name")
+    group = LMGroup(on, name)
+
+    def take_seat(use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
+        return take(context, use_qwen3, model_name)
+
+    gr.on([on.input, name.input], context.guard(take_seat), group.widgets(), [*group.widgets(), status],
+          api_name="set_t2s", concurrency_limit=1, concurrency_id="weights", trigger_mode="always_last")
+    return group
+
+
+def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
+    """Change who speaks; gives (checkbox, list, status line), all as things are then.
+
+    What cannot be is a gr.Warning, and the page goes on: with the AR model, or with what was before.
+    """
+    speaker = context.voice.load()
+    try:
+        if use_qwen3:
+            speaker.set_t2s("qwen3", checked_name(context, model_name))
+        else:
+            speaker.set_t2s("ar")
+        if speaker.last_fallback is not None:
+            gr.Warning(speaker.last_fallback.message, title=context.say("voice.fell_title"))
+    except GSVError as error:
+        gr.Warning(str(error), title=context.say("page.error_title"))
+        if speaker.configs.use_qwen3 != use_qwen3 or getattr(speaker.configs, "qwen3_strict", False):
+            speaker.set_t2s("ar")
+    on, name = seat(context, speaker)
+    return on, name, context.voice.status(context.say)
+
+
+def seat(context: PageContext, speaker: Speaker) -> tuple[Any, Any]:
+    """The checkbox and the list as the settings are now."""
+    settings = speaker.configs
+    chosen = settings.qwen3_model_name if settings.use_qwen3 else PACK_MODEL
+    listed = choices(str(settings.device), chosen, context.say)
+    return bool(settings.use_qwen3), gr.Dropdown(listed, value=chosen, visible=bool(settings.use_qwen3))
+
+
+def checked_name(context: PageContext, text: str) -> str:
+    """A model name as it may be passed on: a plain name, a hub id, or a folder that a visitor may name.
+
+    Raises:
+        RequestError: none of these, or a folder outside the allowed ones.
+    """
+    name = str(text or "").strip()
+    if PLAIN_NAME.fullmatch(name) or (HUB_ID.fullmatch(name) and ".." not in name):
+        return name
+    if not name or len(name) > 4096:
+        raise RequestError(context.say("lm.no_name"))
+    return str(context.path(name))

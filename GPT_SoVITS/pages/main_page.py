@@ -1,0 +1,46 @@
+"""The two pages, put together from tabs: the inference page, and the main page with data set and training beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from pages.context import PageContext
+from pages.inference_tab import build_inference_tab
+
+Build = Callable[[PageContext], None]
+
+TITLE = "GPT-SoVITS"
+QUEUE_LENGTH = 64
+CACHE_SECONDS = (3600, 86400)
+"""How often files made for visitors are looked through, and how old they get."""
+
+
+def build_inference_page(context: PageContext) -> gr.Blocks:
+    """The page of port 9872: inference alone."""
+    with _blocks() as page:
+        _head(context)
+        build_inference_tab(context)
+    return page.queue(max_size=QUEUE_LENGTH)
+
+
+def build_main_page(context: PageContext) -> gr.Blocks:
+    """The page of port 9874: data set, training, inference."""
+    tabs: list[tuple[str, Build]] = [("inference", build_inference_tab)]
+    with _blocks() as page:
+        _head(context)
+        with gr.Tabs():
+            for name, build in tabs:
+                with gr.Tab(context.t(f"{name}.tab"), elem_id=f"tab-{name}"):
+                    build(context)
+    return page.queue(max_size=QUEUE_LENGTH)
+
+
+def _blocks() -> gr.Blocks:
+    return gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS)
+
+
+def _head(context: PageContext) -> None:
+    gr.Markdown(f"# {TITLE}")
+    gr.Markdown(context.t("page.consent"))

@@ -1,0 +1,111 @@
+"""The handler of the speak button: from the tab's inputs to sound, a picture of it, and a line that says who spoke."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_io import to_int16
+from errors import TextError
+from pages.context import PageContext
+from pages.controls import Controls
+from pages.live import LiveSpeech, player
+from pages.spectrogram import picture
+from pages.voice import Speaker, who_speaks
+
+Outputs = tuple[Any, Any, Any, Any]
+"""What the speech player, the progress line, the picture and the live player show next."""
+
+
+@dataclass
+class Recording:
+    """What was spoken so far.
+
+    Attributes:
+        rate: Hz, 0 before the first piece.
+        pieces: int16 [T] each.
+        starts: first sample of each sentence.
+        fallback: why the AR model spoke for the language model, if it did.
+    """
+
+    live: LiveSpeech | None
+    rate: int = 0
+    pieces: list[NDArray[np.int16]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    fallback: Any = None
+    _length: int = 0
+    _sentence: int = -1
+
+    def add(self, chunk: Any, fallback: Any) -> None:
+        """Append an ``AudioChunk``; one with another index begins a sentence."""
+        samples = to_int16(chunk.samples)
+        if chunk.index != self._sentence:
+            self._sentence = chunk.index
+            self.starts.append(self._length)
+        self.rate, self._length = chunk.sample_rate, self._length + len(samples)
+        self.pieces.append(samples)
+        self.fallback = fallback or self.fallback
+        if self.live is not None:
+            self.live.add(self.rate, samples)
+
+    @property
+    def seconds(self) -> float:
+        return self._length / self.rate if self.rate else 0.0
+
+
+def speak(context: PageContext, *values: Any) -> Iterator[Outputs]:
+    """Yields how far it is, and at the end the sound. Closing it, which the stop button does, ends the work.
+
+    Args:
+        context: the page's.
+        values: the fields of :class:`pages.controls.Controls`, in their order.
+
+    Raises:
+        GSVError: for every error that a visitor can cause.
+    """
+    from TTS_infer_pack.request import SynthesisRequest  # late: the page is there before the pipeline is loaded
+
+    start, say, voice = time.perf_counter(), context.say, context.voice
+    controls = Controls(*values)
+    seed = controls.chosen_seed()
+    request = SynthesisRequest.from_dict(controls.request(seed, say))
+    if voice.speaker is None:
+        yield gr.skip(), say(f"voice.{voice.state.stage}", detail=voice.state.detail), gr.skip(), gr.skip()
+    speaker = voice.load()
+    live = context.live.open() if controls.streaming_mode else None
+    recording = Recording(live)
+    try:
+        with closing(_chunks(speaker, request)) as chunks:
+            yield None, say("inference.starting"), None, player(live) if live else ""
+            for chunk in chunks:
+                recording.add(chunk, speaker.last_fallback)
+                progress = say("inference.speaking", number=chunk.index + 1, seconds=f"{recording.seconds:.1f}")
+                yield gr.skip(), progress, gr.skip(), gr.skip()
+    finally:
+        if live is not None:
+            live.finish()
+    yield _result(context, speaker, recording, seed, time.perf_counter() - start)
+
+
+def _result(context: PageContext, speaker: Speaker, recording: Recording, seed: int, took: float) -> Outputs:
+    """The whole sound, the summary, the picture."""
+    if not recording.pieces:
+        raise TextError(context.say("inference.nothing"))
+    if recording.fallback is not None:
+        gr.Warning(recording.fallback.message, title=context.say("voice.fell_title"))
+    samples = np.concatenate(recording.pieces)
+    who = who_speaks(speaker, recording.fallback, context.say)
+    summary = context.say("inference.done", seconds=f"{recording.seconds:.1f}", took=f"{took:.1f}", seed=seed, who=who)
+    return (recording.rate, samples), summary, picture(samples, recording.rate, recording.starts), gr.skip()
+
+
+def _chunks(speaker: Speaker, request: Any) -> Generator[Any, None, None]:
+    """The speaker's chunks as a generator, whose ``close`` reaches the speaker's own."""
+    yield from speaker.stream(request)

@@ -1,0 +1,155 @@
+"""The speaker behind the page: one ``TTS`` for all visitors, loaded once, in the background, and who speaks in it.
+
+Knows how loading goes on and how it ended; knows nothing about widgets. Importing this file loads no model.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from config import REPO_ROOT
+from errors import GSVError
+
+logger = logging.getLogger(__name__)
+
+Stage = Literal["waiting", "libraries", "weights", "ready", "failed"]
+Say = Callable[..., str]
+
+
+class Speaker(Protocol):
+    """What the page needs of ``TTS``: its settings, why the last request fell back to the AR model, and to speak."""
+
+    configs: Any
+    last_fallback: Any
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        """``AudioChunk``s of a ``SynthesisRequest``."""
+        ...
+
+    def set_t2s(self, kind: str, model_name: str | None = None) -> None:
+        """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat."""
+
+    def init_t2s_weights(self, weights_path: str) -> None:
+        """Load another GPT checkpoint."""
+
+    def init_vits_weights(self, weights_path: str) -> None:
+        """Load another SoVITS checkpoint."""
+
+
+@dataclass(frozen=True)
+class LoadState:
+    """How far the voice is; ``detail`` names the weights, or says why there is none."""
+
+    stage: Stage = "waiting"
+    detail: str = ""
+
+
+Tell = Callable[[LoadState], None]
+
+
+def load_tts(tell: Tell) -> Speaker:
+    """The project's ``TTS`` with its default settings; tells what it loads. Imports torch, so it is called late."""
+    tell(LoadState("libraries"))
+    from TTS_infer_pack.TTS import TTS, TTS_Config
+
+    configs = TTS_Config()
+    names = ", ".join(short(path) for path in (configs.t2s_weights_path, configs.vits_weights_path))
+    tell(LoadState("weights", names))
+    return TTS(configs)
+
+
+class Voice:
+    """One speaker for all visitors, loaded once, on first use or by :meth:`load_in_background`.
+
+    Args:
+        factory: makes the speaker and tells what it loads; may take seconds.
+
+    Attributes:
+        state: how far the loading is.
+    """
+
+    def __init__(self, factory: Callable[[Tell], Speaker] = load_tts) -> None:
+        self.state = LoadState()
+        self._factory = factory
+        self._speaker: Speaker | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def speaker(self) -> Speaker | None:
+        """The speaker if it is loaded; never waits."""
+        return self._speaker
+
+    def load(self) -> Speaker:
+        """The speaker; loads it if nobody has, and waits while another thread does.
+
+        Raises:
+            GSVError: the weights cannot be used. The next call tries again.
+        """
+        with self._lock:
+            if self._speaker is None:
+                start = time.perf_counter()
+                try:
+                    self._speaker = self._factory(self._tell)
+                except Exception as error:
+                    self._tell(LoadState("failed", str(error) if isinstance(error, GSVError) else type(error).__name__))
+                    raise
+                self._tell(LoadState("ready"))
+                logger.info("voice loaded in %.1f s", time.perf_counter() - start)
+            return self._speaker
+
+    def _tell(self, state: LoadState) -> None:
+        self.state = state
+
+    def load_in_background(self) -> None:
+        """Start loading, if nobody has, and return at once; a failure is logged and shown on the page."""
+        if self._speaker is not None or self._lock.locked():
+            return
+        self._tell(LoadState())
+
+        def work() -> None:
+            try:
+                self.load()
+            except GSVError as error:
+                logger.error("%s", error)
+
+        threading.Thread(target=work, name="load-voice", daemon=True).start()
+
+    # -- what the page says about it ---------------------------------------------------------------------------------
+
+    def status(self, say: Say) -> str:
+        """Two lines of Markdown: which weights there are or what is loading, and who speaks."""
+        speaker, state = self._speaker, self.state
+        if speaker is None:
+            return say(f"voice.{state.stage}", detail=state.detail)
+        settings = speaker.configs
+        voice = say("voice.loaded", version=settings.version, device=settings.device,
+                    gpt=short(settings.t2s_weights_path), sovits=short(settings.vits_weights_path))
+        return f"{voice}<br>{say('voice.speaks', who=who_speaks(speaker, speaker.last_fallback, say))}"
+
+
+def who_speaks(speaker: Speaker, fallback: Any, say: Say) -> str:
+    """The AR model, or the language model by name, or the AR model and why.
+
+    Args:
+        speaker: whose settings say what was asked for.
+        fallback: its ``last_fallback`` of the request that this is about.
+        say: gives the page's sentences.
+    """
+    settings = speaker.configs
+    if not (settings.use_qwen3 and settings.qwen3_enable_inference):
+        return say("voice.ar")
+    if fallback is None:
+        return say("voice.lm", name=short(settings.qwen3_model_name))
+    reason = say(f"reason.{fallback.reason}")
+    return say("voice.fell", name=short(settings.qwen3_model_name), reason=reason, detail=fallback.message)
+
+
+def short(path: str) -> str:
+    """A path as seen from the repository root, if it is below it; names that are no paths as they are."""
+    return str(Path(path).relative_to(REPO_ROOT)) if Path(path).is_relative_to(REPO_ROOT) else str(path)
