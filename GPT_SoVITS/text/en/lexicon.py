@@ -13,10 +13,10 @@ from text.en.oov import letter_to_sound
 OVERRIDES: dict[str, str] = {
     "chatgpt": "CH AE1 T JH IY1 P IY1 T IY1",
     "messers": "M EH1 S ER0 Z",
-    # The older CMU dictionary that the published models were trained with reads these three so.
-    "interesting": "IH1 N T AH0 R EH2 S T IH0 NG",
+    # The second reading in the dictionary, the one that the published models were trained with.
+    "orange": "AO1 R IH0 N JH",
     "oranges": "AO1 R IH0 N JH IH0 Z",
-    "alice": "AE1 L IH0 S",
+    "hors": "AO1 R",
     "wifi": "W AY1 F AY2",
     "github": "G IH1 T HH AH2 B",
     "online": "AO1 N L AY2 N",

@@ -122,7 +122,9 @@ def _times(text: str) -> str:
         return f"{n.cardinal(match[1])} {match[2].upper()} M"
 
     text = re.sub(r"\b(1[0-2]|0?\d)\s?([AaPp])\.?[Mm]\b\.?(?=\s+[a-z,;])", hours, text)
-    return re.sub(r"\b(1[0-2]|0?\d)\s?([AaPp])\.?[Mm]\b", hours, text)
+    text = re.sub(r"\b(1[0-2]|0?\d)\s?([AaPp])\.?[Mm]\b", hours, text)
+    # What is left is no time of day: a ratio or a score.
+    return re.sub(r"(?<![\w:.,])(\d{1,3}):(\d{1,3})(?![\w:]|[.,]\d)", r"\1 to \2", text)
 
 
 def _dates(text: str) -> str:
@@ -190,12 +192,14 @@ def _phone_number(text: str) -> str:
 
 
 def _units(text: str) -> str:
+    text = re.sub(r"(?<![\w.,'])(\d)'\s?(\d{1,2})(?:\"|'')", r"\1 foot \2", text)
+
     def words(match: re.Match[str]) -> str:
         amount, unit = match[1], match[2]
         one, many = UNITS[unit] if unit in UNITS else LETTER_UNITS[unit]
         return f"{amount} {one if amount == '1' else many}"
 
-    text = re.sub(rf"({_NUM})\s?({_UNIT})(?![A-Za-z0-9²³])", words, text)
+    text = re.sub(rf"({_NUM})\s?({_UNIT})(?![A-Za-z0-9²³])(?:\.(?=\s+[a-z]))?", words, text)
     return re.sub(rf"({_NUM})({_LETTER_UNIT})(?![A-Za-z0-9])", words, text)
 
 
@@ -238,7 +242,19 @@ def _decades(text: str) -> str:
     return re.sub(r"(?<!\w)'?([2-9]0)'?s\b", lambda m: n.plural(n.cardinal(m[1])), text)
 
 
+_NUMBERED = re.compile(r"\b(Room|Suite|Apartment|Flight|Gate|Route|Highway|Interstate) ([1-9])(\d\d)\b(?![.,]\d)")
+
+
+def _numbered(match: re.Match[str]) -> str:
+    """Room 101 and Flight 747 are read in two parts."""
+    place, hundreds, rest = match.groups()
+    if rest == "00":
+        return match[0]
+    return f"{place} {n.cardinal(hundreds)} {'oh ' if rest[0] == '0' else ''}{n.cardinal(rest)}"
+
+
 def _plain_numbers(text: str) -> str:
+    text = _NUMBERED.sub(_numbered, text)
     text = re.sub(r"\b(\d+(?:,\d{3})*)(?:st|nd|rd|th|ST|ND|RD|TH)\b", lambda m: n.ordinal(m[1].replace(",", "")), text)
     text = re.sub(r"(\d+(?:,\d{3})+(?:\.\d+)?)", lambda m: n.number(m[1]), text)
     text = re.sub(r"\d+(?:\.\d+){2,}", lambda m: " point ".join(map(n.cardinal, m[0].split("."))), text)
@@ -248,7 +264,9 @@ def _plain_numbers(text: str) -> str:
 
 def _integer(match: re.Match[str]) -> str:
     digits = match[0]
-    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    # Slices of one character: copies of the rest of a long text, once per number, would take quadratic time.
+    before = match.string[max(0, match.start() - 1) : match.start()]
+    after = match.string[match.end() : match.end() + 1]
     words = n.cardinal(digits)
     if len(digits) == 4 and 1000 < int(digits) < 3000:
         words = n.year(digits)
@@ -271,10 +289,12 @@ def _clean(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
+_CLIPPED = re.compile(r"(?:em|bout|cause|til|tis|twas)\b", re.IGNORECASE)
+
+
 def _apostrophe(match: re.Match[str]) -> str:
-    """Keep the apostrophes that belong to a word: 'em, 'cause, the dogs'."""
-    rest = match.string[match.end() :].lower()
-    return "'" if re.match(r"(?:em|bout|cause|til|tis|twas)\b", rest) else ""
+    """Keep the apostrophe that opens a clipped word: 'em, 'cause."""
+    return "'" if _CLIPPED.match(match.string, match.end()) else ""
 
 
 def _strongest(match: re.Match[str]) -> str:

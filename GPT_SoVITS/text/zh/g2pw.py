@@ -1,8 +1,8 @@
 """Readings of Chinese polyphones by the g2pW model (ONNX), used when its folder is present; optional.
 
 The folder (``G2PWModel`` with g2pW.onnx and POLYPHONIC_CHARS.txt) is looked for at the environment variable
-``GSV_G2PW`` and under ``pretrained_models``; ``vocab.txt`` of a Chinese BERT is in it or in the chinese-roberta folder
-beside it. It needs ``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings``
+``GSV_G2PW``, in ``text/`` and under ``pretrained_models``; the word list of a Chinese BERT (``vocab.txt`` or
+``tokenizer.json``) is in it or in the published chinese-roberta folder. It needs ``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings``
 decide.
 
 The model reads a sentence once per polyphone in it: token ids of the sentence, the mask of readings the character can
@@ -11,6 +11,7 @@ have, the character's number and place; it gives a probability per reading.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping
@@ -20,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from published import G2PW, ROBERTA, fetch_command, place
+
 logger = logging.getLogger(__name__)
 
 VARIABLE = "GSV_G2PW"
-_DEFAULT = Path(__file__).resolve().parents[2] / "pretrained_models" / "G2PWModel"
-_ROBERTA = "chinese-roberta-wwm-ext-large"
 _MODEL_NAMES = ("g2pW.onnx", "g2pw.onnx")
 _MAX_CHARS = 500
 _NO_READINGS: Mapping[int, str] = {}
@@ -32,16 +33,23 @@ _NO_READINGS: Mapping[int, str] = {}
 
 def folder() -> Path:
     """Where the model is looked for."""
-    return Path(os.environ.get(VARIABLE) or _DEFAULT)
+    named, usual, other = os.environ.get(VARIABLE), place(G2PW), place("pretrained_models/G2PWModel")
+    return Path(named) if named else other if other.is_dir() and not usual.is_dir() else usual
 
 
 def polyphones(clause: str) -> Mapping[int, str]:
     """Toned pinyin of the polyphones of a clause by position; empty without the model."""
-    place = folder()
-    if not place.is_dir():
+    where = folder()
+    if not where.is_dir():
+        _tell_once(where)
         return _NO_READINGS
-    model = _load(place)
+    model = _load(where)
     return model.readings(_traditional(clause[:_MAX_CHARS])) if model else _NO_READINGS
+
+
+@lru_cache(maxsize=8)
+def _tell_once(where: Path) -> None:
+    logger.info("no g2pW model in %s: polyphones are read by the dictionary; fix: %s", where, fetch_command("g2pw"))
 
 
 @lru_cache(maxsize=1)
@@ -74,44 +82,56 @@ _TONE_MARKS = dict.fromkeys(map(ord, "ˉˊˇˋ˙"))
 
 
 @lru_cache(maxsize=2)
-def _load(place: Path) -> G2pW | None:
+def _load(where: Path) -> G2pW | None:
     """The model of a folder, or None with one line in the log that says why."""
-    path = next((place / name for name in _MODEL_NAMES if (place / name).is_file()), None)
+    path = next((where / name for name in _MODEL_NAMES if (where / name).is_file()), None)
     if path is None:
-        logger.warning("%s holds no %s: polyphones are read by the dictionary", place, _MODEL_NAMES[0])
+        logger.warning("%s holds no %s: polyphones are read by the dictionary; fix: %s", where, _MODEL_NAMES[0],
+                       fetch_command("g2pw"))
         return None
     try:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return G2pW(place, session)
+        return G2pW(where, session)
     except ModuleNotFoundError:
         logger.warning("g2pW needs onnxruntime (pip install onnxruntime): polyphones are read by the dictionary")
     except Exception as error:  # onnxruntime has no common error class of its own
-        logger.warning("g2pW in %s cannot be used (%s): polyphones are read by the dictionary", place, error)
+        logger.warning("g2pW in %s cannot be used (%s): polyphones are read by the dictionary", where, error)
     return None
 
 
-def _vocabulary(place: Path) -> Path:
-    own = place / "vocab.txt"
-    return own if own.is_file() else place.parent / _ROBERTA / "vocab.txt"
+def _vocabulary(where: Path) -> dict[str, int]:
+    """Token ids of the Chinese BERT that the model reads with.
+
+    Raises:
+        OSError: no word list.
+    """
+    for source in (where, place(ROBERTA)):
+        if (source / "vocab.txt").is_file():
+            rows = (source / "vocab.txt").read_text(encoding="utf-8").split("\n")
+            return {token: at for at, token in enumerate(rows) if token}
+        if (source / "tokenizer.json").is_file():
+            return dict(json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
+    raise FileNotFoundError(f"no vocab.txt or tokenizer.json in it or in {place(ROBERTA)}; fix: "
+                            + fetch_command("roberta"))
 
 
 class G2pW:
     """The model with its tables.
 
     Args:
-        place: the folder.
+        where: the folder.
         session: an ONNX session with the inputs named in :meth:`readings`.
 
     Raises:
         OSError: when a table is missing.
-        KeyError: when a reading of the tables has no pinyin.
+        KeyError, ValueError: when a reading of the tables has no pinyin, or the word list is damaged.
     """
 
-    def __init__(self, place: Path, session: Any) -> None:
+    def __init__(self, where: Path, session: Any) -> None:
         self._session = session
-        rows = (place / "POLYPHONIC_CHARS.txt").read_text(encoding="utf-8").split("\n")
+        rows = (where / "POLYPHONIC_CHARS.txt").read_text(encoding="utf-8").split("\n")
         pairs = [tuple(row.strip().split("\t")) for row in rows if "\t" in row]
         self._labels = sorted({reading for _, reading in pairs})
         self._chars = sorted({char for char, _ in pairs})
@@ -122,8 +142,7 @@ class G2pW:
         self._number = {char: at for at, char in enumerate(self._chars)}
         for char, reading in pairs:
             self._mask[self._number[char], number[reading]] = 1
-        vocabulary = _vocabulary(place).read_text(encoding="utf-8").split("\n")
-        self._ids = {token: at for at, token in enumerate(vocabulary) if token}
+        self._ids = _vocabulary(where)
 
     def readings(self, clause: str) -> dict[int, str]:
         """Toned pinyin by position for the characters with several readings."""

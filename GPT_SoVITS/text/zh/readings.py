@@ -63,9 +63,7 @@ def _lookup(word: str, alone: bool) -> list[str]:
         return WORDS[word].split()
     from pypinyin import Style, lazy_pinyin
 
-    syllables = lazy_pinyin(
-        word, style=Style.TONE3, neutral_tone_with_five=True, errors=lambda rest: "", v_to_u=True
-    )
+    syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors=lambda rest: "", v_to_u=True)
     return syllables if len(syllables) == len(word) else [""] * len(word)
 
 

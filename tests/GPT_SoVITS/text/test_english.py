@@ -12,38 +12,40 @@ from text import clean_text, symbols_for
 from text.en import lexicon, numbers
 from text.english import g2p, text_normalize
 
+Rows = Callable[[str], list[dict[str, Any]]]
+Agreement = Callable[..., float]
 
-def edit_distance(left: list[str], right: list[str]) -> int:
-    """Smallest number of phones to put in, take out or change."""
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        new = [i]
-        for j, b in enumerate(right, 1):
-            new.append(min(row[j] + 1, new[-1] + 1, row[j - 1] + (a != b)))
-        row = new
-    return row[-1]
-
-
-def agreement(rows: list[dict[str, Any]], phones_of: Callable[[dict[str, Any]], list[str]]) -> float:
-    """1 - edits per reference phone, over all rows."""
-    edits = sum(edit_distance(phones_of(row), row["phones"]) for row in rows)
-    return 1 - edits / max(1, sum(len(row["phones"]) for row in rows))
+#: Sentences that the reference misreads, or where its tagger was switched off; docs/text.md argues each of them.
+ARGUED = {
+    "Dr. Smith and Mr. Brown went to Washington.": "drive. Smith and mister. Brown",
+    "Call me at 10:30 a.m. tomorrow.": "a. m. a. m.",
+    "This is a test... of the system - really?": "the system minus really",
+    "Alice, Bob & Carol met at 5pm.": "Bob Carol",
+    "The company's revenue was 1,234,567 dollars.": "a guessed reading of thirty-four",
+    "NASA and the FBI use computers.": "use as a noun",
+    "She sells seashells by the seashore; he buys them.": "no pause at the semicolon",
+    'He said: "Good morning, everyone!"': "no pause at the colon",
+}
 
 
-@pytest.mark.golden
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_phones_of_the_same_normalised_text(golden_text: Callable[[str], list[dict]], version: str) -> None:
-    rows = [row for row in golden_text("text.jsonl") if row["lang"] == "en" and row["version"] == version]
-    assert agreement(rows, lambda row: g2p(row["norm_text"])) >= 0.98
+def english(golden_text: Rows, version: str) -> list[dict[str, Any]]:
+    return [row for row in golden_text("text.jsonl") if (row["lang"], row["version"]) == ("en", version)]
 
 
 @pytest.mark.golden
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_phones_of_the_whole_path(golden_text: Callable[[str], list[dict]], version: str) -> None:
-    # Lower than the test above by the sentences where the reference reads the text wrongly (docs/text.md lists them):
-    # "Dr." as drive, "a.m." twice, " - " as minus, "&" not at all.
-    rows = [row for row in golden_text("text.jsonl") if row["lang"] == "en" and row["version"] == version]
-    assert agreement(rows, lambda row: clean_text(row["text"], "en", version)[0]) >= 0.955
+def test_phones_of_the_same_normalised_text(golden_text: Rows, agreement: Agreement, version: str) -> None:
+    assert agreement((row["phones"], g2p(row["norm_text"])) for row in english(golden_text, version)) >= 0.98
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_phones_of_the_whole_path(golden_text: Rows, agreement: Agreement, version: str) -> None:
+    pairs = {row["text"]: (row["phones"], clean_text(row["text"], "en", version)[0])
+             for row in english(golden_text, version)}  # fmt: skip
+    assert agreement(pair for text, pair in pairs.items() if text not in ARGUED) >= 0.98
+    # 98 % of all of them could be had only by saying "drive Smith", "a. m. a. m." or "the system minus really".
+    assert agreement(pairs.values()) >= 0.97
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,12 @@ def test_phones_of_the_whole_path(golden_text: Callable[[str], list[dict]], vers
         ("wait... what?!", "wait. what?"),
         ("naïve café Ａｌｉｃｅ", "naive cafe Alice"),
         ("version 2.5.1, No. 5, #1", "version two point five point one, number five, number one"),
+        ("5 ft. wide, near Ft. Worth", "five feet wide, near Fort Worth"),
+        ("6'2\" tall", "six foot two tall"),
+        ("3:1 at 3:15", "three to one at three fifteen"),
+        ("Room 101, Flight 747, Gate 300", "Room one oh one, Flight seven forty-seven, Gate three hundred"),
+        ("In 1990 Mr. Brown", "In nineteen ninety Mister Brown"),
+        ("get 'em, the dogs' bone", "get 'em, the dogs bone"),
     ],
 )  # fmt: skip
 def test_reads_as_a_person_would(text: str, read: str) -> None:
@@ -106,6 +114,20 @@ def test_reads_as_a_person_would(text: str, read: str) -> None:
         ("A lead pipe broke.", "L EH1 D"),
         ("You lead the way.", "L IY1 D"),
         ("The wind is cold.", "W IH1 N D"),
+        ("It is made of lead.", "L EH1 D"),
+        ("He tears the paper.", "T EH1 R Z"),
+        ("There were tears in her eyes.", "T IH1 R Z"),
+        ("She plays the bass.", "B EY1 S"),
+        ("They caught a bass in the lake.", "B AE1 S"),
+        ("He took a bow.", "B AW1"),
+        ("She tied a bow.", "B OW1"),
+        ("We are content with it.", "K AH0 N T EH1 N T"),
+        ("The content is new.", "K AA1 N T EH0 N T"),
+        ("It took a minute.", "M IH1 N AH0 T"),
+        ("A minute difference.", "M AY0 N UW1 T"),
+        ("The wound was deep.", "W UW1 N D"),
+        ("They wound up late.", "W AW1 N D"),
+        ("She cared for an invalid.", "IH1 N V AH0 L AH0 D"),
     ],
 )
 def test_homographs_by_their_neighbours(text: str, phones: str) -> None:
@@ -113,6 +135,9 @@ def test_homographs_by_their_neighbours(text: str, phones: str) -> None:
 
 
 def test_dictionary_words_and_unknown_words() -> None:
+    # The edition of the dictionary that the published models were trained with, and words that only the later one has.
+    assert lexicon.pronounce("interested") == "IH1 N T AH0 R EH2 S T IH0 D".split()
+    assert lexicon.pronounce("screenshot") and lexicon.pronounce("skulls")[-1] == "Z"
     assert lexicon.pronounce("boss's") == "B AO1 S IH0 Z".split()
     assert lexicon.pronounce("photosynthesis") == "F OW2 T OW0 S IH1 N TH AH0 S IH0 S".split()
     assert lexicon.pronounce("xyz") == lexicon.letters("xyz")
