@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from errors import CheckpointError, OutputError
+from published import fix_for
 
 PathLike = str | os.PathLike[str]
 HEADER_MARKS = frozenset(b"%02d" % number for number in range(7))
@@ -89,7 +90,7 @@ def _open(path: Path, expected: str) -> tuple[io.BytesIO | Path, bytes]:
     """Check the container of ``path`` and give something ``torch.load`` can read, with the file's first two bytes."""
     fix = f"check the path, or fetch or export {expected} again"
     if not path.exists():
-        raise CheckpointError(f"{path} does not exist", expected, fix)
+        raise CheckpointError(f"{path} does not exist", expected, fix_for(path, fix))
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder", f"{expected} (a file)", fix)
     try:

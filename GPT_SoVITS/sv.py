@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from checkpoint_io import read_checkpoint
-from config import PRETRAINED_ROOT
 from eres2net.ERes2NetV2 import ERes2NetV2
 from eres2net.kaldi import fbank
 from errors import CheckpointError
 from process_ckpt import load_strict
+from published import SPEAKER, fetch_command, place
 
-SV_PATH = PRETRAINED_ROOT / "sv" / "pretrained_eres2netv2w24s4ep4.ckpt"
+SV_PATH = place(SPEAKER)
 """Where the published weights lie."""
 
 
@@ -38,7 +38,7 @@ class SV(nn.Module):
         weight = read_checkpoint(path, "the speaker network (ERes2NetV2) that v2Pro and v2ProPlus need")
         if not isinstance(weight, Mapping) or not all(isinstance(value, Tensor) for value in weight.values()):
             raise CheckpointError(f"{path} is not a plain state dict", "the weights of ERes2NetV2 w24s4ep4",
-                                  "fetch pretrained_eres2netv2w24s4ep4.ckpt again")
+                                  f"{fetch_command('sv')} --force")
         self.embedding_model = ERes2NetV2()
         load_strict(self.embedding_model, weight, path)
         self.eval().requires_grad_(False)

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from BigVGAN.bigvgan import BigVGAN
 from checkpoint_io import read_checkpoint
-from config import PRETRAINED_ROOT
 from errors import CheckpointError
 from module.generator import Generator, GeneratorConfig
 from module.weight_norm import fold_weight_norm
 from process_ckpt import load_strict
+from published import BIGVGAN, HIFIGAN, place
 
 
 class Vocoder(Protocol):
@@ -94,10 +94,9 @@ class HiFiGANVocoder(Generator):
 Loader = Callable[[str | os.PathLike[str]], Vocoder]
 
 VOCODERS: dict[str, tuple[Path, Loader]] = {
-    "bigvgan": (PRETRAINED_ROOT / "models--nvidia--bigvgan_v2_24khz_100band_256x",
-                cast(Loader, BigVGAN.from_pretrained)),
-    "hifigan48k": (PRETRAINED_ROOT / "gsv-v4-pretrained" / "vocoder.pth", cast(Loader, HiFiGANVocoder.from_pretrained)),
-}  # fmt: skip
+    "bigvgan": (place(BIGVGAN), cast(Loader, BigVGAN.from_pretrained)),
+    "hifigan48k": (place(HIFIGAN), cast(Loader, HiFiGANVocoder.from_pretrained)),
+}
 """Where each published vocoder lies, and what reads it."""
 
 SUPER_RESOLUTION: dict[int, Callable[[], SuperResolution]] = {}

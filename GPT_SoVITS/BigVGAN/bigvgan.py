@@ -18,6 +18,7 @@ from errors import CheckpointError
 from module.commons import same_padding
 from module.weight_norm import WNConv1d, WNConvTranspose1d, fold_weight_norm
 from process_ckpt import load_strict
+from published import fetch_command
 
 CONFIG_FILE, WEIGHT_FILE = "config.json", "bigvgan_generator.pt"
 
@@ -136,7 +137,7 @@ class BigVGAN(nn.Module):
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be read ({error})", "the folder bigvgan_v2_24khz_100band_256x",
-                                  "fetch the vocoder of v3 into this folder") from error
+                                  fetch_command("bigvgan")) from error
         weights = Path(folder) / WEIGHT_FILE
         content = read_checkpoint(weights, "the BigVGAN vocoder that v3 needs")
         if not isinstance(content, Mapping) or not isinstance(content.get("generator"), Mapping):

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 import torch
 
 from errors import TextError
+from published import fetch_command
 from text import cleaned_text_to_sequence
 from text.cleaner import clean_marked, mark
 from text.language import main_language, runs_for_mode
@@ -213,7 +214,8 @@ class TextPreprocessor:
         if language != "zh" or word2ph is None or not norm_text or self.bert_model is None:
             if language == "zh" and self.bert_model is None and not self._told:
                 self._told = True
-                logger.info("no BERT folder: Chinese is spoken without its features, which is less expressive")
+                logger.info("no BERT folder: Chinese is spoken without its features, which is less expressive; fix: %s",
+                            fetch_command("roberta"))
             return self._zeros(len(phones))
         return spread(char_features(self.bert_model, self.tokenizer, norm_text, self.device), word2ph)
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from errors import CheckpointError
+from published import fetch_command
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +41,14 @@ def load_bert(
         raise CheckpointError(
             f"{folder} cannot be read as a BERT model ({str(error)[:120]})",
             "a transformers folder such as chinese-roberta-wwm-ext-large",
-            "correct bert_base_path, or remove the folder to speak without features",
+            f"{fetch_command('roberta')}, correct bert_base_path, or remove the folder to speak without features",
         ) from error
     if model.config.hidden_size != BERT_CHANNELS or model.config.num_hidden_layers < -LAYER:
         raise CheckpointError(
             f"the BERT model in {folder} has {model.config.hidden_size} channels and "
             f"{model.config.num_hidden_layers} layers",
             f"{BERT_CHANNELS} channels and at least {-LAYER} layers",
-            "use chinese-roberta-wwm-ext-large",
+            fetch_command("roberta"),
         )
     return model.eval().to(device), tokenizer
 
@@ -55,7 +56,8 @@ def load_bert(
 def load_if_present(folder: Path | str, device: torch.device | str = "cpu") -> tuple[Any, Any]:
     """:func:`load_bert`, or (None, None) with one info line where there is no such folder."""
     if not (Path(folder) / "config.json").is_file():
-        logger.info("no BERT folder at %s: Chinese is spoken with zeros in place of its features", folder)
+        logger.info("no BERT folder at %s: Chinese is spoken with zeros in place of its features; fix: %s", folder,
+                    fetch_command("roberta"))
         return None, None
     return load_bert(folder, device)
 

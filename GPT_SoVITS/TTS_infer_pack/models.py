@@ -16,15 +16,14 @@ import torch
 from AR.backend import T2SBackend
 from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
-from config import PRETRAINED_ROOT
 from errors import CheckpointError, ConfigError
 from feature_extractor.cnhubert import CNHubert
 from module.lora import merge_lora
 from module.models import Synthesizer, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
+from published import S2G, fetch_command, place
 from sv import SV
-from TTS_infer_pack.tts_config import PUBLISHED_S2
 from vocoders import SUPER_RESOLUTION, SuperResolution, Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
@@ -147,10 +146,10 @@ def _with_base(path: PathLike, version: str, adapter: dict[str, torch.Tensor]) -
     Raises:
         CheckpointError: the base model is missing or cannot be used, or the two do not fit.
     """
-    base = PRETRAINED_ROOT / PUBLISHED_S2[version]
+    base = place(S2G[version])
     if not base.exists():
         raise CheckpointError(f"{path} is a {version} LoRA adapter, and its base model is not in {base}",
-                              f"the published {version} model", f"put {base.name} into {base.parent}")
+                              f"the published {version} model", fetch_command(version))
     try:
         return merge_lora(load_sovits_new(base)["weight"], adapter)
     except CheckpointError as error:

@@ -20,7 +20,6 @@ from config import (
     CONFIGS_ROOT,
     MODEL_VERSIONS,
     PACK_DIR,
-    PRETRAINED_ROOT,
     parse_bool,
     parse_choice,
     parse_device,
@@ -30,6 +29,7 @@ from config import (
     resolve_path,
 )
 from errors import ConfigError, OutputError
+from published import HUBERT, ROBERTA, S1, S2G, fetch_command, place
 from text.language import MODES
 from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack
 
@@ -38,22 +38,6 @@ logger = logging.getLogger(__name__)
 DEFAULT_YAML = CONFIGS_ROOT / "tts_infer.yaml"
 
 V1_LANGUAGES = ("auto", "en", "zh", "ja", "all_zh", "all_ja")
-
-_V2_FOLDER = "gsv-v2final-pretrained"
-PUBLISHED_S1 = {
-    "v1": "s1bert25hz-2kh-longer-epoch=68e-step=50232.ckpt",
-    "v2": f"{_V2_FOLDER}/s1bert25hz-5kh-longer-epoch=12-step=369668.ckpt",
-} | dict.fromkeys(("v3", "v4", "v2Pro", "v2ProPlus"), "s1v3.ckpt")
-PUBLISHED_S2 = {
-    "v1": "s2G488k.pth",
-    "v2": f"{_V2_FOLDER}/s2G2333k.pth",
-    "v3": "s2Gv3.pth",
-    "v4": "gsv-v4-pretrained/s2Gv4.pth",
-    "v2Pro": "v2Pro/s2Gv2Pro.pth",
-    "v2ProPlus": "v2Pro/s2Gv2ProPlus.pth",
-}
-PUBLISHED_HUBERT = "chinese-hubert-base"
-PUBLISHED_BERT = "chinese-roberta-wwm-ext-large"
 
 ENVIRONMENT = {  # the pipeline's setting -> the project's setting that the environment variable fills
     "version": "version",
@@ -174,7 +158,7 @@ class TTS_Config:  # noqa: N801 - the public name
         for name in PATHS:
             setattr(self, name, named.get(name) or rest[name])
         self.version = version or (pack.version if pack else "v2")
-        bert = values.get("bert_base_path") or str(PRETRAINED_ROOT / PUBLISHED_BERT)
+        bert = values.get("bert_base_path") or str(place(ROBERTA))
         self.bert_base_path = bert if Path(bert).exists() else None
         own_voice = pack is not None and "t2s_weights_path" not in named and "vits_weights_path" not in named
         self.default_reference: DefaultReference | None = pack.default_reference if pack and own_voice else None
@@ -222,22 +206,23 @@ class TTS_Config:  # noqa: N801 - the public name
 def published_weights(version: str) -> dict[str, str]:
     """Where the published weights of a version lie once they are downloaded, by setting name."""
     return {
-        "t2s_weights_path": str(PRETRAINED_ROOT / PUBLISHED_S1[version]),
-        "vits_weights_path": str(PRETRAINED_ROOT / PUBLISHED_S2[version]),
-        "cnhuhbert_base_path": str(PRETRAINED_ROOT / PUBLISHED_HUBERT),
+        "t2s_weights_path": str(place(S1[version])),
+        "vits_weights_path": str(place(S2G[version])),
+        "cnhuhbert_base_path": str(place(HUBERT)),
     }
 
 
 def _pack(folder: str | None, version: str | None) -> VoicePack:
     """The voice pack in ``folder`` (None: the checkout's), if it is of the ``version`` asked for."""
     path = Path(folder) if folder else PACK_DIR
-    fix = "put the published weights under GPT_SoVITS/pretrained_models, or name weights of your own"
+    fix = f"{fetch_command(version or 'v2')}, or name weights of your own"
+    published_root = place("pretrained_models")
     if not (path / PACK_FILE).is_file():
         raise ConfigError(f"there is nothing to speak with: no published {version or 'v2'} weights in "
-                          f"{PRETRAINED_ROOT}, and no voice pack in {path}", "one of the two", fix)
+                          f"{published_root}, and no voice pack in {path}", "one of the two", fix)
     pack = read_pack(path)
     if version is not None and version != pack.version:
-        raise ConfigError(f"no published {version} weights in {PRETRAINED_ROOT}; the voice pack is {pack.version}",
+        raise ConfigError(f"no published {version} weights in {published_root}; the voice pack is {pack.version}",
                           f"version {pack.version}, or {version} weights on disk", fix)
     return pack
 

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from errors import AudioError, CheckpointError, MissingDependencyError
+from published import fetch_command
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ SAMPLES_PER_FRAME = 320
 # Only used for time masking while HuBERT itself is trained; folders saved for inference may lack it.
 UNUSED_AT_INFERENCE = {"masked_spec_embed"}
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-FIX = "put a HuBERT model in transformers layout (config.json and model.safetensors) there, or name another folder"
+FIX = f"{fetch_command('hubert')} fetches the published one; or name a folder with a HuBERT in transformers layout"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import PACK_DIR, PRETRAINED_ROOT, REPO_ROOT, parse_bool
+from config import PACK_DIR, REPO_ROOT, parse_bool
 from errors import ConfigError
+from published import HUBERT as PUBLISHED_HUBERT
+from published import place
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _parse_int(word: str, name: str) -> int:
 
 def default_hubert() -> Path:
     """The published encoder where it is on disk, else the embedded pack's."""
-    published = PRETRAINED_ROOT / "chinese-hubert-base"
+    published = place(PUBLISHED_HUBERT)
     return published if published.is_dir() else PACK_DIR / "hubert"
 
 

@@ -98,7 +98,7 @@ BROKEN: dict[str, tuple[Callable[[Path, Path], None], str]] = {
 def test_broken_checkpoints_are_refused_and_the_voice_goes_on(
     tiny_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("TTS_infer_pack.models.PRETRAINED_ROOT", tmp_path / "pretrained")
+    monkeypatch.setattr("published.LIBRARY", tmp_path / "library")
     tts = TTS(TTS_Config(pack=str(tiny_pack)))
 
     def speak() -> np.ndarray:

@@ -27,7 +27,7 @@ def run(tiny_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     for name in (*tts_config.ENVIRONMENT, *tts_config.ENVIRONMENT.values()):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tts_config, "PACK_DIR", tiny_pack)
-    monkeypatch.setattr(tts_config, "PRETRAINED_ROOT", tmp_path / "none")
+    monkeypatch.setattr("published.LIBRARY", tmp_path / "none")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

@@ -115,11 +115,13 @@ def download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=PATTERNS, endpoint=endpoint, etag_timeout=CONNECT_SECONDS))
     except Exception as error:  # noqa: BLE001 - the http library's kinds differ between versions of huggingface_hub
-        raise LMUnavailable("download_failed", f"download of {name} failed ({_short(error)}); {_OFFLINE_FIX}"
+        raise LMUnavailable("download_failed", f"download of {name} failed ({_short(error)}); {_fix(name)}"
                             ) from error  # fmt: skip
 
 
-_OFFLINE_FIX = "check the network and HF_ENDPOINT, or give a local folder as qwen3_model_name"
+def _fix(name: str) -> str:
+    return (f"check the network and HF_ENDPOINT and run python tools/download.py {name}, or give a local folder as "
+            "qwen3_model_name")  # fmt: skip
 
 
 def ask_hub(name: str) -> frozenset[str]:
@@ -128,6 +130,11 @@ def ask_hub(name: str) -> frozenset[str]:
     Raises:
         LMUnavailable: ``weights_missing`` (no such repository), ``download_failed`` (out of reach).
     """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise LMUnavailable("download_failed", f"{name} is not on this machine, and HF_HUB_OFFLINE is set; unset it, "
+                            + _fix(name))  # fmt: skip
     endpoint = _endpoint()
     token = os.environ.get("HF_TOKEN")
     request = urllib.request.Request(f"{endpoint}/api/models/{name}")
@@ -140,11 +147,11 @@ def ask_hub(name: str) -> frozenset[str]:
         if error.code in (401, 403, 404):
             raise LMUnavailable("weights_missing", f"{endpoint} shows no model {name} (HTTP {error.code}): check the "
                                 "name, or accept its terms and set HF_TOKEN") from error  # fmt: skip
-        raise LMUnavailable("download_failed", f"{endpoint} answered HTTP {error.code} for {name}; {_OFFLINE_FIX}"
+        raise LMUnavailable("download_failed", f"{endpoint} answered HTTP {error.code} for {name}; {_fix(name)}"
                             ) from error  # fmt: skip
     except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors
         raise LMUnavailable("download_failed", f"{name} is not on this machine and {endpoint} is out of reach "
-                            f"({_short(error)}); {_OFFLINE_FIX}") from error  # fmt: skip
+                            f"({_short(error)}); {_fix(name)}") from error  # fmt: skip
 
 
 def _short(error: BaseException) -> str:

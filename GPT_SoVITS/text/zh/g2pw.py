@@ -2,8 +2,8 @@
 
 The folder (``G2PWModel`` with g2pW.onnx and POLYPHONIC_CHARS.txt) is looked for at the environment variable
 ``GSV_G2PW``, in ``text/`` and under ``pretrained_models``; the word list of a Chinese BERT (``vocab.txt`` or
-``tokenizer.json``) is in it or in the published chinese-roberta folder. It needs ``onnxruntime`` (extra ``g2pw``). Without either, the dictionary and rules of ``text.zh.readings``
-decide.
+``tokenizer.json``) is in it or in the published chinese-roberta folder. It needs ``onnxruntime`` (extra ``g2pw``).
+Without either, the dictionary and rules of ``text.zh.readings`` decide.
 
 The model reads a sentence once per polyphone in it: token ids of the sentence, the mask of readings the character can
 have, the character's number and place; it gives a probability per reading.

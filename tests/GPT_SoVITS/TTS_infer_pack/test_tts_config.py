@@ -21,7 +21,7 @@ def checkout(tmp_path: Path, tiny_pack: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in (*tts_config.ENVIRONMENT, *tts_config.ENVIRONMENT.values()):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tts_config, "PACK_DIR", tiny_pack)
-    monkeypatch.setattr(tts_config, "PRETRAINED_ROOT", tmp_path / "pretrained")
+    monkeypatch.setattr("published.LIBRARY", tmp_path / "library")
     return tmp_path
 
 
@@ -51,10 +51,10 @@ def test_published_weights_come_first(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_nothing_to_speak_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="v1.*voice pack is v2"):
+    with pytest.raises(ConfigError, match="v1.*voice pack is v2.*python tools/download.py v1"):
         TTS_Config(version="v1")
     monkeypatch.setattr(tts_config, "PACK_DIR", tmp_path / "absent")
-    with pytest.raises(ConfigError, match="nothing to speak with.*absent.*fix:"):
+    with pytest.raises(ConfigError, match="nothing to speak with.*absent.*fix: python tools/download.py v2"):
         TTS_Config()
 
 
