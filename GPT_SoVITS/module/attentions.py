@@ -100,6 +100,13 @@ class CrossAttention(_Projections):
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=context_mask[:, None, None, :])
         return pointwise(join_heads(out), self.conv_o)
 
+    def weights(self, x: Tensor, context: Tensor, context_mask: Tensor, head: int = 0) -> Tensor:
+        """Where one head looks; arguments as :meth:`forward` -> log-probabilities [B, T, T_ph]."""
+        q = split_heads(pointwise(x, self.conv_q), self.n_heads)[:, head]
+        k = split_heads(pointwise(context, self.conv_k), self.n_heads)[:, head]
+        scores = q @ k.transpose(-2, -1) * (q.size(-1) ** -0.5)
+        return torch.log_softmax(scores.masked_fill(~context_mask[:, None], -1e4).float(), dim=-1)
+
 
 class ChannelNorm(nn.Module):
     """Layer norm over the last dimension with the public names gamma and beta."""

@@ -155,9 +155,9 @@ class SynthesizerTrn(SemanticModel):
         """
         draws = draws or Draws()
         mask = sequence_mask(y_lengths, y.size(2))[:, None].to(y.dtype)
-        style = self._style(y, mask, sv_emb)
-        quantized, commit = self._quantize(ssl)
-        prior = self.enc_p(quantized, y_lengths, text, text_lengths, self._prior_style(style))
+        style = self.style_of(y, mask, sv_emb)
+        quantized, commit = self.quantize(ssl)
+        prior = self.enc_p(quantized, y_lengths, text, text_lengths, self.prior_style(style))
         m_q, logs_q = self.enc_q(y, mask, style)
         noise = draws.noise
         if noise is None:

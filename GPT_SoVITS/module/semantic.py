@@ -48,7 +48,8 @@ class SemanticModel(nn.Module):
             self.quantizer.requires_grad_(False)
 
     # -- style ---------------------------------------------------------------------------------------------------
-    def _style(self, refer: Tensor, mask: Tensor, sv_emb: Tensor | None) -> Tensor:
+    def style_of(self, refer: Tensor, mask: Tensor, sv_emb: Tensor | None) -> Tensor:
+        """Timbre of padded spectrograms: refer [B, spec_channels, T], mask [B, 1, T] -> [B, gin_channels, 1]."""
         style = self.ref_enc(refer[:, : self.style_bins] * mask, mask)
         if not self.spec.needs_speaker_embedding:
             return style
@@ -56,7 +57,8 @@ class SemanticModel(nn.Module):
             raise RequestError(f"{self.spec.name} needs a speaker embedding", "sv_emb beside each reference")
         return self.prelu(style + self.sv_emb(sv_emb.to(style.dtype)).unsqueeze(-1))
 
-    def _prior_style(self, style: Tensor) -> Tensor:
+    def prior_style(self, style: Tensor) -> Tensor:
+        """The style as the prior encoder takes it: [B, gin_channels, 1] -> [B, prior_style_channels, 1]."""
         return self.ge_to512(style.squeeze(-1)).unsqueeze(-1) if self.spec.needs_speaker_embedding else style
 
     def style(self, refer: Tensor | Sequence[Tensor], sv_emb: Tensor | Sequence[Tensor] | None = None) -> Tensor:
@@ -73,7 +75,8 @@ class SemanticModel(nn.Module):
         vectors = [sv_emb] * len(refers) if sv_emb is None or isinstance(sv_emb, Tensor) else list(sv_emb)
         if not refers or len(vectors) != len(refers):
             raise RequestError(f"{len(refers)} references, {len(vectors)} speaker vectors", "one of each, at least one")
-        styles = [self._style(r, r.new_ones(r.size(0), 1, r.size(2)), v) for r, v in zip(refers, vectors, strict=True)]
+        ones = [r.new_ones(r.size(0), 1, r.size(2)) for r in refers]
+        styles = [self.style_of(r, one, v) for r, one, v in zip(refers, ones, vectors, strict=True)]
         return torch.stack(styles).mean(0)
 
     # -- tokens --------------------------------------------------------------------------------------------------------
@@ -82,7 +85,7 @@ class SemanticModel(nn.Module):
         quantized = self._to_frames(self.quantizer.decode(codes))
         lengths = torch.full((codes.size(0),), quantized.size(2), device=codes.device)
         text_lengths = torch.full((text.size(0),), text.size(1), device=text.device)
-        return self.enc_p(quantized, lengths, text, text_lengths, self._prior_style(style), speed)
+        return self.enc_p(quantized, lengths, text, text_lengths, self.prior_style(style), speed)
 
     @torch.no_grad()
     def extract_latent(self, ssl: Tensor) -> Tensor:
@@ -97,7 +100,7 @@ class SemanticModel(nn.Module):
             self.quantizer.eval()
         return self
 
-    def _quantize(self, ssl: Tensor) -> tuple[Tensor, Tensor]:
+    def quantize(self, ssl: Tensor) -> tuple[Tensor, Tensor]:
         """SSL features [B, ssl_dim, T] -> quantised frames [B, ssl_dim, T] and the commitment loss; float32 always."""
         frozen = torch.no_grad() if self.config.freeze_quantizer else contextlib.nullcontext()
         with frozen, torch.autocast(ssl.device.type, enabled=False):

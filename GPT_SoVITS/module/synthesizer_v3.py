@@ -138,9 +138,9 @@ class SynthesizerTrnV3(SemanticModel):
         """
         y_lengths, mel_lengths, text_lengths = lengths
         mask = sequence_mask(y_lengths, y.size(2))[:, None].to(y.dtype)
-        style = self._style(y, mask, None)
+        style = self.style_of(y, mask, None)
         with torch.no_grad():  # what the tokens say stays as the base model knows it
-            quantized, _ = self._quantize(ssl)
+            quantized, _ = self.quantize(ssl)
             prior = self.enc_p(quantized, y_lengths, text, text_lengths, style)
         fea = self._feature(prior.y, mel_lengths, style)
         if prompt_lens is None:

@@ -116,6 +116,22 @@ def test_the_prior_path_trains_what_speaks_then_the_posterior_takes_over(tmp_pat
     assert bool((logs_bias < -2.0).all())
 
 
+def test_acoustic_steps_come_before_the_waveform(tmp_path: Path, losses: Losses) -> None:
+    write_clips(tmp_path / "exp")
+    rows = [f"clip{number}.wav\t{' '.join(str(i * 5 // 20) for i in range(20))}" for number in range(5)]
+    (tmp_path / "exp" / "alignment.tsv").write_text("\n".join(rows), encoding="utf-8")
+    options: dict[str, Any] = {
+        "acoustic_steps": 14, "prior_path_steps": 99, "warmup_stft_steps": 99, "c_acoustic": 45.0, "c_attention": 5.0,
+        "code_noise": 0.1, "learning_rate": 4e-3,
+    }  # fmt: skip
+    run(tmp_path, max_steps=10, **options)
+    run(tmp_path, max_steps=16, **options)  # the mel head goes on where it was
+    assert ["g/mel" in entry for entry in losses] == [False] * 14 + [True] * 2
+    acoustic, attention = ([entry[f"g/{name}"] for entry in losses] for name in ("acoustic", "attention"))
+    assert np.mean(acoustic[10:14]) < 0.8 * np.mean(acoustic[:4])
+    assert acoustic[10] < acoustic[0] and attention[13] < attention[0]
+
+
 def test_a_resumed_run_repeats_the_curve(tmp_path: Path, losses: Losses) -> None:
     options: dict[str, Any] = {"warmup_stft_steps": 2, "ema_decay": 0.9}
     run(tmp_path, max_steps=6, **options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
@@ -32,6 +32,7 @@ class ClipInfo:
     features: Path
     audio: Path
     seconds: float
+    alignment: tuple[int, ...] = ()  # index of the phone spoken at each token; empty where none is known
 
 
 @dataclass
@@ -70,6 +71,26 @@ def read_name2text(path: Path) -> Iterator[tuple[str, list[str]]]:
             yield fields[0], fields[1].split() if len(fields) == 4 else []
 
 
+def read_alignment(path: Path) -> dict[str, tuple[int, ...]]:
+    """Phone indices per token by clip, from the optional alignment.tsv (name TAB indices); empty without it.
+
+    Raises:
+        DatasetError: a line is not of that form.
+    """
+    if not path.is_file():
+        return {}
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        name, _, indices = line.partition("\t")
+        try:
+            found[name] = tuple(int(index) for index in indices.split())
+        except ValueError as error:
+            raise DatasetError(
+                f"line {number} of {path} is no alignment", "a clip's name, a tab, phone indices", "make it again"
+            ) from error
+    return found
+
+
 def _duration(path: Path) -> float | None:
     """Seconds of an audio file, or None where it is not audio."""
     try:
@@ -102,6 +123,7 @@ def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float) -> Sc
     """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once."""
     min_seconds = max(MIN_SECONDS, segment_seconds)
     result = ScanResult([], Counter(), {})
+    alignments = read_alignment(exp_dir / "alignment.tsv")
     seen: set[str] = set()
     for name, phones in read_name2text(exp_dir / "2-name2text.txt"):
         if name in seen:
@@ -112,7 +134,9 @@ def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float) -> Sc
         if isinstance(clip, str):
             result.skip(clip, name)
         else:
-            result.clips.append(clip)
+            aligned = alignments.get(name, ())
+            fits = not aligned or max(aligned) < len(phones)
+            result.clips.append(replace(clip, alignment=aligned) if fits else clip)
     return result
 
 

@@ -36,17 +36,25 @@ MAX_FRAME_DIFFERENCE = 3
 
 @dataclass
 class Example:
-    """One clip or a cut of it: ssl [ssl_dim, T_spec], spec [bins, T_spec], wav [T_spec * hop], phones [T_ph]."""
+    """One clip or a cut of it.
+
+    ssl [ssl_dim, T_spec], spec [bins, T_spec], wav [T_spec * hop], phones [T_ph], alignment [T_spec]: the phone spoken
+    in each frame, -1 where it is not known.
+    """
 
     ssl: Tensor
     spec: Tensor
     wav: Tensor
     phones: Tensor
+    alignment: Tensor
 
 
 @dataclass
 class Batch:
-    """Padded examples, longest first. ssl [B, ssl_dim, T], spec [B, bins, T], wav [B, 1, L], text [B, T_ph]."""
+    """Padded examples, longest first.
+
+    ssl [B, ssl_dim, T], spec [B, bins, T], wav [B, 1, L], text [B, T_ph], alignment [B, T] (-1: not known).
+    """
 
     ssl: Tensor
     spec: Tensor
@@ -54,6 +62,7 @@ class Batch:
     wav: Tensor
     text: Tensor
     text_lengths: Tensor
+    alignment: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
@@ -168,15 +177,23 @@ class S2Dataset(Dataset[Example]):
         if parts is None:
             raise DatasetError(f"{clip.name} changed while training", "an unchanged data set", "start again")
         samples, ssl = parts
+        start, aligned = 0, frame_alignment(clip.alignment, ssl.shape[1])
         if self.max_frames and ssl.shape[1] > self.max_frames:
             start = round(position * (ssl.shape[1] - self.max_frames))
+            aligned = aligned[start : start + self.max_frames]
             ssl = ssl[:, start : start + self.max_frames]
             samples = samples[start * hop : (start + self.max_frames) * hop]
         wav = torch.from_numpy(samples.astype(np.float32) / INT16_SCALE)
         spec = spectrogram_torch(
             wav[None], self.data.filter_length, self.data.sampling_rate, hop, self.data.win_length, center=False
         )[0]
-        return Example(ssl.float(), spec, wav, torch.tensor(clip.phones, dtype=torch.long))
+        return Example(ssl.float(), spec, wav, torch.tensor(clip.phones, dtype=torch.long), aligned)
+
+
+def frame_alignment(indices: Sequence[int], frames: int) -> Tensor:
+    """Phone index per token -> per frame [frames]; -1 after the end or where none is known."""
+    aligned = torch.tensor(indices, dtype=torch.long).repeat_interleave(2)[:frames]
+    return F.pad(aligned, (0, frames - len(aligned)), value=-1)
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -194,6 +211,7 @@ def collate(examples: Sequence[Example]) -> Batch:
         wav=torch.stack([_pad(e.wav[None], len(ordered[0].wav)) for e in ordered]),
         text=torch.stack([_pad(e.phones, max(len(o.phones) for o in ordered)) for e in ordered]),
         text_lengths=torch.tensor([len(e.phones) for e in ordered]),
+        alignment=torch.stack([F.pad(e.alignment, (0, longest - len(e.alignment)), value=-1) for e in ordered]),
     )
 
 

@@ -99,12 +99,17 @@ def load_pretrained_discriminator(network: nn.Module, path: Path) -> None:
     logger.info("discriminators start from %s", path)
 
 
-def generator_optimizer(network: nn.Module, train: TrainSettings) -> torch.optim.AdamW:
-    """AdamW over what is trained, the text side in a slower group; ``lr_scale`` is kept in each group."""
+def generator_optimizer(network: nn.Module, train: TrainSettings, head: nn.Module | None = None) -> torch.optim.AdamW:
+    """AdamW over what is trained, the text side in a slower group; ``lr_scale`` is kept in each group.
+
+    ``head``: a part that only training needs, in a group of its own.
+    """
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     slow = [p for name, p in trained if name.startswith(SLOW_PARTS)]
     rest = [p for name, p in trained if not name.startswith(SLOW_PARTS)]
     groups = [{"params": rest, "lr_scale": 1.0}, {"params": slow, "lr_scale": train.text_low_lr_rate}]
+    if head is not None:
+        groups.append({"params": list(head.parameters()), "lr_scale": 1.0})
     return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas, eps=train.eps, fused=True)
 
 

@@ -1,50 +1,114 @@
-"""The two ways a training step can take through the synthesiser.
+"""The ways a training step can take through the synthesiser.
 
 *Posterior path* (public): spectrogram -> posterior -> waveform, with the prior drawn to the posterior by the KL term.
-*Prior path* (for small packs): tokens, phones and style -> prior -> inverse flow -> waveform, exactly what speaking
-does. Nothing has to be learned but what is used, so intelligible speech comes in a few thousand steps; the price is
-that pitch and timing details that the tokens lack are averaged.
+*Acoustic path* (for small packs): tokens, phones and style -> prior -> inverse flow -> latent, from which a linear head
+reads the mel spectrogram. No waveform is made, so whole clips cost little and attention to the phones is soon learned.
+*Prior path* (for small packs, after it): the same, and the decoder makes the waveform of a slice, exactly what speaking
+does. Nothing has to be learned but what is used; the price is that pitch and timing details that the tokens lack are
+averaged.
 """
 
 from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from module.commons import random_starts, sequence_mask, slice_segments
+from module.encoders import Prior
 from module.models import Latents, SynthesizerTrn, TrainingPass
 from module.training.dataset import Batch
+from module.training.settings import TrainSettings
 
 NOISE_SCALE = 0.5  # as in speaking
 QUIET_LOGS = -2.5  # log-scale of the prior where the prior path starts: little noise
 
 
+class Route(Enum):
+    """Which way a step takes."""
+
+    ACOUSTIC = "acoustic"
+    PRIOR = "prior"
+    POSTERIOR = "posterior"
+
+    @classmethod
+    def at(cls, step: int, train: TrainSettings) -> Route:
+        """The way of this step: acoustic first, then prior, then posterior."""
+        if step < train.acoustic_steps:
+            return cls.ACOUSTIC
+        return cls.PRIOR if step < train.prior_path_steps else cls.POSTERIOR
+
+
+class Outcome(NamedTuple):
+    """What a step has to judge; parts that the way does not make are None.
+
+    speech: the public training pass; mel: [B, n_mels, T_spec] read from the latent; attention: log-probabilities
+    [B, T_spec, T_ph] of the guided head; mask: valid frames [B, 1, T_spec].
+    """
+
+    speech: TrainingPass | None
+    mel: Tensor | None
+    attention: Tensor | None
+    mask: Tensor
+
+
 class TrainingForward(nn.Module):
-    """What accelerate wraps: the synthesiser, called on a batch by either path."""
+    """What accelerate wraps: the synthesiser and its training-only mel head, called on a batch by one of the ways."""
 
-    def __init__(self, network: SynthesizerTrn) -> None:
+    def __init__(self, network: SynthesizerTrn, n_mels: int, code_noise: float = 0.0) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.code_noise = network, code_noise
+        self.mel_head = nn.Conv1d(network.config.inter_channels, n_mels, 1)
 
-    def forward(self, batch: Batch, from_prior: bool) -> TrainingPass:
+    def forward(self, batch: Batch, route: Route) -> Outcome:
         """A training pass; on the prior path the posterior's latents are those of the prior, detached."""
-        if from_prior:
-            return self._prior_path(batch)
-        return self.network(batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths)
+        if route is Route.POSTERIOR:
+            speech = self.network(batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths)
+            return Outcome(speech, None, None, speech.z_mask)
+        return self._from_prior(batch, with_wave=route is Route.PRIOR)
 
-    def _prior_path(self, batch: Batch) -> TrainingPass:
-        net, spec, lengths = self.network, batch.spec, batch.spec_lengths
-        mask = sequence_mask(lengths, spec.size(2))[:, None].to(spec.dtype)
-        style = net._style(spec, mask, None)
-        quantized, commit = net._quantize(batch.ssl)
-        prior = net.enc_p(quantized, lengths, batch.text, batch.text_lengths, net._prior_style(style))
-        noise = torch.randn_like(prior.m) * NOISE_SCALE
-        z_p = prior.m + noise * prior.logs.exp()
-        z: Tensor = net.flow(z_p, mask, style, reverse=True) * mask
+    def _from_prior(self, batch: Batch, with_wave: bool) -> Outcome:
+        net, lengths = self.network, batch.spec_lengths
+        mask = sequence_mask(lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
+        style = net.style_of(batch.spec, mask, None)
+        quantized, commit = net.quantize(batch.ssl)
+        heard = replace_codes(quantized, net.quantizer.codebook.embed, self.code_noise, net.config.frames_per_token)
+        prior, attention = self._prior(heard, batch, net.prior_style(style))
+        z_p = prior.m + torch.randn_like(prior.m) * NOISE_SCALE * prior.logs.exp()
+        z = net.latent(z_p, mask, style)
+        mel = self.mel_head(z)
+        if not with_wave:
+            return Outcome(None, mel, attention, mask)
         starts = random_starts(lengths, net.segment_size)
         wav = net.dec(slice_segments(z, starts, net.segment_size), style)
         latents = Latents(z, z_p, prior.m, prior.logs, prior.m.detach(), prior.logs.detach())
-        return TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized)
+        return Outcome(TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized), mel, attention, mask)
+
+    def _prior(self, quantized: Tensor, batch: Batch, style: Tensor) -> tuple[Prior, Tensor]:
+        """The prior, and where the first head of the text attention looked (its arguments are caught on the way)."""
+        enc_p = self.network.enc_p
+        caught: list[Tensor] = []
+        layer = enc_p.mrte.cross_attention
+        handle = layer.register_forward_pre_hook(lambda _, arguments: caught.extend(arguments))
+        try:
+            prior = enc_p(quantized, batch.spec_lengths, batch.text, batch.text_lengths, style)
+        finally:
+            handle.remove()
+        return prior, layer.weights(*caught)
+
+
+def replace_codes(quantized: Tensor, codebook: Tensor, share: float, frames_per_token: int) -> Tensor:
+    """Put random codes in the place of ``share`` of the tokens: quantized [B, C, T], codebook [K, C]."""
+    if not share:
+        return quantized
+    batch, _, frames = quantized.shape
+    tokens = -(-frames // frames_per_token)
+    hit = torch.rand(batch, tokens, device=quantized.device) < share
+    others = codebook[torch.randint(len(codebook), (batch, tokens), device=quantized.device)].transpose(1, 2)
+    spread = [t.repeat_interleave(frames_per_token, -1)[..., :frames] for t in (hit[:, None], others)]
+    return torch.where(spread[0], spread[1].to(quantized.dtype), quantized)
 
 
 def quieten_prior(network: SynthesizerTrn) -> None:

@@ -63,17 +63,21 @@ class S2Run:
         saved = newest_pair(settings.state_dir)
         if saved is None:
             self._start_from_pretrained(generator, disc, root)
-        optimizers = generator_optimizer(generator, train), discriminator_optimizer(disc, train)
+        forward = TrainingForward(generator, settings.data.n_mel_channels, train.code_noise)
+        optimizers = (
+            generator_optimizer(generator, train, forward.mel_head if train.c_acoustic else None),
+            discriminator_optimizer(disc, train),
+        )
         self.average = WeightAverage(generator, train.ema_decay) if train.ema_decay else None
         if saved is not None:
-            self._restore(generator, optimizers[0], saved[0])
+            self._restore(generator, optimizers[0], saved[0], forward.mel_head)
             self._restore(disc, optimizers[1], saved[1])
         if train.channels_last:
             use_channels_last(generator)
         if train.compile:
             generator.dec.compile()
         self.ssl_dim = ssl_dim
-        self.generator = Learner(*accelerator.prepare(TrainingForward(generator), optimizers[0]))
+        self.generator = Learner(*accelerator.prepare(forward, optimizers[0]))
         self.disc = Learner(*accelerator.prepare(disc, optimizers[1]))
         if saved is not None:
             self._restore_run(saved[0])
@@ -84,12 +88,18 @@ class S2Run:
             random_parts = load_pretrained_generator(generator, root / train.pretrained_s2G)
         elif generator.config.freeze_quantizer:
             logger.warning("no pretrained_s2G: the frozen quantizer is random, its tokens carry little")
-        if train.prior_path_steps and "enc_p" in random_parts:
+        if (train.acoustic_steps or train.prior_path_steps) and "enc_p" in random_parts:
             quieten_prior(generator)
         if train.pretrained_s2D:
             load_pretrained_discriminator(disc, root / train.pretrained_s2D)
 
-    def _restore(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    def _restore(
+        self,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        state: dict[str, Any],
+        head: torch.nn.Module | None = None,
+    ) -> None:
         """Put a saved network and its optimiser back.
 
         Raises:
@@ -97,6 +107,8 @@ class S2Run:
         """
         try:
             network.load_state_dict(state["model"])
+            if head is not None and "mel_head" in state:
+                head.load_state_dict(state["mel_head"])
             optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(
@@ -141,8 +153,10 @@ class S2Run:
             "batch": self.position.batch,
         }
         scaler = self.accelerator.scaler
+        forward = self.accelerator.unwrap_model(self.generator.network)
         generator = {
-            "model": self.network.state_dict(),
+            "model": forward.network.state_dict(),
+            "mel_head": forward.mel_head.state_dict(),
             "optimizer": self.generator.optimizer.state_dict(),
             "rng": torch.get_rng_state(),
             "scaler": scaler.state_dict() if scaler is not None else None,

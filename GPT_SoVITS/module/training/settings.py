@@ -54,7 +54,11 @@ class TrainSettings:
     save_every_minutes: float = 10.0  # 0 = at epochs alone
     lr_warmup_steps: int = 0
     grad_clip: float = 0.0  # 0 = measured, not clipped
+    acoustic_steps: int = 0  # first steps, without a waveform: tokens and phones to mel, see module/training/paths.py
     prior_path_steps: int = 0  # steps in which the decoder learns from the prior, see module/training/paths.py
+    c_acoustic: float = 0.0  # weight of the mel head on the latent, on the acoustic and the prior path
+    c_attention: float = 0.0  # weight of the guided attention to the phones that alignment.tsv names, same paths
+    code_noise: float = 0.0  # share of the semantic tokens replaced by random ones on these paths
     warmup_stft_steps: int = 0  # steps with mel + STFT + KL losses and no discriminator
     c_stft: float = 0.0  # weight of the STFT loss in the warm-up
     c_stft_adversarial: float = 0.0  # and after it
@@ -168,6 +172,12 @@ def _check_values(train: TrainSettings, data: DataSettings, model: Mapping[str, 
     _check(train.batch_size >= 1, f"train.batch_size is {train.batch_size}", "at least 1")
     _check(train.epochs >= 1, f"train.epochs is {train.epochs}", "at least 1")
     _check(train.disc_every >= 1, f"train.disc_every is {train.disc_every}", "at least 1")
+    _check(0.0 <= train.code_noise < 1.0, f"train.code_noise is {train.code_noise}", "a share from 0 to 1")
+    _check(
+        not train.acoustic_steps or train.c_acoustic > 0.0,
+        f"train.acoustic_steps is {train.acoustic_steps}, train.c_acoustic {train.c_acoustic}",
+        "a weight above 0, for example 45",
+    )
     _check(0.0 <= train.ema_decay < 1.0, f"train.ema_decay is {train.ema_decay}", "0 (off) or less than 1")
     _check(
         train.segment_size % data.hop_length == 0 and train.segment_size > 0,

@@ -18,6 +18,7 @@ from module.losses import discriminator_loss, feature_loss, generator_loss, kl_l
 from module.mel_processing import mel_spectrogram_torch, spec_to_mel_torch
 from module.models import MultiPeriodDiscriminator, TrainingPass
 from module.training.dataset import Batch
+from module.training.paths import Outcome, Route
 from module.training.settings import S2Settings
 from module.training.stft_loss import MultiResolutionSTFTLoss
 
@@ -41,9 +42,34 @@ class S2Step:
         self.stft = MultiResolutionSTFTLoss().to(accelerator.device)
 
     def __call__(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        train = self.settings.train
+        route = Route.at(step, self.settings.train)
         with self.accelerator.autocast():
-            out: TrainingPass = self.generator.network(batch, from_prior=step < train.prior_path_steps)
+            outcome: Outcome = self.generator.network(batch, route)
+        losses = self._prior_losses(batch, outcome)
+        if outcome.speech is not None:
+            losses.update(self._speech_losses(batch, outcome.speech, step))
+        losses["g/total"] = torch.stack([value for name, value in losses.items() if name.startswith("g/")]).sum()
+        losses["g/grad_norm"] = self._update(self.generator, losses["g/total"])
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _prior_losses(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+        """Mel head and guided attention, weighted; nothing on the posterior path."""
+        train, losses = self.settings.train, {}
+        if outcome.mel is not None and train.c_acoustic:
+            data = self.settings.data
+            common = (data.filter_length, data.n_mel_channels, data.sampling_rate)
+            real = spec_to_mel_torch(batch.spec, *common, data.mel_fmin, data.mel_fmax)
+            gap = (outcome.mel.float() - real).abs().mean(dim=1, keepdim=True) * outcome.mask
+            losses["g/acoustic"] = gap.sum() / outcome.mask.sum() * train.c_acoustic
+        known = batch.alignment >= 0
+        if outcome.attention is not None and train.c_attention and bool(known.any()):
+            aim = outcome.attention.gather(2, batch.alignment.clamp(min=0)[:, :, None]).squeeze(2)
+            losses["g/attention"] = -aim[known].mean() * train.c_attention
+        return losses
+
+    def _speech_losses(self, batch: Batch, out: TrainingPass, step: int) -> dict[str, Tensor]:
+        """What the waveform is judged by; the discriminators learn on the way."""
+        train = self.settings.train
         start = out.starts * self.settings.data.hop_length
         real = slice_segments(batch.wav, start, train.segment_size)
         fake = out.wav.float()
@@ -53,9 +79,7 @@ class S2Step:
                 losses.update(self._learn_discriminators(real, fake.detach()))
             losses.update(self._adversarial_losses(real, fake))
         losses.update(self._reconstruction_losses(batch, out, real, fake, step))
-        losses["g/total"] = torch.stack([value for name, value in losses.items() if name.startswith("g/")]).sum()
-        losses["g/grad_norm"] = self._update(self.generator, losses["g/total"])
-        return {name: value.detach() for name, value in losses.items()}
+        return losses
 
     def _reconstruction_losses(
         self, batch: Batch, out: TrainingPass, real: Tensor, fake: Tensor, step: int
@@ -70,7 +94,7 @@ class S2Step:
         )
         latents = out.latents
         losses = {"g/mel": F.l1_loss(mel_real, mel_fake) * train.c_mel, "g/commit": out.commit.float()}
-        if step >= train.prior_path_steps:
+        if Route.at(step, train) is Route.POSTERIOR:
             kl = kl_loss(latents.z_p, latents.logs_q, latents.m_p, latents.logs_p, out.z_mask)
             losses["g/kl"] = kl * train.c_kl
         weight = train.c_stft if step < train.warmup_stft_steps else train.c_stft_adversarial
@@ -112,5 +136,3 @@ class S2Step:
         norm = self.accelerator.clip_grad_norm_(learner.network.parameters(), limit)
         learner.optimizer.step()
         return torch.as_tensor(norm)
-
-

@@ -1,0 +1,99 @@
+"""The ways through the synthesiser, and what the training-only parts ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from module.models import SynthesizerTrn
+from module.training.dataset import Example, collate, frame_alignment
+from module.training.paths import Route, TrainingForward, replace_codes
+from module.training.settings import TrainSettings
+
+MODEL = {
+    "inter_channels": 16, "hidden_channels": 16, "filter_channels": 32, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
+    "p_dropout": 0.0, "resblock": "2", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]],
+    "upsample_rates": [4, 4], "upsample_initial_channel": 32, "upsample_kernel_sizes": [8, 8], "gin_channels": 16,
+    "semantic_frame_rate": "25hz", "freeze_quantizer": True, "posterior_layers": 1, "flow_layers": 1, "ssl_dim": 16,
+    "version": "v2",
+}  # fmt: skip
+SPEC_BINS, MELS = 33, 8
+
+
+def example(frames: int, phones: int, seed: int) -> Example:
+    source = torch.Generator().manual_seed(seed)
+    return Example(
+        ssl=torch.randn(16, frames, generator=source),
+        spec=torch.rand(SPEC_BINS, frames, generator=source),
+        wav=torch.randn(frames * 16, generator=source) * 0.1,
+        phones=torch.randint(1, 300, (phones,), generator=source),
+        alignment=(torch.arange(frames) * phones) // frames,
+    )
+
+
+@pytest.fixture
+def forward() -> TrainingForward:
+    torch.manual_seed(3)
+    return TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **MODEL), MELS)
+
+
+def test_acoustic_steps_come_first_then_the_prior_then_the_public_way() -> None:
+    train = TrainSettings(acoustic_steps=2, c_acoustic=1.0, prior_path_steps=3)
+    assert [Route.at(step, train) for step in range(5)] == [
+        Route.ACOUSTIC, Route.ACOUSTIC, Route.PRIOR, Route.POSTERIOR, Route.POSTERIOR,
+    ]  # fmt: skip
+    assert Route.at(0, TrainSettings()) is Route.POSTERIOR
+
+
+def test_the_acoustic_way_makes_a_mel_of_every_frame_and_no_waveform(forward: TrainingForward) -> None:
+    batch = collate([example(40, 9, 1), example(30, 5, 2)])
+    outcome = forward(batch, Route.ACOUSTIC)
+    assert outcome.speech is None
+    assert outcome.mel is not None and outcome.mel.shape == (2, MELS, batch.spec.size(2))
+    assert outcome.attention is not None and outcome.attention.shape == (2, batch.spec.size(2), 9)
+    torch.testing.assert_close(outcome.attention.exp().sum(2), torch.ones(2, batch.spec.size(2)))
+    assert float(outcome.attention[1, :, 5:].exp().max()) < 1e-6  # padding is not looked at
+
+
+def test_the_prior_way_also_speaks_a_slice(forward: TrainingForward) -> None:
+    outcome = forward(collate([example(40, 9, 1)]), Route.PRIOR)
+    assert outcome.speech is not None and outcome.speech.wav.shape == (1, 1, 8 * 16)
+    assert outcome.mel is not None
+
+
+def test_guided_attention_finds_the_phones(forward: TrainingForward) -> None:
+    batch = collate([example(40, 9, 1), example(36, 7, 2)])
+    known = batch.alignment >= 0
+    optimizer = torch.optim.Adam(forward.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(60):
+        attention = forward(batch, Route.ACOUSTIC).attention
+        assert attention is not None
+        loss = -attention.gather(2, batch.alignment.clamp(min=0)[:, :, None]).squeeze(2)[known].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_an_alignment_is_spread_over_frames_and_ends_unknown() -> None:
+    assert frame_alignment((0, 0, 1), 7).tolist() == [0, 0, 0, 0, 1, 1, -1]
+    assert frame_alignment((), 3).tolist() == [-1, -1, -1]
+    short = replace(example(30, 5, 2), alignment=frame_alignment((), 30))
+    batch = collate([example(40, 9, 1), short])
+    assert batch.alignment.shape == (2, batch.ssl.size(2)) and bool((batch.alignment[1] == -1).all())
+
+
+def test_random_codes_take_the_place_of_whole_tokens() -> None:
+    torch.manual_seed(0)
+    codebook = torch.arange(1.0, 9.0)[:, None].expand(8, 3)
+    quantized = torch.zeros(2, 3, 401)
+    noisy = replace_codes(quantized, codebook, 0.25, 2)
+    changed = noisy[:, 0] != 0
+    assert 0.15 < changed.float().mean() < 0.35
+    assert bool((noisy[:, :, 0:400:2] == noisy[:, :, 1:400:2]).all())  # both frames of a token
+    assert set(noisy.unique().tolist()) <= set(range(9))
+    assert replace_codes(quantized, codebook, 0.0, 2) is quantized
