@@ -1,6 +1,7 @@
 # Each target makes .venv when it is missing and installs what it needs; a second run starts at once.
 #   make demo       speak three sentences into demo/*.wav
 #   make test       run the quick tests (make test-slow: the long ones)
+#   make test-ui    run the browser tests (needs chromium, else they are skipped)
 #   make webui      open the web page on http://127.0.0.1:9874
 #   make lint       ruff and mypy
 PYTHON ?= python3
@@ -13,7 +14,7 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-dev demo test test-slow test-golden webui lint format clean
+.PHONY: help setup setup-web setup-dev demo test test-slow test-golden test-ui webui lint format clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -57,6 +58,9 @@ test-slow: $(VENV)/.dev
 
 test-golden: $(VENV)/.dev
 	$(PY) -m pytest -q -m golden $(PYTEST_ARGS)
+
+test-ui: $(VENV)/.dev
+	$(PY) -m pytest -q -m ui $(PYTEST_ARGS)
 
 webui: $(VENV)/.web
 	$(PY) webui.py

@@ -1,0 +1,194 @@
+"""A page over a stand-in speaker that counts, served on a free port, and a browser: what the page's tests look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("gradio")
+
+from AR.fallback import FallbackInfo  # noqa: E402
+from config import LOOPBACK, REPO_ROOT  # noqa: E402
+from errors import AudioError, CheckpointError  # noqa: E402
+from pages.context import PageContext, PageSettings, WeightRoots  # noqa: E402
+from pages.main_page import build_inference_page  # noqa: E402
+from pages.serve import launch, make_context  # noqa: E402
+from pages.voice import Voice  # noqa: E402
+
+RATE = 16000
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"]
+PATIENCE_SECONDS = float(os.environ.get("UI_PATIENCE", "60"))
+SCREENSHOTS = "UI_SCREENSHOTS"
+"""Variable with the folder for screenshots of the documents; without it they go to a temporary one."""
+
+
+class Piece(NamedTuple):
+    """As much of an AudioChunk as the page looks at."""
+
+    samples: np.ndarray
+    sample_rate: int
+    index: int
+    text: str = ""
+
+
+class Toy:
+    """A speaker that counts: one 0.1 s piece a word, each a sentence; it knows whether it was closed before its end.
+
+    Its level is the seed's, or the reference clip's peak.
+    """
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.pause = pause
+        self.last_fallback: Any = None
+        self.configs = SimpleNamespace(
+            version="v2", device="cpu", t2s_weights_path=str(REPO_ROOT / "a" / "toy.ckpt"),
+            vits_weights_path="/b/toy.pth", sampling={"top_k": 5, "text_split_method": "cut2"}, use_qwen3=False,
+            qwen3_model_name="Qwen/Qwen2-7B", qwen3_enable_inference=True, qwen3_strict=False)
+        self.requests: list[Any] = []
+        self.closed = threading.Event()
+
+    def stream(self, request: Any) -> Iterator[Piece]:
+        self.requests.append(request)
+        if "refuse" in request.text:
+            raise AudioError("a.wav is silent", "speech", "record again")
+        if "crash" in request.text:
+            raise ZeroDivisionError("secret inner words")
+        self.last_fallback = self._load_fall()
+        return self._pieces(request)
+
+    def _pieces(self, request: Any) -> Iterator[Piece]:
+        level = (request.seed % 100) / 32767
+        if request.ref_audio_path:
+            level = float(np.abs(soundfile.read(request.ref_audio_path)[0]).max())
+        try:
+            for index, word in enumerate(request.text.split()):
+                time.sleep(self.pause)
+                yield Piece(np.full(RATE // 10, level, dtype=np.float32), RATE, index, word)
+        except GeneratorExit:
+            self.closed.set()
+            raise
+
+    def set_t2s(self, kind: str, model_name: str | None = None) -> None:
+        self.configs.use_qwen3 = kind == "qwen3"
+        self.configs.qwen3_model_name = model_name or self.configs.qwen3_model_name
+        self.last_fallback = self._load_fall()
+
+    def _load_fall(self) -> FallbackInfo | None:
+        name = self.configs.qwen3_model_name
+        if self.configs.use_qwen3 and "7B" in name:
+            return FallbackInfo("no_adapter", "there is no adapter. The AR model speaks instead.", name)
+        return None
+
+    def init_t2s_weights(self, weights_path: str) -> None:
+        if "bad" in weights_path:
+            raise CheckpointError(f"{weights_path} is no checkpoint", "a GPT checkpoint", "choose another file")
+        self.configs.t2s_weights_path = weights_path
+
+    def init_vits_weights(self, weights_path: str) -> None:
+        self.configs.vits_weights_path = weights_path
+
+
+MakeContext = Callable[..., PageContext]
+
+
+@pytest.fixture
+def toy() -> Toy:
+    return Toy()
+
+
+@pytest.fixture
+def context(toy: Toy, tmp_path: Path) -> PageContext:
+    """Surroundings of an English page over the stand-in, whose weights lie in ``tmp_path``."""
+    return make_toy_context(toy, tmp_path)
+
+
+def make_toy_context(toy: Toy, folder: Path, **settings: Any) -> PageContext:
+    chosen = PageSettings(**({"host": LOOPBACK, "port": 0, "language": "en_US"} | settings))
+    made = make_context(chosen, folder, main_page=False, voice=Voice(lambda tell: toy))
+    made.voice.load()
+    return PageContext(made.settings, made.translator, made.voice, made.uploads, WeightRoots(folder, folder / "lm"))
+
+
+@contextmanager
+def serving(context: PageContext) -> Iterator[str]:
+    """The address of an inference page that is served."""
+    page = build_inference_page(context)
+    try:
+        yield launch(page, context, 0)
+    finally:
+        page.close(verbose=False)
+
+
+@pytest.fixture
+def served() -> Callable[[PageContext], Any]:
+    return serving
+
+
+@pytest.fixture
+def toy_context() -> MakeContext:
+    return make_toy_context
+
+
+@pytest.fixture
+def toy_kind() -> type[Toy]:
+    return Toy
+
+
+# -- the browser ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, driven by Playwright; tests are skipped where one of them is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup-dev")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no chromium on this machine; fix: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """``visit(url)``: a page of a visitor of their own, waited for until its speak button is there."""
+    visitors = []
+
+    def open_page(url: str, locale: str = "en-US", ready: str = "#speak") -> Any:
+        visitor = browser.new_context(locale=locale, viewport={"width": 1120, "height": 900})
+        visitor.set_default_timeout(PATIENCE_SECONDS * 1000)
+        visitors.append(visitor)
+        page = visitor.new_page()
+        page.goto(url, wait_until="commit")
+        page.wait_for_selector(ready)
+        return page
+
+    yield open_page
+    for visitor in visitors:
+        visitor.close()
+
+
+@pytest.fixture
+def snap(tmp_path: Path) -> Callable[[Any, str], Path]:
+    """``snap(page, name)``: a screenshot of the whole page, for docs/webui.md where the run is asked for them."""
+
+    def take(page: Any, name: str) -> Path:
+        folder = Path(os.environ.get(SCREENSHOTS) or tmp_path)
+        path = folder / f"{name}.png"
+        page.screenshot(path=str(path), full_page=True)
+        return path
+
+    return take

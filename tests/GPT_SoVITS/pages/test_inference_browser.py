@@ -1,0 +1,218 @@
+"""The inference page in a real browser: over a stand-in speaker, and the real server on the pack.
+
+    make test-ui                                       # both
+    UI_SCREENSHOTS=docs/images make test-ui            # and the screenshots of docs/webui.md
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("gradio")
+playwright = pytest.importorskip("playwright.sync_api")
+
+from config import LOOPBACK, PACK_DIR, REPO_ROOT  # noqa: E402
+from pages.lm_group import LM_LABEL  # noqa: E402
+from tools.i18n.translator import texts  # noqa: E402
+
+pytestmark = pytest.mark.ui
+
+RATE = 16000
+LONG_TEXT = "This is one of many sentences. " * 60
+DONE = re.compile(r"[\d.]+ s of speech in [\d.]+ s")
+START_SECONDS = 600
+PACK_SPEAKS = pytest.mark.skipif(not (PACK_DIR / "pack.json").is_file(), reason="no voice pack in this checkout")
+
+Visit = Callable[..., Any]
+
+
+@pytest.fixture(params=["stand-in", pytest.param("pack", marks=PACK_SPEAKS)], scope="module")
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an inference page: over the stand-in in this process, then of the command that users start."""
+    folder = tmp_path_factory.mktemp("site")
+    if request.param == "pack":
+        yield from _started(folder)
+        return
+    conftest = sys.modules[next(name for name in sys.modules if name.endswith("pages.conftest"))]
+    toy = conftest.Toy(pause=0.15)
+    with conftest.serving(conftest.make_toy_context(toy, folder)) as url:
+        yield url
+
+
+def _started(folder: Path) -> Iterator[str]:
+    command = [sys.executable, "GPT_SoVITS/inference_webui.py", "en_US", "--port", "0"]
+    log = folder / "log"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(command, cwd=REPO_ROOT, stdout=stream, stderr=stream)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not (found := re.search(r"opens on (http://[\d.:]+)", log.read_text(encoding="utf-8"))):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.1)
+        assert LOOPBACK in found[1]
+        yield f"{found[1]}/"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def is_pack(request: pytest.FixtureRequest) -> bool:
+    return "pack" in request.node.name
+
+
+def ready(page: Any) -> Any:
+    """``page``, when its voice is loaded."""
+    playwright.expect(page.locator("#voice-status")).to_contain_text("Speaking:", timeout=START_SECONDS * 1000)
+    return page
+
+
+def say(page: Any, text: str) -> None:
+    page.evaluate("document.querySelector('#progress textarea').value = ''")  # what is read next is new
+    page.fill("#text textarea", text)
+    page.click("#speak")
+
+
+def progress(page: Any, pattern: re.Pattern[str]) -> str:
+    field = page.locator("#progress textarea")
+    playwright.expect(field).to_have_value(pattern)
+    return str(field.input_value())
+
+
+def spoken(page: Any, text: str) -> tuple[str, bytes]:
+    """The summary and the wav of ``text``, by the page's own download link."""
+    say(page, text)
+    summary = progress(page, DONE)
+    link = page.locator("#speech a[download]").get_attribute("href")
+    return summary, page.request.get(link).body()
+
+
+def test_speaks_with_the_ar_model(site: str, visit: Visit, snap: Any, request: pytest.FixtureRequest) -> None:
+    page = ready(visit(site))
+    summary, sound = spoken(page, "Hello there. How are you today?")
+    assert "AR model (original)" in summary and sound[:4] == b"RIFF" and len(sound) > 4000
+    playwright.expect(page.locator("#spectrogram img")).to_be_visible()
+    playwright.expect(page.locator("#text-counter")).to_contain_text("31 / 20000")
+    if is_pack(request):
+        assert snap(page, "inference").stat().st_size < 150_000
+
+
+def test_speaks_with_the_language_model_and_switches_back(site: str, visit: Visit, snap: Any,
+                                                          request: pytest.FixtureRequest) -> None:
+    page = ready(visit(site))
+    page.get_by_label(LM_LABEL).check()
+    playwright.expect(page.locator("#lm-name input")).to_be_visible()
+    if is_pack(request) and not (PACK_DIR / "lm").is_dir():
+        playwright.expect(page.locator("#voice-status")).to_contain_text("no trained adapter")
+    else:
+        playwright.expect(page.locator("#voice-status")).to_contain_text("language model gsv-tiny")
+        assert "language model gsv-tiny" in spoken(page, "Hello there.")[0]
+    page.locator("#lm-name input").click()
+    page.wait_for_selector("[role=option]")
+    options = page.locator("[role=option]").all_inner_texts()
+    assert any("Qwen/Qwen3-8B" in option and "GiB" in option for option in options)
+    if is_pack(request):
+        assert snap(page, "language-model").stat().st_size < 150_000
+    page.keyboard.press("Escape")
+    page.get_by_label(LM_LABEL).uncheck()
+    playwright.expect(page.locator("#voice-status")).to_contain_text("AR model (original)")
+    assert "AR model (original)" in spoken(page, "Hello again.")[0]
+
+
+def test_a_model_without_weights_warns_and_there_is_sound(site: str, visit: Visit, snap: Any,
+                                                          request: pytest.FixtureRequest) -> None:
+    page = ready(visit(site))
+    page.get_by_label(LM_LABEL).check()
+    name = page.locator("#lm-name input")
+    name.fill("Qwen/Qwen2-7B")
+    name.press("Enter")
+    playwright.expect(page.locator(".toast-body").first).to_contain_text("The AR model speaks instead")
+    playwright.expect(page.locator("#voice-status")).to_contain_text("AR model, because Qwen/Qwen2-7B")
+    if is_pack(request):
+        assert snap(page, "fallback").stat().st_size < 150_000
+    summary, sound = spoken(page, "There is still sound.")
+    assert "Qwen/Qwen2-7B" in summary and len(sound) > 2000
+    page.get_by_label(LM_LABEL).uncheck()
+    playwright.expect(page.locator("#voice-status")).to_contain_text("AR model (original)")
+
+
+def test_stops_in_the_middle_of_a_long_text(site: str, visit: Visit) -> None:
+    page = ready(visit(site))
+    say(page, LONG_TEXT)
+    progress(page, re.compile("Sentence [12],"))
+    page.click("#stop")
+    progress(page, re.compile("Stopped"))
+    assert DONE.search(spoken(page, "And it goes on.")[0])
+
+
+def test_is_heard_while_it_is_made(site: str, visit: Visit) -> None:
+    page = ready(visit(site))
+    say(page, LONG_TEXT)
+    page.wait_for_function("() => { const a = document.querySelector('#live audio'); return a && a.currentTime > 0; }")
+    assert not DONE.search(page.locator("#progress textarea").input_value())
+    page.click("#stop")
+    playwright.expect(page.locator("#live audio")).to_have_count(0)
+
+
+def test_a_bad_upload_is_a_sentence(site: str, visit: Visit, tmp_path: Path) -> None:
+    bad = tmp_path / "voice.wav"
+    bad.write_text("this is no sound")
+    page = ready(visit(site))
+    page.locator("#reference input[type=file]").set_input_files(bad)
+    page.wait_for_selector("#reference [data-testid^=waveform], #reference audio", state="attached")
+    say(page, "Hello there.")
+    toast = page.locator(".toast-body").first
+    playwright.expect(toast).to_contain_text("voice.wav")
+    assert "Traceback" not in toast.inner_text()
+
+
+def test_two_visitors_at_once_get_their_own_voices(site: str, visit: Visit, tmp_path: Path) -> None:
+    """Two pages are open, with different clips, and speak at the same time; each gets what it would get alone."""
+    pages = []
+    for level, pitch in ((0.2, 110), (0.4, 220)):
+        t = np.arange(4 * RATE) / RATE
+        clip = tmp_path / f"{pitch}.wav"
+        soundfile.write(clip, level * np.sign(np.sin(2 * np.pi * pitch * t)) * (np.sin(2 * np.pi * 1.5 * t) > -0.5),
+                        RATE)
+        page = ready(visit(site))
+        page.locator("#reference input[type=file]").set_input_files(clip)
+        page.wait_for_selector(f"#reference :text('{clip.name}'), #reference [data-testid^=waveform]",
+                               state="attached")
+        page.get_by_text("Sampling and speed").click()
+        page.get_by_label("Seed (-1: a new one)").fill("5")
+        pages.append(page)
+    alone = [spoken(page, "One voice of two.")[1] for page in pages]
+    for page in pages:
+        say(page, "One voice of two.")
+    together = []
+    for page in pages:
+        progress(page, DONE)
+        together.append(page.request.get(page.locator("#speech a[download]").get_attribute("href")).body())
+    assert alone[0] != alone[1] and together == alone
+
+
+def test_a_browsers_language_is_the_pages(served: Any, toy_context: Any, toy: Any, tmp_path: Path,
+                                          visit: Visit) -> None:
+    with served(toy_context(toy, tmp_path, language="auto")) as url:
+        for locale, language in (("zh-CN", "zh_CN"), ("ja-JP", "ja_JP"), ("ko-KR", "ko_KR"), ("de-DE", "en_US")):
+            word = texts(language)["inference.speak"]
+            playwright.expect(visit(url, locale).locator("#speak")).to_have_text(word)
+
+
+def test_the_page_opens_before_its_parts_are_loaded(visit: Visit, tmp_path: Path) -> None:
+    """Somebody who is quick sees what is loading, and gets the page without doing anything."""
+    servers = _started(tmp_path)
+    url = next(servers)
+    try:
+        visit(url, ready="#antechamber, #speak").wait_for_selector("#speak", timeout=START_SECONDS * 1000)
+    finally:
+        servers.close()
