@@ -96,7 +96,8 @@ class TrainingForward(nn.Module):
             prior = enc_p(quantized, batch.spec_lengths, batch.text, batch.text_lengths, style)
         finally:
             handle.remove()
-        return prior, layer.weights(*caught)
+        frames, phones, text_mask = caught
+        return prior, layer.weights(frames, phones, text_mask)
 
 
 def replace_codes(quantized: Tensor, codebook: Tensor, share: float, frames_per_token: int) -> Tensor:
