@@ -56,6 +56,7 @@ class JobSpec:
         command: program and arguments.
         lane: jobs of one lane never run at the same time.
         environment: variables on top of the server's own.
+        after: id of a job that has to be done first; where it fails or is stopped, this one never starts.
         grace_seconds: time that a stopped command has to save its state before it is killed.
         facts: whatever the page wants to find again with the job.
     """
@@ -65,6 +66,7 @@ class JobSpec:
     command: tuple[str, ...]
     lane: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    after: str = ""
     grace_seconds: float = 5.0
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ class JobView:
 
     Attributes:
         exit_code: of the command; None before its end, and where it never started.
-        error: why it failed, in one line; empty otherwise.
+        error: why it failed, or never started, in one line; empty otherwise.
         bars: progress bars in the order of their appearance.
         lines: the newest log lines.
         seconds: running time so far, or in all.
@@ -216,13 +218,21 @@ class JobRunner:
             del self._jobs[job_id]
 
     def _start_waiting(self) -> None:
-        """Start every queued job whose lane is free, the oldest first."""
+        """Start every queued job whose lane is free and whose turn it is, the oldest first."""
         with self._lock:
             if self._closed:
                 return
             busy = {job.spec.lane for job in self._jobs.values() if job.state is JobState.RUNNING}
-            for job in list(self._jobs.values()):
-                if job.state is JobState.QUEUED and job.spec.lane not in busy and self._start(job):
+            for job in [job for job in self._jobs.values() if job.state is JobState.QUEUED]:
+                before = self._jobs.get(job.spec.after)
+                if before is not None and before.state is not JobState.DONE:
+                    if before.state.is_over:
+                        job.error = f"{before.spec.title}: {before.error or before.state.value}"
+                        self._end(job, JobState.STOPPED)
+                        return  # an end looks at all waiting jobs again
+                elif job.spec.lane not in busy:
+                    if not self._start(job):
+                        return  # likewise
                     busy.add(job.spec.lane)
 
     def _start(self, job: _Job) -> bool:

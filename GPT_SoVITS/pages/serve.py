@@ -10,6 +10,7 @@ import argparse
 import ipaddress
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ def start(port_setting: str, main_page: bool, argv: Sequence[str] | None = None)
         with tempfile.TemporaryDirectory(prefix="gpt-sovits-page-") as folder:
             os.environ[TEMP_VARIABLE] = folder  # the one way to tell gradio where uploads go
             page = open_page(make_context(settings, Path(folder), main_page), main_page)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl+C does: jobs are stopped first
             page.block_thread()
     except GSVError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -85,6 +86,20 @@ def test_a_program_that_is_not_there_fails_at_once_and_the_queue_goes_on(runner:
     assert runner.wait(after, PATIENCE).state is JobState.DONE
 
 
+def test_many_jobs_at_once_keep_their_lane(runner: JobRunner) -> None:
+    """Steps that go with a failed one, programs that are not there: however it ends, one job a lane at a time."""
+    code = "import os, time; os.mkdir('busy'); time.sleep(0.05); os.rmdir('busy')"
+    failing = runner.submit(python("raise ValueError", "other"))
+    jobs = []
+    for _ in range(4):
+        jobs.append(runner.submit(python(code)))
+        runner.submit(replace(python(code), after=failing))
+        runner.submit(JobSpec("missing", "test", ("/nowhere/program",), "a"))
+    assert {runner.wait(job, PATIENCE).state for job in jobs} == {JobState.DONE}
+    states = [view.state for view in runner.views()]
+    assert states.count(JobState.FAILED) == 5 and states.count(JobState.STOPPED) == 4
+
+
 def test_a_lane_holds_one_job_and_lanes_run_side_by_side(runner: JobRunner) -> None:
     first, second = runner.submit(python(SLEEP, "cuda:0")), runner.submit(python("print('second')", "cuda:0"))
     other = runner.submit(python("print('other')", "cuda:1"))
@@ -106,6 +121,19 @@ def test_a_queued_job_that_is_stopped_never_starts(runner: JobRunner) -> None:
     runner.stop(first)
     assert runner.wait(first, PATIENCE).state is JobState.STOPPED
     assert runner.view(second).seconds == 0
+
+
+def test_a_step_waits_for_the_one_before_and_goes_with_it(runner: JobRunner) -> None:
+    first = runner.submit(python("raise ValueError('bad list')"))
+    second = runner.submit(replace(python("print(2)", "b"), after=first))
+    third = runner.submit(replace(python("print(3)", "c"), after=second))
+    assert runner.wait(third, PATIENCE).state is JobState.STOPPED
+    assert runner.view(second).exit_code is None and "bad list" in runner.view(second).error
+    first = runner.submit(python("import time; time.sleep(0.3)"))
+    second = runner.submit(replace(python("print(2)", "b"), after=first))
+    assert runner.view(second).state is JobState.QUEUED
+    assert runner.wait(second, PATIENCE).state is JobState.DONE
+    assert runner.view(first).state is JobState.DONE
 
 
 def test_a_stopped_job_may_save_its_state(runner: JobRunner, tmp_path: Path) -> None:
