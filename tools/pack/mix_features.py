@@ -1,18 +1,24 @@
-"""Training folder in which every clip comes twice: with the encoder's features and with the targets it aims at.
+"""Finish the SoVITS training folder of a pack: every clip twice, alignments, and a generator that knows the codes.
 
-    python tools/pack/mix_features.py --early logs/pack0 --exp logs/gsv_tiny --quantizer work/ssl/quantizer.safetensors
+    python tools/pack/mix_features.py --early logs/pack0 --exp logs/gsv_tiny \
+        --quantizer work/ssl/quantizer.safetensors --alignment work/ssl/alignment.tsv \
+        --limit jf_alpha=60 --limit jf_tebukuro=60
 
-After ``early_start.py`` the generator knows codes of the targets, which is what the AR model speaks. At re-synthesis it
-hears the encoder's codes, which are noisier. ``--exp`` is a folder of the usual stages (encoder's features); the
-targets of ``--early`` are added as ``target_<name>``, expressed in the encoder's feature space so that one quantiser
-reads both.
+The AR model speaks codes of the targets that the SSL encoder aims at; at re-synthesis the generator hears the
+encoder's own codes, which are noisier. ``--exp`` is a folder of the usual stages (encoder's features); the targets of
+``--early`` (``early_start.py``) are added as ``target_<name>``, expressed in the encoder's feature space so that one
+quantiser reads both. ``s2_init.pth`` holds that quantiser. ``--limit`` keeps only so many clips of a speaker: a small
+network learns the voices that matter sooner.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -20,9 +26,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
+from errors import ConfigError
 from prepare_datasets.hubert_stage import ssl_path, wav_path
+from prepare_datasets.journal import write_atomic
 
 logger = logging.getLogger(__name__)
+PREFIX = "target_"
 
 
 def to_feature_space(targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -36,34 +45,80 @@ def to_feature_space(targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.linalg.pinv(weight.sum(dim=2)) @ (targets - bias[:, None])
 
 
+def parse_limits(given: Iterable[str]) -> dict[str, int]:
+    """``speaker=clips`` each.
+
+    Raises:
+        ConfigError: not of that form.
+    """
+    limits = {}
+    for text in given:
+        speaker, _, count = text.rpartition("=")
+        if not speaker or not count.isdigit():
+            raise ConfigError(f"--limit {text}", "speaker=clips, for example jf_alpha=60")
+        limits[speaker] = int(count)
+    return limits
+
+
+def limited(rows: Iterable[str], speakers: dict[str, str], limits: dict[str, int]) -> list[str]:
+    """The rows of 2-name2text.txt that stay, in their order."""
+    kept: list[str] = []
+    seen: Counter[str] = Counter()
+    for row in rows:
+        speaker = speakers.get(row.split("\t", 1)[0], "")
+        seen[speaker] += 1
+        if seen[speaker] <= limits.get(speaker, seen[speaker]):
+            kept.append(row)
+    return kept
+
+
+def add_targets(rows: list[str], early: Path, exp: Path, weight: Tensor, bias: Tensor) -> list[str]:
+    """Write the targets of these clips into ``exp``; returns their rows."""
+    added = []
+    for row in tqdm(rows, desc="clips"):
+        name = row.split("\t", 1)[0]
+        source, wav = ssl_path(early, name), wav_path(exp, name)
+        if not source.is_file() or not wav.is_file():
+            continue
+        other = PREFIX + name
+        features = to_feature_space(torch.load(source, weights_only=True).float(), weight, bias)
+        torch.save(features, ssl_path(exp, other))
+        if not wav_path(exp, other).exists():
+            os.link(wav, wav_path(exp, other))
+        added.append(PREFIX + row)
+    return added
+
+
+def _pairs(path: Path) -> dict[str, str]:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {name: rest for name, _, rest in (line.partition("\t") for line in lines)}
+
+
 def main(argv: list[str] | None = None) -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--early", type=Path, required=True, help="folder that early_start.py made")
     parser.add_argument("--exp", type=Path, required=True, help="folder with the encoder's features, to be extended")
     parser.add_argument("--quantizer", type=Path, required=True, help="safetensors that ssl_train.py wrote")
+    parser.add_argument("--alignment", type=Path, required=True, help="alignment.tsv that ssl_train.py wrote")
+    parser.add_argument("--limit", action="append", default=[], metavar="SPEAKER=CLIPS")
+    parser.add_argument("--s2-config", type=Path, default=Path("GPT_SoVITS/configs/s2_gsv_tiny.json"))
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    limits = parse_limits(args.limit)
     parts = load_file(args.quantizer)
-    weight, bias = parts["ssl_proj.weight"], parts["ssl_proj.bias"]
+    config = json.loads(args.s2_config.read_text(encoding="utf-8"))
     table = args.exp / "2-name2text.txt"
-    rows = [line for line in table.read_text(encoding="utf-8").splitlines() if not line.startswith("target_")]
-    added = []
-    for line in tqdm(rows, desc="clips"):
-        name = line.split("\t", 1)[0]
-        source = ssl_path(args.early, name)
-        if not source.is_file() or not wav_path(args.exp, name).is_file():
-            continue
-        other = f"target_{name}"
-        features = to_feature_space(torch.load(source, weights_only=True).float(), weight, bias)
-        torch.save(features, ssl_path(args.exp, other))
-        if not wav_path(args.exp, other).exists():
-            os.link(wav_path(args.exp, name), wav_path(args.exp, other))
-        added.append(f"target_{line}")
-    partial = table.with_suffix(".tmp")
-    partial.write_text("\n".join(rows + added) + "\n", encoding="utf-8")
-    os.replace(partial, table)
-    logger.info("%s: %d clips, %d more with targets", args.exp, len(rows), len(added))
+    rows = [row for row in table.read_text(encoding="utf-8").splitlines() if not row.startswith(PREFIX)]
+    rows = limited(rows, _pairs(args.exp / "speakers.tsv"), limits)
+    added = add_targets(rows, args.early, args.exp, parts["ssl_proj.weight"], parts["ssl_proj.bias"])
+    known = _pairs(args.alignment)
+    names = [row.split("\t", 1)[0] for row in rows + added]
+    aligned = [f"{name}\t{known[name.removeprefix(PREFIX)]}\n" for name in names if name.removeprefix(PREFIX) in known]
+    write_atomic(args.exp / "alignment.tsv", "".join(aligned))
+    torch.save({"weight": parts, "config": config, "info": "quantizer only"}, args.exp / "s2_init.pth")
+    write_atomic(table, "".join(f"{row}\n" for row in rows + added))
+    logger.info("%s: %d clips, %d more with targets, %d aligned", args.exp, len(rows), len(added), len(aligned))
 
 
 if __name__ == "__main__":
