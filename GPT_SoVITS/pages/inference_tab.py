@@ -138,7 +138,7 @@ def _wire_models(context: PageContext, lists: ModelLists, group: LMGroup, status
     """What is loaded and what could be: at the opening of the page, on a choice, on refresh, and now and then."""
     versions = [widgets["sample_steps"], widgets["if_sr"]]
     recommended = [widgets[name] for name in PACK_VALUES.values()]
-    seen = gr.State(list[str])
+    seen = gr.State([])
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
     def opened() -> Iterator[list[Any]]:

@@ -42,13 +42,20 @@ class Recording:
     fallback: Any = None
     _length: int = 0
     _sentence: int = -1
+    _first: int = 0
 
     def add(self, chunk: Any, fallback: Any) -> None:
-        """Append an ``AudioChunk``; one with another index begins a sentence."""
+        """Append an ``AudioChunk``: one with another index begins a sentence, one that comes ``again`` begins it anew.
+
+        The live player has been heard; there, what went wrong stays.
+        """
         samples = to_int16(chunk.samples)
         if chunk.index != self._sentence:
-            self._sentence = chunk.index
+            self._sentence, self._first = chunk.index, len(self.pieces)
             self.starts.append(self._length)
+        elif getattr(chunk, "again", False):
+            del self.pieces[self._first :]
+            self._length = self.starts[-1]
         self.rate, self._length = chunk.sample_rate, self._length + len(samples)
         self.pieces.append(samples)
         self.fallback = fallback or self.fallback

@@ -20,7 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ from config import LOOPBACK, REPO_ROOT
 PATIENCE = 900.0
 LOOK_SECONDS = 0.02
 WAV_HEADER = 44
+CONTROLS: dict[str, Any] = {
+    "ref_wav_path": None, "prompt_text": "", "prompt_language": "auto", "text": "", "text_language": "en",
+    "how_to_cut": "cut5", "top_k": 15, "top_p": 1, "temperature": 1, "ref_free": False, "speed": 1, "if_freeze": False,
+    "inp_refs": None, "sample_steps": 32, "if_sr": False, "pause_second": 0.3, "repetition_penalty": 1.35, "seed": 1,
+    "keep_random": False, "batch_size": 1, "streaming_mode": 1,
+}  # fmt: skip
 TEXT = "Hello there. This is how long it takes until something is heard."
 
 
@@ -82,21 +88,33 @@ class Server:
         self._process.wait(30)
 
 
+def call(server: Server, name: str, *values: Any) -> Iterator[list[Any]]:
+    """What an endpoint of the page yields."""
+    body = json.dumps({"data": values}).encode("utf-8")
+    headers = {"Content-Type": "application/json", "Accept-Language": "en-US"}
+    url = f"{server.url}gradio_api/call/{name}"
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=PATIENCE) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{url}/{event}", timeout=PATIENCE) as lines:
+        for line in lines:
+            field, _, value = line.decode("utf-8").strip().partition(": ")
+            if field == "data" and value != "null":
+                yield json.loads(value)
+
+
 def first_sound(server: Server, text: str, streaming: int) -> dict[str, float]:
     """Seconds and CPU seconds from the click on "speak" to the first samples that the page's player gets."""
-    import gradio_client
-
-    client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False)
     begun, cpu = time.perf_counter(), server.cpu()
-    job = client.submit(text=text, seed=1, streaming_mode=streaming, api_name="/get_tts_wav")
-    server.wait(lambda: job.outputs() or job.done())
-    player = re.search(r'src="([^"]+)"', str(job.outputs()[0][3]))
+    inputs = CONTROLS | {"text": text, "streaming_mode": streaming}
+    steps = call(server, "get_tts_wav", *inputs.values())
+    player = re.search(r'src="([^"]+)"', str(next(steps)))
     if player is None:
-        raise SystemExit("error: the page gave no live player; use --streaming 1, 2 or 3")
-    with urllib.request.urlopen(server.url + player[1], timeout=PATIENCE) as sound:
+        raise SystemExit("error: the page gave no live player")
+    with urllib.request.urlopen(server.url + player[1].strip("\\"), timeout=PATIENCE) as sound:
         sound.read(WAV_HEADER + 2)
         found = {"seconds": time.perf_counter() - begun, "cpu": server.cpu() - cpu}
-    job.result(timeout=PATIENCE)
+    for _ in steps:
+        pass
     return found
 
 
@@ -123,10 +141,7 @@ def main() -> None:
 
 
 def _voice_is_there(server: Server) -> bool:
-    import gradio_client
-
-    client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False)
-    return "Speaking" in str(client.predict(api_name="/status"))
+    return "Speaking" in str(list(call(server, "status")))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +43,7 @@ class Piece(NamedTuple):
     sample_rate: int
     index: int
     text: str = ""
+    again: bool = False
 
 
 class Toy:
@@ -100,6 +103,51 @@ class Toy:
         self.configs.vits_weights_path = weights_path
 
 
+class Visitor:
+    """A client of a served page's API over plain HTTP, in a session of its own."""
+
+    def __init__(self, url: str, cookie: str = "") -> None:
+        self.url, self.session = url, f"visitor{id(self)}"
+        self._headers = {"Content-Type": "application/json", "Accept-Language": "en-US", "Cookie": cookie}
+
+    def _open(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode("utf-8")
+        request = urllib.request.Request(f"{self.url}gradio_api/{path}", data, self._headers)
+        return urllib.request.urlopen(request, timeout=300)
+
+    def begin(self, name: str, *values: Any) -> tuple[str, Iterator[list[Any]]]:
+        """Start an endpoint; gives the event's id and what it yields. An error is a RuntimeError with its sentence."""
+        with self._open(f"call/{name}", {"data": list(values), "session_hash": self.session}) as answer:
+            event = json.load(answer)["event_id"]
+        return event, self._follow(f"call/{name}/{event}")
+
+    def _follow(self, path: str) -> Iterator[list[Any]]:
+        kind = ""
+        with self._open(path) as lines:
+            for line in lines:
+                field, _, value = line.decode("utf-8").strip().partition(": ")
+                kind = value if field == "event" else kind
+                if field == "data" and kind == "error":
+                    raise RuntimeError(value)
+                if field == "data" and kind != "heartbeat":
+                    yield json.loads(value)
+
+    def call(self, name: str, *values: Any) -> list[Any]:
+        """What an endpoint gives at last."""
+        return list(self.begin(name, *values)[1])[-1]
+
+    def fetch(self, file: Any) -> Path:
+        """A file of an answer; it lies on this machine."""
+        return Path(file["path"])
+
+    def cancel(self, name: str, event: str) -> None:
+        """What the stop button does."""
+        with urllib.request.urlopen(f"{self.url}config") as answer:
+            functions = json.load(answer)["dependencies"]
+        index = next(function["id"] for function in functions if function["api_name"] == name)
+        self._open("cancel", {"session_hash": self.session, "fn_index": index, "event_id": event}).close()
+
+
 MakeContext = Callable[..., PageContext]
 
 
@@ -142,8 +190,8 @@ def toy_context() -> MakeContext:
 
 
 @pytest.fixture
-def toy_kind() -> type[Toy]:
-    return Toy
+def visitor() -> type[Visitor]:
+    return Visitor
 
 
 # -- the browser ------------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import fields
@@ -16,7 +18,6 @@ import pytest
 import soundfile
 
 gr = pytest.importorskip("gradio")
-gradio_client = pytest.importorskip("gradio_client")
 
 from config import LOOPBACK  # noqa: E402
 from errors import CheckpointError  # noqa: E402
@@ -43,11 +44,23 @@ def values(**changes: Any) -> list[Any]:
     return list((GOOD | changes).values())
 
 
+@pytest.fixture(scope="module")
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
+    """The stand-in and the address of a page in each visitor's language: one server, since starting one takes long."""
+    conftest = sys.modules[next(name for name in sys.modules if name.endswith("pages.conftest"))]
+    toy = conftest.Toy(pause=0.02)
+    with conftest.serving(conftest.make_toy_context(toy, tmp_path_factory.mktemp("page"), language="auto")) as url:
+        yield toy, url
+
+
 @pytest.fixture
-def page(toy: Any, toy_context: Any, served: Any, tmp_path: Path) -> Iterator[tuple[Any, str]]:
-    toy.pause = 0.02
-    with served(toy_context(toy, tmp_path, language="auto")) as url:
-        yield gradio_client.Client(url, verbose=False, analytics_enabled=False), url
+def toy(speaker: tuple[Any, str]) -> Any:
+    return speaker[0]
+
+
+@pytest.fixture
+def client(speaker: tuple[Any, str], visitor: Any) -> Any:
+    return visitor(speaker[1])
 
 
 def fetch(url: str, language: str) -> str:
@@ -60,95 +73,95 @@ def test_inputs_keep_the_public_places() -> None:
     assert names[:16] == PUBLIC and list(GOOD) == names
 
 
-def test_clients_speak_stop_and_change_the_seat(page: tuple[Any, str], toy: Any) -> None:
-    """One server for all of it: starting one takes a second."""
-    client, url = page
-    assert url.startswith(f"http://{LOOPBACK}:")
-    # by position, and the whole sound first
-    path, summary, picture, _ = client.predict(*values(text="one two three"), api_name="/get_tts_wav")
-    samples, rate = soundfile.read(path, dtype="int16")
+def test_a_client_speaks(client: Any, toy: Any) -> None:
+    assert client.url.startswith(f"http://{LOOPBACK}:")
+    sound, summary, picture, _ = client.call("get_tts_wav", *values(text="one two three"))
+    samples, rate = soundfile.read(client.fetch(sound), dtype="int16")
     assert (rate, len(samples), set(samples.tolist())) == (RATE, 3 * RATE // 10, {7})
-    assert "0.3 s" in summary and "seed 7" in summary and "AR model" in summary and picture
-    # by name, in the words of the public page
-    client.predict(**(GOOD | {"text": "by name", "text_language": "中英混合", "how_to_cut": "凑50字一切"}),
-                   api_name="/get_tts_wav")
+    assert "0.3 s" in summary and "seed 7" in summary and "AR model" in summary and picture["path"].endswith(".png")
+
+
+def test_the_words_of_the_public_page_are_understood(client: Any, toy: Any) -> None:
+    client.call("get_tts_wav", *values(text_language="中英混合", how_to_cut="凑50字一切"))
     assert (toy.requests[-1].text_lang, toy.requests[-1].text_split_method) == ("zh", "cut2")
-    # an error is its sentence, a bug is one line, and the page goes on
-    with pytest.raises(Exception, match="a.wav is silent; expected speech; fix: record again"):
-        client.predict(*values(text="refuse"), api_name="/get_tts_wav")
-    with pytest.raises(Exception, match="server's log") as bug:
-        client.predict(*values(text="crash"), api_name="/get_tts_wav")
+
+
+def test_an_error_is_its_sentence_and_the_page_goes_on(client: Any) -> None:
+    with pytest.raises(RuntimeError, match="a.wav is silent; expected speech; fix: record again"):
+        client.call("get_tts_wav", *values(text="refuse"))
+    with pytest.raises(RuntimeError, match="server's log") as bug:
+        client.call("get_tts_wav", *values(text="crash"))
     assert "secret" not in str(bug.value)
-    # the seat
-    on, _, status = client.predict(True, "gsv-tiny", api_name="/set_t2s")
-    assert on and "gsv-tiny" in status
-    assert "gsv-tiny" in client.predict(*values(), api_name="/get_tts_wav")[1]
-    client.predict(True, "Qwen/Qwen2-7B", api_name="/set_t2s")
-    assert "no trained adapter" in client.predict(api_name="/status")
-    client.predict(False, "", api_name="/set_t2s")
-    assert "AR model (original)" in client.predict(api_name="/status")
-    # stop
+    assert client.call("get_tts_wav", *values())[1]
+
+
+def test_the_seat_changes_between_two_sentences(client: Any) -> None:
+    on, name, status = client.call("set_t2s", True, "gsv-tiny")
+    assert on and "gsv-tiny" in status and name["visible"]
+    assert "gsv-tiny" in client.call("get_tts_wav", *values())[1]
+    client.call("set_t2s", True, "Qwen/Qwen2-7B")
+    assert "no trained adapter" in client.call("status")[0]
+    assert "no trained adapter" in client.call("get_tts_wav", *values())[1]
+    client.call("set_t2s", False, "")
+    assert "AR model (original)" in client.call("status")[0]
+
+
+def test_stopping_closes_the_speaker(client: Any, toy: Any) -> None:
     toy.closed.clear()
-    job = client.submit(*values(text="word " * 500), api_name="/get_tts_wav")
-    deadline = time.monotonic() + 60
-    while len(job.outputs()) < 2 and not job.done() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not job.done()
-    job.cancel()
-    assert toy.closed.wait(20)
+    event, steps = client.begin("get_tts_wav", *values(text="word " * 2000))
+    next(steps)
+    next(steps)
+    client.cancel("get_tts_wav", event)
+    assert toy.closed.wait(60)
 
 
-def test_each_visitor_gets_their_language(page: tuple[Any, str]) -> None:
-    _, url = page
+def test_each_visitor_gets_their_language(client: Any) -> None:
     for language in PAGE_LANGUAGES:
-        config = json.loads(fetch(f"{url}config", language.replace("_", "-")))
-        shown = json.dumps(config, ensure_ascii=False)
+        shown = json.dumps(json.loads(fetch(f"{client.url}config", language.replace("_", "-"))), ensure_ascii=False)
         assert "@@" not in shown and texts(language)["inference.how_to_cut"] in shown
         assert LM_LABEL in shown and texts(language)["cuts.cut1"] in shown
-        assert "@@" not in fetch(url, language)
+    assert "@@" not in fetch(client.url, "ja")
 
 
-def test_speech_is_heard_while_it_is_made(page: tuple[Any, str], toy: Any) -> None:
-    client, url = page
+def test_speech_is_heard_while_it_is_made(client: Any, toy: Any) -> None:
     toy.pause = 0.2
-    job = client.submit(*values(text="a b c d e f g h"), api_name="/get_tts_wav")
-    deadline = time.monotonic() + 60
-    while not job.outputs() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    name = job.outputs()[0][3].split('src="')[1].split('"')[0]
-    with urllib.request.urlopen(url + name) as answer:
+    _, steps = client.begin("get_tts_wav", *values(text="a b c d e f g h"))
+    name = next(steps)[3].split('src="')[1].split('"')[0]
+    with urllib.request.urlopen(client.url + name) as answer:
         first = answer.read(44 + 100)
-        assert not job.done() and first[:4] == b"RIFF"
+        assert first[:4] == b"RIFF" and "Sentence" in next(steps)[1]
         rest = answer.read()
+    toy.pause = 0.02
     assert len(first) + len(rest) == 44 + 8 * RATE // 10 * 2
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{url}speech/guessed")
+        urllib.request.urlopen(f"{client.url}speech/guessed")
 
 
-def test_two_visitors_get_their_own_voices(page: tuple[Any, str], toy: Any) -> None:
-    client, _ = page
-    toy.pause = 0.1
+def test_two_visitors_get_their_own_voices(client: Any, visitor: Any) -> None:
     found: dict[int, set[int]] = {}
 
     def visit(seed: int) -> None:
-        path = client.predict(*values(text="a b c d", seed=seed), api_name="/get_tts_wav")[0]
-        found[seed] = set(soundfile.read(path, dtype="int16")[0].tolist())
+        own = visitor(client.url)
+        sound = own.call("get_tts_wav", *values(text="a b c d", seed=seed))[0]
+        found[seed] = set(soundfile.read(own.fetch(sound), dtype="int16")[0].tolist())
 
     visitors = [threading.Thread(target=visit, args=(seed,)) for seed in (3, 9)]
-    for visitor in visitors:
-        visitor.start()
-    for visitor in visitors:
-        visitor.join()
+    for thread in visitors:
+        thread.start()
+    for thread in visitors:
+        thread.join()
     assert found == {3: {3}, 9: {9}}
 
 
-def test_a_login_is_asked_for(toy: Any, toy_context: Any, served: Any, tmp_path: Path) -> None:
+def test_a_login_is_asked_for(toy_context: Any, served: Any, visitor: Any, toy: Any, tmp_path: Path) -> None:
     with served(toy_context(toy, tmp_path, login=("me", "long enough"))) as url:
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{url}config")
         assert refused.value.code == 401
-        client = gradio_client.Client(url, verbose=False, analytics_enabled=False, auth=("me", "long enough"))
-        assert "toy.ckpt" in client.predict(api_name="/status")
+        form = urllib.parse.urlencode({"username": "me", "password": "long enough"}).encode()
+        with urllib.request.urlopen(f"{url}login", form) as answer:
+            cookie = "; ".join(line.split(";")[0] for line in answer.headers.get_all("set-cookie"))
+        assert "toy.ckpt" in visitor(url, cookie).call("status")[0]
 
 
 def test_the_page_says_what_is_loading_then_fills_itself(context: Any, toy: Any) -> None:

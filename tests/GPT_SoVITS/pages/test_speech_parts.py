@@ -6,6 +6,7 @@ import asyncio
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ pytest.importorskip("gradio")
 from pages.controls import Controls  # noqa: E402
 from pages.live import KEPT, LiveStore, wav_header  # noqa: E402
 from pages.lm_models import PACK_MODEL, PARAMETERS, LMEntry, choices, entries, size  # noqa: E402
-from pages.speaking import speak  # noqa: E402
+from pages.speaking import Recording, speak  # noqa: E402
 from pages.spectrogram import HEIGHT, LINE, WIDTH, levels, picture  # noqa: E402
 from TTS_infer_pack import language_model  # noqa: E402
 
@@ -51,6 +52,15 @@ def test_a_fall_in_the_middle_is_told_at_the_end(context: Any, toy: Any, monkeyp
     outputs = list(speak(context, *controls()))
     assert warnings == ["there is no adapter. The AR model speaks instead."]
     assert "no trained adapter" in outputs[-1][1] and outputs[-1][0][0] == RATE
+
+
+def test_a_sentence_that_begins_anew_replaces_what_went_wrong() -> None:
+    recording = Recording(live=None)
+    for index, level, again in ((0, 0.1, False), (1, 0.2, False), (1, 0.3, False), (1, 0.4, True), (2, 0.5, False)):
+        recording.add(SimpleNamespace(samples=np.full(10, level, np.float32), sample_rate=RATE, index=index,
+                                      again=again), None)
+    assert [round(float(piece[0]) / 32767, 1) for piece in recording.pieces] == [0.1, 0.4, 0.5]
+    assert recording.starts == [0, 10, 20] and recording.seconds == 30 / RATE
 
 
 def test_without_streaming_there_is_no_live_player(context: Any) -> None:
