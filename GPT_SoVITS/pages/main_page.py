@@ -7,7 +7,9 @@ from collections.abc import Callable
 import gradio as gr
 
 from pages.context import PageContext
+from pages.dataset_tab import build_dataset_tab
 from pages.inference_tab import build_inference_tab
+from pages.training_tab import build_training_tab
 
 Build = Callable[[PageContext], None]
 
@@ -26,8 +28,10 @@ def build_inference_page(context: PageContext) -> gr.Blocks:
 
 
 def build_main_page(context: PageContext) -> gr.Blocks:
-    """The page of port 9874: data set, training, inference."""
-    tabs: list[tuple[str, Build]] = [("inference", build_inference_tab)]
+    """The page of port 9874: inference, data set, training."""
+    tabs: list[tuple[str, Build]] = [
+        ("inference", build_inference_tab), ("dataset", build_dataset_tab), ("training", build_training_tab)
+    ]
     with _blocks() as page:
         _head(context)
         with gr.Tabs():

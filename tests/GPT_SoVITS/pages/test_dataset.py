@@ -1,0 +1,236 @@
+"""The data set tab without a browser: what is queued for which wishes, the table, playback, and what the panel says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("gradio")
+
+from errors import AudioError, ConfigError, DatasetError, GSVError, RequestError  # noqa: E402
+from pages import dataset_jobs, dataset_tab, job_panel  # noqa: E402
+from pages.context import PageContext  # noqa: E402
+from pages.dataset_tab import DatasetWish, load_table, play_row, save_table, start_jobs  # noqa: E402
+from pages.jobs import JobRunner, JobSpec, JobState  # noqa: E402
+from pages.voice_folder import VoiceFolder, model_name, voice_folder, voice_names  # noqa: E402
+from tools.i18n.translator import PAGE_LANGUAGES, texts  # noqa: E402
+
+WISH = DatasetWish("anna", None, "", False, 0.9, "en", "base", -34, 4000, 300, 10, 500, 20000)
+RATE = 16000
+
+
+class NoRunner:
+    """Takes jobs and starts none."""
+
+    def __init__(self) -> None:
+        self.specs: list[JobSpec] = []
+
+    def submit(self, spec: JobSpec) -> str:
+        self.specs.append(spec)
+        return f"job{len(self.specs)}"
+
+
+@pytest.fixture
+def place(context: PageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PageContext:
+    """The page's surroundings with voices below ``tmp_path``/logs, on a computer without a GPU."""
+    monkeypatch.setattr(dataset_tab, "devices", lambda: ["cpu"])
+    return replace(context, settings=replace(context.settings, exp_root=tmp_path / "logs"))
+
+
+def recording(path: Path, seconds: float = 1.0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.full(int(RATE * seconds), 0.1), RATE)
+    return path
+
+
+def start(context: PageContext, **changes: Any) -> list[JobSpec]:
+    runner = NoRunner()
+    start_jobs(context, runner, replace(WISH, **changes))  # type: ignore[arg-type]
+    return runner.specs
+
+
+def test_one_click_queues_every_step_after_the_one_before(place: PageContext, tmp_path: Path) -> None:
+    uploads = [str(recording(tmp_path / "up" / f"{name}.wav")) for name in ("a", "b; rm x")]
+    cut, clean, write = start(place, uploads=uploads, denoise=True, min_length=3000)
+    assert [spec.kind for spec in (cut, clean, write)] == ["slice", "denoise", "transcribe"]
+    assert [spec.after for spec in (cut, clean, write)] == ["", "job1", "job2"]
+    assert len({spec.lane for spec in (cut, clean, write)}) == 1
+    assert cut.command[0] == sys.executable and cut.command[2:4] == tuple(uploads)
+    assert f"--output={place.settings.exp_root}/anna/sliced" in cut.command and "--min_length=3000" in cut.command
+    assert str(place.settings.exp_root / "anna" / "denoised") in write.command
+    assert f"--list={place.settings.exp_root}/anna/anna.list" in write.command and "--speaker=anna" in write.command
+    assert cut.title == "Cut the recordings of anna" and Path(cut.command[1]).is_file()
+
+
+def test_the_same_voice_is_written_down_again_without_cutting(place: PageContext) -> None:
+    recording(place.settings.exp_root / "anna" / "sliced" / "a.wav")
+    [write] = start(place)
+    assert write.kind == "transcribe" and write.after == ""
+    assert str(place.settings.exp_root / "anna" / "sliced") in write.command
+
+
+@pytest.mark.parametrize(("changes", "kind", "words"), [
+    ({}, RequestError, "upload recordings"),
+    ({"voice": ""}, RequestError, "no name for a voice"),
+    ({"voice": "../../etc"}, RequestError, "no name for a voice"),
+    ({"voice": "--help"}, RequestError, "no name for a voice"),
+    ({"voice": "jobs"}, RequestError, "no name for a voice"),
+    ({"typed": "/etc"}, RequestError, "outside"),
+    ({"typed": "logs/nowhere"}, RequestError, "not there"),
+    ({"uploads": ["notes.txt"]}, AudioError, "notes.txt"),
+    ({"language": "xx"}, RequestError, "language"),
+    ({"whisper": "/etc/passwd"}, RequestError, "outside"),
+    ({"whisper": ""}, RequestError, "path"),
+    ({"threshold": 5}, ConfigError, "threshold"),
+    ({"hop_size": None}, ConfigError, "hop_size"),
+])  # fmt: skip
+def test_wrong_wishes_queue_nothing(
+    place: PageContext, tmp_path: Path, changes: dict[str, Any], kind: type[GSVError], words: str
+) -> None:
+    good = {"uploads": [str(recording(tmp_path / "a.wav"))]} if changes and "voice" not in changes else {}
+    runner = NoRunner()
+    with pytest.raises(kind, match=words):
+        start_jobs(place, runner, replace(WISH, **(good | changes)))  # type: ignore[arg-type]
+    assert not runner.specs
+
+
+def test_voices_are_those_with_a_list_or_data(place: PageContext) -> None:
+    assert voice_names(place) == []
+    for name, file in (("anna", "anna.list"), ("jobs", "x.log"), ("empty", "notes"), ("ben", "2-name2text.txt"),
+                       ("ben", "6-name2semantic.tsv")):  # fmt: skip
+        path = place.settings.exp_root / name / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert sorted(voice_names(place)) == ["anna", "ben"]
+    assert voice_folder(place, " anna ").list_path == place.settings.exp_root / "anna" / "anna.list"
+
+
+def test_models_are_names_or_allowed_paths(place: PageContext, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    allowed = replace(place, settings=replace(place.settings, allow=(tmp_path,)))
+    assert [model_name(allowed, text) for text in ("base", "owner/model-1.5B")] == ["base", "owner/model-1.5B"]
+    assert model_name(allowed, str(tmp_path / "model")) == str(tmp_path / "model")
+    for text in ("/etc", "a/b/c", "../x", "~root"):
+        with pytest.raises(RequestError):
+            model_name(allowed, text)
+
+
+@pytest.fixture
+def anna(place: PageContext) -> VoiceFolder:
+    """A voice with a list of two clips."""
+    voice = voice_folder(place, "anna")
+    for name in ("a", "b"):
+        recording(voice.sliced / f"{name}.wav")
+    voice.list_path.write_text("sliced/a.wav|anna|en|Helo.\nsliced/b.wav|anna|en|Noise.\n")
+    return voice
+
+
+def test_rows_are_corrected_dropped_and_saved(anna: VoiceFolder) -> None:
+    table = load_table(anna)
+    assert table == [[True, "sliced/a.wav", "anna", "en", "Helo."], [True, "sliced/b.wav", "anna", "en", "Noise."]]
+    table[0][4] = "Hello."
+    table[1][0] = False
+    assert save_table(anna, table) == 1
+    assert anna.list_path.read_text() == "sliced/a.wav|anna|en|Hello.\n"
+    for wrong in ([["true", "sliced/a.wav", "anna", "english", "Hi."]], [[False, *table[0][1:]]],
+                  [[True, "sliced/a.wav", "anna", "en", None]]):  # fmt: skip
+        with pytest.raises(DatasetError):
+            save_table(anna, wrong)
+    assert anna.list_path.read_text() == "sliced/a.wav|anna|en|Hello.\n", "a bad table leaves the list alone"
+
+
+def test_a_row_is_heard_and_no_other_file(place: PageContext, anna: VoiceFolder) -> None:
+    rate, samples = play_row(place, anna, "sliced/a.wav")
+    assert rate == RATE and samples.dtype == np.int16 and len(samples) == RATE
+    with pytest.raises(DatasetError, match="no row"):
+        play_row(place, anna, "/etc/passwd")
+    anna.list_path.write_text("/etc/hostname|anna|en|Hi.\n")
+    with pytest.raises(RequestError, match="outside"):
+        play_row(place, anna, "/etc/hostname")
+    anna.list_path.unlink()
+    with pytest.raises(DatasetError, match="transcribe first"):
+        load_table(anna)
+
+
+def test_a_job_sees_the_one_device_it_may_use() -> None:
+    assert "CUDA_VISIBLE_DEVICES" not in dataset_jobs.environment()
+    assert dataset_jobs.environment("cuda:3")["CUDA_VISIBLE_DEVICES"] == "3"
+    assert dataset_jobs.environment("cpu")["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[JobRunner]:
+    made = JobRunner(tmp_path / "jobs", tmp_path)
+    yield made
+    made.close(grace_seconds=0.1)
+
+
+def test_the_panel_tells_of_every_job_and_only_what_is_new(
+    runner: JobRunner, context: PageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(job_panel.gr, "Info", told.append)
+    seen, overview, bars, log = job_panel.panel_values(context.say, [], ())
+    assert overview == "No jobs yet" and bars == log == ""
+    code = "from tqdm import tqdm\nfor _ in tqdm(range(4), desc='<b>text'): pass\nraise ValueError('<i>bad list')"
+    job = runner.submit(JobSpec("Cut <b>anna", "slice", (sys.executable, "-c", code), "a"))
+    assert runner.wait(job, 60).state is JobState.FAILED
+    seen, overview, bars, log = job_panel.panel_values(context.say, runner.views("slice"), seen)
+    assert "❌" in overview and "bad list" in overview and "failed after" in overview and "Traceback" in log
+    assert "4/4" in bars and "value='1.000'" in bars
+    assert "<b>" not in overview + bars and "<i>" not in overview, "what a job says is text, not markup"
+    _, *again = job_panel.panel_values(context.say, runner.views("slice"), seen)
+    assert not any(isinstance(value, str) for value in again), "nothing is sent twice"
+    job_panel.stop_jobs(context.say, runner, ("slice",))
+    assert told == ["No jobs yet"]
+
+
+def test_stopping_ends_what_runs_and_what_waits(
+    runner: JobRunner, context: PageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_panel.gr, "Info", lambda text: None)
+    sleep = (sys.executable, "-c", "import time; time.sleep(600)")
+    jobs = [runner.submit(JobSpec(f"job {number}", "slice", sleep, "a")) for number in range(3)]
+    job_panel.stop_jobs(context.say, runner, ("slice",))
+    assert {runner.wait(job, 60).state for job in jobs} == {JobState.STOPPED}
+    assert [runner.view(job).exit_code is None for job in jobs] == [False, True, True]
+
+
+@pytest.mark.parametrize("section", ["dataset", "training", "jobs"])
+def test_every_language_has_every_text_with_the_same_values(section: str) -> None:
+    import string
+
+    def blanks(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    english = {key: blanks(text) for key, text in texts("en_US").items() if key.startswith(f"{section}.")}
+    assert english
+    for language in PAGE_LANGUAGES:
+        found = {key: blanks(text) for key, text in texts(language).items() if key.startswith(f"{section}.")}
+        assert found == english, language
+
+
+def test_the_main_page_has_both_tabs(place: PageContext, runner: JobRunner) -> None:
+    from pages.main_page import build_main_page
+
+    page = build_main_page(replace(place, new_runner=lambda: runner))
+    config = page.get_config_file()
+    found = {component["props"].get("elem_id") for component in config["components"]}
+    assert {"tab-dataset", "dataset-voice", "dataset-files", "dataset-start", "dataset-jobs", "list-table", "list-save",
+            "tab-training", "training-voice", "training-base", "training-prepare", "training-start", "training-stop",
+            "training-preset", "training-losses"} <= found  # fmt: skip
+    public = [call for call in config["dependencies"] if call["api_visibility"] == "public"]
+    assert not [call["api_name"] for call in public if "train" in str(call["api_name"])], "jobs start by button only"
+
+
+def test_a_page_without_jobs_says_so() -> None:
+    with pytest.raises(RequestError, match=r"webui\.py"):
+        job_panel.runner_of(SimpleNamespace(new_runner=None))  # type: ignore[arg-type]
