@@ -157,7 +157,7 @@ def plan_s1(wish: TrainingWish, voice: VoiceFolder, base: Base, roots: WeightRoo
     }  # fmt: skip
     optimizer |= {"schedule": "steps", "lr": min(optimizer["lr"], FINE_TUNING_RATE)}
     settings = raw | {"train": train, "optimizer": optimizer, "model": dict(load_s1(base.s1)["config"]["model"]),
-                      "guided": {"weight": 0.0, "final_weight": 0.0},  # what is trained already has its alignment
+                      "guided": {"weight": 0.0},  # what is trained already has its alignment
                       "pretrained_s1": str(base.s1)}  # fmt: skip
     return _s1_train(settings, voice, "s1", voice.folder / f"logs_s1_{base.name}")
 
