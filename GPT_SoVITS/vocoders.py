@@ -1,8 +1,8 @@
 """Vocoders of the versions that make a mel spectrogram, by the names that :mod:`module.versions` gives them.
 
 A vocoder is a noun with one verb: ``decode(mel) -> wav``, carrying its own sampling rate and hop. Knows weight files
-and networks; knows nothing of tokens or requests. A step that raises the rate of what was spoken (24 to 48 kHz for v3)
-has the same shape one stage later: :class:`SuperResolution`.
+and networks; knows nothing of tokens or requests. What raises the rate of the wave afterwards is in
+:mod:`super_resolution`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,6 @@ class Vocoder(Protocol):
 
     def to(self, device: str | torch.device, dtype: torch.dtype) -> Vocoder:
         """Move it, as ``nn.Module.to``."""
-        ...
-
-
-class SuperResolution(Protocol):
-    """What raises the rate of a waveform."""
-
-    sampling_rate: int
-
-    def enhance(self, wav: Tensor, sampling_rate: int) -> Tensor:
-        """Waveform [T] at ``sampling_rate`` -> the same at its own, higher rate [T']."""
         ...
 
 
@@ -98,10 +88,6 @@ VOCODERS: dict[str, tuple[Path, Loader]] = {
     "hifigan48k": (place(HIFIGAN), cast(Loader, HiFiGANVocoder.from_pretrained)),
 }
 """Where each published vocoder lies, and what reads it."""
-
-SUPER_RESOLUTION: dict[int, Callable[[], SuperResolution]] = {}
-"""What raises speech of a rate in Hz, made by a call. None comes with the project: an extension puts its own here."""
-
 
 def load_vocoder(name: str, path: str | os.PathLike[str] | None = None) -> Vocoder:
     """The vocoder called ``name``, from its usual place or from ``path``.

@@ -110,7 +110,7 @@ def test_readme_tree_is_true() -> None:
 
 SNIPPETS = [
     (document, number, code)
-    for document in ("README.md", "docs/use.md", "docs/text.md")
+    for document in ("README.md", "docs/use.md", "docs/requests.md", "docs/text.md")
     for number, code in enumerate(
         re.findall(r"```python\n(.*?)```", (REPO / document).read_text(encoding="utf-8"), re.S), start=1)
 ]

@@ -1,15 +1,15 @@
 """``FallbackT2S``: a language model in the seat, the AR model beside it for whenever the first cannot serve.
 
 It never hides what happened: every fall has a reason code and one line that a person can act on, it is logged once per
-cause, handed to ``on_fall`` and kept in ``last_fallback``. Whole segments go through ``speak``, where a segment that
-failed is spoken again by the AR model; as a plain backend (prefill, step) it goes on with the AR model from the tokens
-there are.
+cause, handed to ``on_fall`` and kept in ``last_fallback``. Whole segments go through ``speak``, segments that are heard
+while they are decoded through ``stream``: what failed is spoken again by the AR model, from the segment's start. As a
+plain backend (prefill, step) it goes on with the AR model from the tokens there are.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from AR.backend import RowSelect, SamplingParams, T2SBackend, T2SRequest
-from AR.checked import ShouldStop, decode_checked, why_collapsed
+from AR.checked import ShouldStop, SpokenTokens, decode_checked, stream_checked, why_collapsed
 from AR.decode import T2SResult
 from AR.errors import FallbackReason, LMUnavailable
 
@@ -157,12 +157,37 @@ class FallbackT2S:
         found = {row: why_collapsed(requests[row], result) for row, result in enumerate(results)}
         bad = [row for row, why in found.items() if why]
         if bad:
-            self._fall(LMUnavailable("degenerate_output", f"{self.model_name or self.name} gave unusable speech tokens "
-                                     f"({found[bad[0]]}); try another seed or more training"))  # fmt: skip
+            self._fall(self._degenerate(found[bad[0]]))
             again = decode_checked(self.secondary, [requests[row] for row in bad], sampling, should_stop)
             for row, result in zip(bad, again, strict=True):
                 results[row] = result
         return results
+
+    def stream(
+        self, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop | None = None
+    ) -> Iterator[SpokenTokens]:
+        """Decode one segment, token by token; where the language model fails, the AR model begins it anew at once.
+
+        Closing the iterator ends the work. Errors as :meth:`speak`.
+        """
+        begun = False
+        if self.primary is not None:
+            try:
+                for part in stream_checked(self.primary, request, sampling, should_stop):
+                    if part.collapsed:
+                        raise self._degenerate(part.collapsed)
+                    yield part
+                    begun = True
+                return
+            except Exception as error:  # noqa: BLE001 - as in speak
+                self._fall(error)
+        for part in stream_checked(self.secondary, request, sampling, should_stop):
+            yield replace(part, again=part.again or begun)
+            begun = False
+
+    def _degenerate(self, why: str | None) -> LMUnavailable:
+        what = f"{self.model_name or self.name} gave unusable speech tokens ({why})"
+        return LMUnavailable("degenerate_output", f"{what}; try another seed or more training")
 
     # ---- as a backend -----------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ from TTS_infer_pack.models import (
 )
 from TTS_infer_pack.prompt_cache import LRUCache
 from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
-from TTS_infer_pack.request import PUBLIC_SAMPLING, AudioChunk, SynthesisRequest
+from TTS_infer_pack.request import PUBLIC_SAMPLING, WHOLE, AudioChunk, SynthesisRequest
 from TTS_infer_pack.synthesis import Job, Phones, Prompt, ShouldStop, speak
 from TTS_infer_pack.text_segmentation_method import get_method
 from TTS_infer_pack.TextPreprocessor import Segment, TextPreprocessor
@@ -98,7 +98,8 @@ class TTS:
     # -- speaking ----------------------------------------------------------------------------------------------------
 
     def stream(self, request: SynthesisRequest) -> Iterator[AudioChunk]:
-        """Speak ``request`` segment by segment; closing the iterator stops the work.
+        """Speak ``request`` segment by segment, or in pieces where its ``streaming_mode`` asks for them; closing the
+        iterator stops the work and frees what it holds.
 
         The request is read, and errors in it are raised, before the iterator is returned.
 
@@ -110,10 +111,13 @@ class TTS:
         return speak(job, self._stop_signal())
 
     def synthesize(self, request: SynthesisRequest) -> Audio:
-        """The whole speech of ``request``: the joined stream. Errors as :meth:`stream`."""
+        """The whole speech of ``request``: its segments, joined. Errors as :meth:`stream`.
+
+        Nobody hears it before it is whole, so it is never cut into pieces.
+        """
         rate = self.sample_rate
         parts = []
-        for chunk in self.stream(request):
+        for chunk in self.stream(replace(request, streaming_mode=WHOLE)):
             parts.append(chunk.samples)
             rate = chunk.sample_rate
         return Audio(_join(parts), rate)
@@ -121,8 +125,8 @@ class TTS:
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Speak a request given by the keys of the public HTTP API; yields (sample rate, int16 samples [T]).
 
-        One item, or one per segment with ``return_fragment`` or ``streaming_mode``. Errors as :meth:`stream`, and
-        RequestError for unknown keys and unusable values, all at the first ``next``.
+        One item; one a segment with ``return_fragment`` or ``streaming_mode`` 1; one a piece with 2 or 3. Errors as
+        :meth:`stream`, and RequestError for unknown keys and unusable values, all at the first ``next``.
         """
         request = SynthesisRequest.from_dict(inputs)
         if request.streams:
@@ -156,6 +160,7 @@ class TTS:
         others = [self._reference(models, aux, timbre_only=True) for aux in request.aux_ref_audio_paths]
         lengths = [segment.ids.numel() for segment in segments]
         size = request.batch_size if request.parallel_infer else 1
+        speed = float(values["speed_factor"])
         return Job(
             models=models,
             segments=segments,
@@ -173,7 +178,9 @@ class TTS:
                 seed=request.seed if request.seed >= 0 else secrets.randbelow(SEED_RANGE),
             ),
             batches=make_batches(lengths, size, request.batch_threshold, request.split_bucket and not request.streams),
-            speed=float(values["speed_factor"]),
+            speed=speed if request.resynthesis else 1.0,
+            stretch=1.0 if request.resynthesis else speed,
+            pieces=request.pieces,
             pause=request.fragment_interval,
         )
 
@@ -191,8 +198,11 @@ class TTS:
             return path, request.prompt_text.strip(), request.prompt_lang
         default = self.configs.default_reference
         if default is None:
-            raise RequestError("ref_audio_path is missing, and these weights bring no reference clip of their own",
-                               "a recording of 3 to 10 s", "set ref_audio_path, and prompt_text to its words")
+            raise RequestError(
+                "ref_audio_path is missing, and these weights bring no reference clip of their own",
+                "a recording of 3 to 10 s",
+                "set ref_audio_path, and prompt_text to its words",
+            )
         return default.path, default.text, default.lang
 
     @property
@@ -238,8 +248,14 @@ class TTS:
         companions = load_companions(vits.spec, self._place)
         with self._swap:
             check_match(self._models.hubert, vits, self._models.t2s)
-            self._models = replace(self._models, vits=vits, audio=audio, spec=vits.spec, companions=companions,
-                                   serial=self._models.serial + 1)
+            self._models = replace(
+                self._models,
+                vits=vits,
+                audio=audio,
+                spec=vits.spec,
+                companions=companions,
+                serial=self._models.serial + 1,
+            )
             self._references.clear()
             self.configs.vits_weights_path = str(weights_path)
             self._note_models()
@@ -303,8 +319,12 @@ class TTS:
 def _phones(segment: Segment) -> Phones:
     """A segment of the text stage as tensors; features that are all zero are left out."""
     bert = segment["bert_features"]
-    return Phones(torch.tensor(segment["phones"], dtype=torch.int64), bert if bool(bert.any()) else None,
-                  segment["norm_text"], segment.get("pause", 0.0))
+    return Phones(
+        torch.tensor(segment["phones"], dtype=torch.int64),
+        bert if bool(bert.any()) else None,
+        segment["norm_text"],
+        segment.get("pause", 0.0),
+    )
 
 
 def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

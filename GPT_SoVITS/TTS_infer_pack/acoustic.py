@@ -1,12 +1,15 @@
 """From semantic tokens to a waveform, once per kind of synthesiser; made per request, so state never crosses requests.
 
-Knows the synthesisers and vocoders; knows nothing of text, files or the text-to-semantic stage.
+A voice speaks whole segments, or opens a :class:`Take`: a segment that is spoken while its tokens still come. Knows
+the synthesisers and vocoders; knows nothing of text, files or the text-to-semantic stage.
 
-Shapes: T_ph phones, T_sem semantic tokens (25 Hz), T_mel mel frames, M mel bands, W feature width, T samples.
+Shapes: T_ph phones, T_sem semantic tokens (25 Hz), T_spec latent frames (50 Hz), T_mel mel frames, M mel bands,
+C latent channels, W feature width, T samples.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,17 +17,70 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from module.encoders import sample
 from module.models import SynthesizerTrn, SynthesizerTrnV3
 from module.synthesizer_v3 import denorm_mel
 from vocoders import Vocoder
+
+NOISE_SCALE = 0.5
+"""Spread of the latent around its mean, as published weights are spoken with."""
+GENERATOR_FRAMES = 16
+"""Latent frames on each side that a sample of the generator depends on, rounded up."""
+VOCODER_FRAMES = 48
+"""The same for the vocoders, in mel frames."""
+
+
+class Take(Protocol):
+    """A segment that is spoken while its tokens come. A frame is what the network makes ``hop`` samples of."""
+
+    hop: int
+
+    def frames(self, tokens: int) -> int:
+        """Frames that are there once so many tokens are known."""
+        ...
+
+    def total(self, tokens: int) -> int:
+        """Frames of the whole segment, if it has so many tokens."""
+        ...
+
+    def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
+        """Samples [(stop - start) * hop] of the frames ``start`` to ``stop``, as the tokens [T_sem] known so far tell.
+
+        ``start`` never goes back; what comes after ``stop`` helps the frames before it and is not spoken.
+        """
+        ...
 
 
 class Voice(Protocol):
     """Speaks the segments of one request."""
 
-    def __call__(self, codes: Tensor, phones: Tensor, noise: torch.Generator) -> Tensor:
+    def __call__(self, codes: Tensor, phones: Tensor, seed: int) -> Tensor:
         """Semantic tokens [1, 1, T_sem] and phone ids [1, T_ph] of a segment -> waveform [T]."""
         ...
+
+    def take(self, phones: Tensor, seed: int) -> Take:
+        """The same segment, piece by piece."""
+        ...
+
+
+class FrameNoise:
+    """Standard normal noise by frame: a frame's does not depend on how many are asked for."""
+
+    BLOCK = 64
+
+    def __init__(self, seed: int, channels: int, like: Tensor) -> None:
+        self._generator = torch.Generator(like.device).manual_seed(seed)
+        self._drawn = like.new_empty(1, channels, 0)
+
+    def __call__(self, start: int, stop: int) -> Tensor:
+        """[1, C, stop - start]."""
+        drawn = self._drawn
+        while drawn.size(2) < stop:
+            block = torch.randn(self.BLOCK, drawn.size(1), generator=self._generator, device=drawn.device,
+                                dtype=drawn.dtype)  # fmt: skip
+            drawn = torch.cat((drawn, block.T[None]), dim=2)
+        self._drawn = drawn
+        return drawn[..., start:stop]
 
 
 class WaveVoice:
@@ -40,14 +96,63 @@ class WaveVoice:
     def __init__(
         self, vits: SynthesizerTrn, refers: Sequence[Tensor], speakers: Sequence[Tensor] | None, speed: float
     ) -> None:
-        self._vits, self._refers, self._speakers, self._speed = vits, refers, speakers, speed
+        self.vits, self.speed = vits, speed
+        self.style = vits.style(refers, speakers)
 
-    def __call__(self, codes: Tensor, phones: Tensor, noise: torch.Generator) -> Tensor:
+    def __call__(self, codes: Tensor, phones: Tensor, seed: int) -> Tensor:
         """As :class:`Voice`."""
-        wav = self._vits.decode(
-            codes, phones, self._refers, speed=self._speed, sv_emb=self._speakers, generator=noise
-        )  # [1, 1, T]
-        return wav[0, 0]
+        prior = self.vits.prior(codes, phones, self.style, self.speed)
+        return self.sound(prior.m, prior.logs, FrameNoise(seed, prior.m.size(1), prior.m)(0, prior.m.size(2)))
+
+    def sound(self, m: Tensor, logs: Tensor, noise: Tensor) -> Tensor:
+        """Mean, log-scale and standard normal noise of the latent [1, C, T_spec] -> waveform [T_spec * hop]."""
+        latent = self.vits.latent(sample(m, logs, noise * NOISE_SCALE), torch.ones_like(m[:, :1]), self.style)
+        return self.vits.dec(latent, self.style)[0, 0]
+
+    def take(self, phones: Tensor, seed: int) -> WaveTake:
+        """As :class:`Voice`."""
+        return WaveTake(self, phones, seed)
+
+
+class WaveTake:
+    """Latent frames are drawn from all tokens there are, and the networks after that see a window of them.
+
+    The window reaches as far back as those networks do, so a piece is what the whole, spoken from the same tokens,
+    would be. Frames at another speed lie where they do in the whole, but for less than a frame.
+    """
+
+    def __init__(self, voice: WaveVoice, phones: Tensor, seed: int) -> None:
+        config = voice.vits.config
+        self._voice, self._phones = voice, phones
+        self._noise = FrameNoise(seed, config.inter_channels, voice.style)
+        self._per_token = config.frames_per_token
+        self._reach = GENERATOR_FRAMES + 2 * config.flow_steps * config.flow_layers  # a flow layer sees 2 each way
+        self.hop = math.prod(config.upsample_rates)
+
+    def frames(self, tokens: int) -> int:
+        """As :class:`Take`."""
+        return int(self._per_token * tokens / self._voice.speed)
+
+    def total(self, tokens: int) -> int:
+        """As :class:`Take`."""
+        return self.frames(tokens) + (self._voice.speed != 1)
+
+    def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
+        """As :class:`Take`."""
+        prior = self._voice.vits.prior(codes[None, None], self._phones, self._voice.style)
+        first, last = max(0, start - self._reach), max(stop, self.frames(codes.numel()))
+        m, logs = (at_speed(x, self._voice.speed, first, last) for x in (prior.m, prior.logs))
+        wave = self._voice.sound(m, logs, self._noise(first, last))
+        return wave[(start - first) * self.hop : (stop - first) * self.hop]
+
+
+def at_speed(x: Tensor, speed: float, start: int, stop: int) -> Tensor:
+    """Frames ``start`` to ``stop`` of [1, C, T_spec] played ``speed`` times as fast."""
+    if speed == 1:
+        return x[..., start:stop]
+    place = ((torch.arange(start, stop, device=x.device) + 0.5) * speed - 0.5).clamp(0, x.size(2) - 1)
+    low = place.floor().long()
+    return torch.lerp(x[..., low], x[..., (low + 1).clamp(max=x.size(2) - 1)], (place - low).to(x.dtype))
 
 
 @dataclass(frozen=True)
@@ -80,30 +185,82 @@ class MelVoice:
         speed: float,
         sample_steps: int,
     ) -> None:
-        self._vits, self._vocoder = vits, vocoder
-        self._speed, self._steps = speed, sample_steps
+        self.vits, self.vocoder, self.speed = vits, vocoder, speed
+        self._steps = sample_steps
         device = prompt.mel.device
         feature, self._style = vits.decode_encp(
             prompt.tokens.to(device)[None, None], prompt.phones.to(device)[None], refers
         )
-        # Feature and mel of the clip differ by a frame or two: the shorter one counts, then its last frames.
+        # Feature and mel of the clip differ by a frame or two: the shorter one counts.
         length = min(feature.size(2), prompt.mel.size(2))
-        keep = min(length, vits.mel.reference_frames)
-        self._feature, self._mel = (part[..., :length][..., -keep:] for part in (feature, prompt.mel))
+        self.known = self.latest(feature[..., :length], prompt.mel[..., :length])
 
-    def mel(self, codes: Tensor, phones: Tensor, noise: torch.Generator) -> Tensor:
-        """Log mel of a segment [1, M, T_mel]; arguments as :class:`Voice`."""
-        feature, _ = self._vits.decode_encp(codes, phones, None, self._style, self._speed)
-        known_feature, known_mel = self._feature, self._mel
-        keep = known_mel.size(2)
+    def latest(self, feature: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """The last columns of a feature [1, W, T_mel] and its mel [1, M, T_mel] that a block goes on from."""
+        keep = min(mel.size(2), self.vits.mel.reference_frames)
+        return feature[..., -keep:], mel[..., -keep:]
+
+    def feature(self, codes: Tensor, phones: Tensor) -> Tensor:
+        """Condition feature of a segment [1, W, T_mel]; arguments as :class:`Voice`."""
+        return self.vits.decode_encp(codes, phones, None, self._style, self.speed)[0]
+
+    def go_on(self, known: tuple[Tensor, Tensor], feature: Tensor, noise: torch.Generator) -> Tensor:
+        """Normalised mel [1, M, T_mel] of ``feature`` [1, W, T_mel], after a feature and mel that are known."""
+        keep = known[1].size(2)
         parts = []
-        for part in feature.split(self._vits.mel.block_frames - keep, dim=2):
-            condition = torch.cat((known_feature, part), dim=2)
-            made = self._vits.cfm.inference(condition, known_mel, self._steps, generator=noise)[..., keep:]
-            known_feature, known_mel = part[..., -keep:], made[..., -keep:]
+        for part in feature.split(self.vits.mel.block_frames - keep, dim=2):
+            condition = torch.cat((known[0], part), dim=2)
+            made = self.vits.cfm.inference(condition, known[1], self._steps, generator=noise)[..., keep:]
+            known = part[..., -keep:], made[..., -keep:]
             parts.append(made)
-        return denorm_mel(torch.cat(parts, dim=2), self._vits.mel)
+        return torch.cat(parts, dim=2)
 
-    def __call__(self, codes: Tensor, phones: Tensor, noise: torch.Generator) -> Tensor:
+    def sound(self, mel: Tensor) -> Tensor:
+        """Normalised mel [1, M, T_mel] -> waveform [T]."""
+        return self.vocoder.decode(denorm_mel(mel, self.vits.mel))[0, 0]
+
+    def __call__(self, codes: Tensor, phones: Tensor, seed: int) -> Tensor:
         """As :class:`Voice`."""
-        return self._vocoder.decode(self.mel(codes, phones, noise))[0, 0]
+        noise = torch.Generator(codes.device).manual_seed(seed)
+        return self.sound(self.go_on(self.known, self.feature(codes, phones), noise))
+
+    def take(self, phones: Tensor, seed: int) -> MelTake:
+        """As :class:`Voice`."""
+        return MelTake(self, phones, seed)
+
+
+class MelTake:
+    """Mel columns that were spoken stay, and the next ones go on from them: another draw of the same flow than the
+    whole, with one mel under all pieces. Frames are mel columns.
+    """
+
+    def __init__(self, voice: MelVoice, phones: Tensor, seed: int) -> None:
+        self._voice, self._phones = voice, phones
+        self._noise = torch.Generator(phones.device).manual_seed(seed)
+        self._feature, self._mel = voice.known[0][..., :0], voice.known[1][..., :0]
+        self.hop = voice.vocoder.hop_length
+
+    def frames(self, tokens: int) -> int:
+        """As :class:`Take`."""
+        return self._columns(int(self._voice.vits.config.frames_per_token * tokens / self._voice.speed))
+
+    def total(self, tokens: int) -> int:
+        """As :class:`Take`."""
+        frames = int(self._voice.vits.config.frames_per_token * tokens / self._voice.speed)
+        return self._columns(frames + (self._voice.speed != 1))
+
+    def _columns(self, frames: int) -> int:
+        return int(self._voice.vits.mel.feature_scale * frames)
+
+    def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
+        """As :class:`Take`."""
+        fresh = self._voice.feature(codes[None, None], self._phones)[..., self._mel.size(2) :]
+        feature, mel = torch.cat((self._feature, fresh), dim=2), self._mel
+        if fresh.size(2):
+            clip_feature, clip_mel = self._voice.known
+            known = torch.cat((clip_feature, self._feature), dim=2), torch.cat((clip_mel, mel), dim=2)
+            mel = torch.cat((mel, self._voice.go_on(self._voice.latest(*known), fresh, self._noise)), dim=2)
+        first = max(0, start - VOCODER_FRAMES)
+        wave = self._voice.sound(mel[..., first:])
+        self._feature, self._mel = feature[..., :stop], mel[..., :stop]
+        return wave[(start - first) * self.hop : (stop - first) * self.hop]

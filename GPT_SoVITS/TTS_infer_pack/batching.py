@@ -1,8 +1,9 @@
-"""Which segments are decoded together. Pure functions over lengths."""
+"""How the work is divided: which segments are decoded together, and when a piece of one is spoken. Lengths alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 def make_batches(lengths: Sequence[int], batch_size: int, threshold: float, bucket: bool) -> list[list[int]]:
@@ -29,3 +30,25 @@ def make_batches(lengths: Sequence[int], batch_size: int, threshold: float, buck
         else:
             batches.append([index])
     return batches
+
+
+@dataclass(frozen=True)
+class PiecePlan:
+    """When a piece is spoken, in tokens.
+
+    Attributes:
+        length: most tokens of a piece.
+        overlap: tokens spoken twice and crossfaded.
+        ahead: tokens beyond the overlap that must be known, so that what is spoken knows what follows it.
+        quiet: cut where it is quietest in the second half of a piece; False: always after ``length`` tokens.
+    """
+
+    length: int = 16
+    overlap: int = 2
+    ahead: int = 2
+    quiet: bool = False
+
+    @property
+    def needed(self) -> int:
+        """Tokens from the start of a piece that must be known before it is spoken."""
+        return self.length + self.overlap + self.ahead

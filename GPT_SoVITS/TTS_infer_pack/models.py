@@ -23,8 +23,9 @@ from module.models import Synthesizer, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
 from published import S2G, fetch_command, place
+from super_resolution import SuperResolution, find_super_resolution
 from sv import SV
-from vocoders import SUPER_RESOLUTION, SuperResolution, Vocoder, load_vocoder
+from vocoders import Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
 
@@ -164,8 +165,7 @@ def load_companions(spec: VersionSpec, place: Placement) -> Companions:
     """
     speaker = SV().to(place.device, place.dtype) if spec.needs_speaker_embedding else None
     vocoder = load_vocoder(spec.mel.vocoder).to(place.device, place.dtype) if spec.mel else None
-    enhancer = SUPER_RESOLUTION.get(vocoder.sampling_rate) if vocoder else None
-    return Companions(speaker, vocoder, enhancer() if enhancer else None)
+    return Companions(speaker, vocoder, find_super_resolution(vocoder.sampling_rate) if vocoder else None)
 
 
 def load_t2s(path: PathLike, place: Placement) -> Text2SemanticDecoder:

@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 from config import parse_bool
 from errors import ConfigError, RequestError, TextError
 from text.language import MODES
+from TTS_infer_pack.batching import PiecePlan
 
 MAX_SEED = 2**63 - 1
-PUBLIC_SAMPLING: dict[str, Any] = {"top_k": 15, "top_p": 1.0, "temperature": 1.0, "repetition_penalty": 1.35,
-                                   "text_split_method": "cut5", "speed_factor": 1.0}
+PUBLIC_SAMPLING: dict[str, Any] = {
+    "top_k": 15,
+    "top_p": 1.0,
+    "temperature": 1.0,
+    "repetition_penalty": 1.35,
+    "text_split_method": "cut5",
+    "speed_factor": 1.0,
+}
 """Values of the public pipeline, used where neither the request nor the pack names one."""
 
 RANGES: dict[str, tuple[type, float, float]] = {
@@ -28,13 +35,21 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "repetition_penalty": (float, 0.1, 10), "speed_factor": (float, 0.25, 4), "fragment_interval": (float, 0, 60),
     "batch_size": (int, 1, 256), "batch_threshold": (float, 0, 1), "seed": (int, -1, MAX_SEED),
     "streaming_mode": (int, 0, 3), "sample_steps": (int, 1, 1000), "overlap_length": (int, 0, 1000),
-    "min_chunk_length": (int, 1, 10000),
+    "min_chunk_length": (int, 2, 10000),
 }  # fmt: skip
 """Kind and inclusive range of every number."""
-SWITCHES = ("split_bucket", "parallel_infer", "return_fragment", "super_sampling")
+SWITCHES = ("split_bucket", "parallel_infer", "return_fragment", "super_sampling", "resynthesis")
 TEXTS = ("text", "text_lang", "ref_audio_path", "prompt_text", "prompt_lang", "text_split_method")
-IGNORED_KEYS = frozenset({"media_type", "no_prompt_text", "fixed_length_chunk"})
+IGNORED_KEYS = frozenset({"media_type", "no_prompt_text"})
 """Keys of API calls that concern the answer's form, not the speech."""
+LENGTH_SWITCH = "fixed_length_chunk"
+"""Key of the public pipeline that is a part of ``streaming_mode`` here."""
+
+WHOLE, SEGMENTS, PIECES, FAST_PIECES = range(4)
+"""Values of ``streaming_mode``."""
+LOOK_AHEAD = {PIECES: 8, FAST_PIECES: 2}
+"""Tokens that must be known beyond a piece and its overlap. With 2 the sound is already close to the whole's; with 8 it
+also knows most of the next word."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +65,16 @@ class SynthesisRequest:
         top_k, top_p, temperature, repetition_penalty: sampling of semantic tokens.
         batch_size, batch_threshold, split_bucket, parallel_infer: how segments are decoded together.
         speed_factor: above 1 speaks faster.
+        resynthesis: another speed is spoken by the synthesiser; False: the finished wave is compressed or stretched.
         fragment_interval: pause after each segment, in seconds.
         seed: same seed, same speech; -1 draws one.
-        return_fragment: deliver each segment when it is ready; also set by ``streaming_mode`` above 0.
-        sample_steps, super_sampling, overlap_length, min_chunk_length: checked, used by other model versions.
+        return_fragment: deliver each segment when it is ready, as ``streaming_mode`` 1.
+        streaming_mode: 0 the whole speech at once, 1 segment by segment, 2 piece by piece while the tokens of a segment
+            still come, 3 the same with the shortest wait.
+        overlap_length: tokens that are spoken with both of two neighbouring pieces and crossfaded.
+        min_chunk_length: tokens of a piece.
+        sample_steps: steps of the flow-matching network, for versions that have one.
+        super_sampling: raise the rate of the speech, for versions that something can raise.
 
     Raises:
         RequestError: a value of the wrong kind or out of range.
@@ -76,6 +97,7 @@ class SynthesisRequest:
     split_bucket: bool = True
     parallel_infer: bool = True
     speed_factor: float | None = None
+    resynthesis: bool = True
     fragment_interval: float = 0.3
     seed: int = -1
     return_fragment: bool = False
@@ -117,29 +139,48 @@ class SynthesisRequest:
 
     @property
     def streams(self) -> bool:
-        """True where each segment is wanted as soon as it is ready."""
-        return self.return_fragment or self.streaming_mode > 0
+        """True where speech is wanted before all of it is ready."""
+        return self.return_fragment or self.streaming_mode > WHOLE
+
+    @property
+    def pieces(self) -> PiecePlan | None:
+        """How segments are cut into pieces; None where they are delivered whole."""
+        if self.streaming_mode not in LOOK_AHEAD:
+            return None
+        ahead, quiet = LOOK_AHEAD[self.streaming_mode], self.streaming_mode == PIECES
+        return PiecePlan(self.min_chunk_length, self.overlap_length, ahead, quiet)
 
     @classmethod
     def from_dict(cls, inputs: Mapping[str, Any]) -> SynthesisRequest:
-        """From the keys of the public HTTP API; None counts as not given, ``streaming_mode`` may be true or false.
+        """From the keys of the public HTTP API; None counts as not given.
+
+        ``streaming_mode`` may be true or false: true is 1, as the HTTP API has it, or, together with the key
+        ``fixed_length_chunk`` of the public pipeline, 3 or 2.
 
         Raises:
             RequestError: an unknown key, or a value that cannot be used.
             TextError: no text.
         """
         known = {field.name for field in fields(cls)}
-        unknown = sorted(set(inputs) - known - IGNORED_KEYS)
+        unknown = sorted(set(inputs) - known - IGNORED_KEYS - {LENGTH_SWITCH})
         if unknown:
             raise RequestError(f"unknown request key {', '.join(unknown)}", "only " + ", ".join(sorted(known)))
         given = {name: value for name, value in inputs.items() if name in known and value is not None}
         if isinstance(given.get("streaming_mode"), bool):
-            given["streaming_mode"] = int(given["streaming_mode"])
+            given["streaming_mode"] = _mode(given["streaming_mode"], inputs.get(LENGTH_SWITCH))
         if isinstance(given.get("aux_ref_audio_paths"), str):
             given["aux_ref_audio_paths"] = (given["aux_ref_audio_paths"],)
         given.setdefault("text", "")
         given.setdefault("text_lang", "")
         return cls(**given)
+
+
+def _mode(streams: bool, fixed_length: Any) -> int:
+    if not streams:
+        return WHOLE
+    if fixed_length is None:
+        return SEGMENTS
+    return FAST_PIECES if _switch(LENGTH_SWITCH, fixed_length) else PIECES
 
 
 def _set(request: SynthesisRequest, name: str, value: Any) -> None:
@@ -173,7 +214,9 @@ class AudioChunk:
         index: number of the segment in the text, from 0.
         text: the segment as it is read.
         tokens: semantic tokens spoken (25 a second at speed 1).
-        finish_reason: "eos", "length" (cut off) or "stopped".
+        finish_reason: "eos", "length" (cut off) or "stopped"; empty before the last piece of a segment.
+        again: True where the segment begins anew, because what was heard of it had gone wrong: whoever keeps the speech
+            drops its earlier pieces.
     """
 
     samples: NDArray[np.float32]
@@ -182,3 +225,4 @@ class AudioChunk:
     text: str
     tokens: int
     finish_reason: str
+    again: bool = False

@@ -56,9 +56,10 @@ def make_hubert(folder: Path, hidden: int = SSL_DIM) -> None:
     HubertModel(config).save_pretrained(folder)
 
 
-def make_s1(path: Path) -> None:
+def make_s1(path: Path, phone_rows: int = 732) -> None:
     """A random AR model that ends a sentence after a second or so: EOS always has the logit :data:`EOS_LOGIT`."""
-    model = Text2SemanticDecoder(S1_CONFIG)
+    config = {"model": S1_CONFIG["model"] | {"phoneme_vocab_size": phone_rows}}
+    model = Text2SemanticDecoder(config)
     weight = model.state_dict()
     shift = torch.randn(32)
     last = [name for name in weight if name.endswith("norm2.bias")][-1]
@@ -67,7 +68,7 @@ def make_s1(path: Path) -> None:
     predict -= torch.outer(predict @ shift, shift) / shift.dot(shift)  # the shift moves EOS alone
     predict[1024] = EOS_LOGIT * shift / shift.dot(shift)
     weight["ar_predict_layer.weight"] = predict
-    save_s1(path, weight, S1_CONFIG, "GPT-e1")
+    save_s1(path, weight, config, "GPT-e1")
 
 
 def make_s2(path: Path, config: dict[str, Any] = S2_CONFIG) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from AR.backend import EOS, SamplingParams, T2SRequest, default_max_tokens, default_min_tokens
-from AR.checked import LOOP_TOKENS, decode_checked, has_loop, why_collapsed
+from AR.checked import LOOP_TOKENS, SpokenTokens, decode_checked, has_loop, stream_checked, why_collapsed
 from AR.decode import T2SResult, decode
 
 REQUEST = T2SRequest(torch.zeros(40, dtype=torch.long))
@@ -70,6 +70,36 @@ def test_retries_use_another_seed_and_stop_when_it_is_good() -> None:
     greedy = Flaky(2)
     decode_checked(greedy, [REQUEST], SamplingParams(top_k=1, seed=1))
     assert greedy.runs == 1
+
+
+def of_last_try(parts: list[SpokenTokens]) -> list[int]:
+    """What is valid of a stream: tokens since it began anew for the last time."""
+    start = max([index for index, part in enumerate(parts) if part.again], default=0)
+    return torch.cat([part.tokens for part in parts[start:]]).tolist()
+
+
+def test_a_stream_gives_the_tokens_of_the_whole() -> None:
+    params = SamplingParams(seed=1, repetition_penalty=1.0)
+    for bad in (0, 1, 2):
+        parts = list(stream_checked(Flaky(bad), REQUEST, params))
+        whole = decode_checked(Flaky(bad), [REQUEST], params)[0]
+        assert of_last_try(parts) == whole.tokens.tolist() and parts[-1].finish_reason == "eos"
+        assert sum(part.again for part in parts) == bad and parts[-1].collapsed is None
+        assert [part.finish_reason for part in parts[:-1]] == [None] * (len(parts) - 1)
+    parts = list(stream_checked(Flaky(9), REQUEST, params))
+    assert parts[-1].finish_reason == "length" and "no end" in str(parts[-1].collapsed)
+    assert sum(part.again for part in parts) == 2
+
+
+def test_a_stream_notices_a_loop_while_it_runs() -> None:
+    parts = list(stream_checked(Stuck(0), REQUEST, SamplingParams(seed=1, top_k=1)))
+    assert "loop" in str(parts[-1].collapsed) and LOOP_TOKENS <= len(of_last_try(parts)) < LOOP_TOKENS + 30
+
+
+def test_a_stopped_stream_has_not_collapsed() -> None:
+    asked = iter([False] * 5 + [True] * 9)
+    parts = list(stream_checked(Flaky(0), REQUEST, SamplingParams(seed=1), lambda: next(asked)))
+    assert parts[-1].finish_reason == "stopped" and parts[-1].collapsed is None and len(of_last_try(parts)) == 5
 
 
 class Stuck(Flaky):

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -121,6 +122,38 @@ def test_as_a_plain_backend_the_ar_model_goes_on(ar: Talker) -> None:
     nan = FallbackT2S(Talker("lm", nan=True), Talker("ar", 500))
     assert decode(nan, requests(2), PARAMS)[1].tokens.tolist()[57:] == list(range(500, 580))
     assert nan.last_fallback is not None and nan.last_fallback.reason == "numerical_error"
+
+
+@pytest.mark.parametrize(
+    ("lm", "reason", "heard"),
+    [
+        (Talker("lm", error=RuntimeError("a bug")), "runtime_error", 57),
+        (Talker("lm", nan=True), "numerical_error", 57),
+        (Talker("lm", error=MemoryError(), at=1), "out_of_memory", 1),
+        (Talker("lm", endless=True), "degenerate_output", 100),
+    ],
+)
+def test_a_failing_segment_of_a_stream_begins_anew(lm: Talker, reason: str, heard: int, ar: Talker) -> None:
+    both = FallbackT2S(lm, ar, "some/model")
+    parts = list(both.stream(requests(1)[0], PARAMS))
+    anew = max(index for index, part in enumerate(parts) if part.again)
+    tokens = [torch.cat([part.tokens for part in some]).tolist() for some in (parts[:anew], parts[anew:])]
+    assert len(tokens[0]) >= heard and tokens[0][:57] == list(range(min(57, heard)))
+    assert tokens[1] == list(range(500, 580)) and parts[-1].finish_reason == "eos" and not parts[-1].collapsed
+    assert both.last_fallback is not None and both.last_fallback.reason == reason
+    with pytest.raises(BaseException) as caught:  # noqa: PT011
+        list(FallbackT2S(lm, ar, strict=True).stream(requests(1)[0], PARAMS))
+    assert reason_of(caught.value) == reason
+
+
+def test_a_stream_that_works_stays_with_the_language_model(ar: Talker) -> None:
+    both = FallbackT2S(Talker("lm"), ar)
+    assert torch.cat([part.tokens for part in both.stream(requests(1)[0], PARAMS)]).tolist() == list(range(80))
+    assert both.last_fallback is None and not ar.prefilled
+    only = FallbackT2S(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"))
+    parts = list(only.stream(requests(1)[0], PARAMS))
+    assert torch.cat([part.tokens for part in parts]).tolist() == list(range(500, 580))
+    assert not any(part.again for part in parts)
 
 
 def test_a_failed_load_keeps_the_ar_model(ar: Talker) -> None:
@@ -303,6 +336,43 @@ def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.Mon
     got = speak(voice, text)
     assert voice.last_fallback is not None and voice.last_fallback.reason in ("runtime_error", "degenerate_output")
     assert calls["step"] >= 57 and len(got) == len(want)
+
+
+@pytest.mark.parametrize("mode", [2, 3])
+def test_an_exception_in_step_57_of_a_stream_of_pieces(voice: Any, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
+    from TTS_infer_pack.TTS import SynthesisRequest
+
+    request = SynthesisRequest("Hello there, my good old friend from the far north. It is a fine day.", "en", seed=3,
+                               top_k=0, text_split_method="cut4", streaming_mode=mode)  # fmt: skip
+    alone = list(voice.stream(request))
+    voice.set_t2s("qwen3", "tiny")
+    lm, calls, real = voice._seat._model, {"step": 0}, voice._seat._model.step
+
+    def broken(state: Any, tokens: Tensor) -> Tensor:
+        calls["step"] += 1
+        if calls["step"] >= 57:
+            raise RuntimeError("planted")
+        return torch.where(torch.arange(1025) == EOS, -50.0, real(state, tokens))  # it would not end by itself
+
+    monkeypatch.setattr(lm, "step", broken)
+    got = list(voice.stream(request))
+    assert voice.last_fallback is not None and voice.last_fallback.reason == "runtime_error"
+    anew = [number for number, chunk in enumerate(got) if chunk.again]
+    assert len(anew) == 1 and anew[0] > 1 and got[anew[0]].index == 0
+    for index in (0, 1):  # from there on it is what the AR model says alone
+        mine = [chunk.samples for chunk in got[anew[0] :] if chunk.index == index]
+        wanted = [chunk.samples for chunk in alone if chunk.index == index]
+        np.testing.assert_array_equal(np.concatenate(mine), np.concatenate(wanted))
+    assert all(len(chunk.samples) < 16000 * 1.5 for chunk in got)
+    before = np.concatenate([chunk.samples for chunk in got[: anew[0]]])
+    assert np.abs(before).max() > 0 and abs(before[-1]) < 0.05  # faded out, and no silence after it
+    assert len(before) / 16000 < 57 / 25
+
+    voice.configs.qwen3_strict, calls["step"] = True, 0
+    stream = voice.stream(request)
+    next(stream)
+    with pytest.raises(RuntimeError, match="planted"):
+        list(stream)
 
 
 def test_strict_mode_gives_the_error(voice: Any) -> None:

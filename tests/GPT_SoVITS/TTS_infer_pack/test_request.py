@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from errors import RequestError, TextError
-from TTS_infer_pack.request import SynthesisRequest
+from TTS_infer_pack.batching import PiecePlan
+from TTS_infer_pack.request import RANGES, SynthesisRequest
 
 API_DEFAULTS: dict[str, Any] = {
     "text": "Hello.", "text_lang": "EN", "ref_audio_path": "a.wav", "aux_ref_audio_paths": None, "prompt_text": "",
@@ -56,3 +58,28 @@ def test_text_with_nothing_to_say(text: str) -> None:
 def test_a_prompt_needs_its_language() -> None:
     with pytest.raises(RequestError, match="prompt_lang"):
         SynthesisRequest(text="Hi.", text_lang="en", ref_audio_path="a.wav", prompt_text="Words.")
+
+
+@pytest.mark.parametrize(("values", "mode"), [
+    ({"streaming_mode": True}, 1), ({"streaming_mode": False, "fixed_length_chunk": True}, 0),
+    ({"streaming_mode": 2}, 2), ({"streaming_mode": True, "fixed_length_chunk": False}, 2),
+    ({"streaming_mode": 3, "fixed_length_chunk": False}, 3),
+    ({"streaming_mode": True, "fixed_length_chunk": True}, 3), ({"return_fragment": True}, 0)])
+def test_streaming_modes(values: dict[str, Any], mode: int) -> None:
+    request = SynthesisRequest.from_dict({**API_DEFAULTS, "min_chunk_length": 20, "overlap_length": 3, **values})
+    assert request.streaming_mode == mode and request.streams == (mode > 0 or "return_fragment" in values)
+    assert request.pieces == {2: PiecePlan(20, 3, 8, True), 3: PiecePlan(20, 3, 2)}.get(mode)
+
+
+def test_every_field_is_documented_with_its_default_and_range() -> None:
+    rows = (Path(__file__).parents[3] / "docs" / "requests.md").read_text(encoding="utf-8").splitlines()
+    table = {row.split("`")[1]: [cell.strip() for cell in row.split("|")[2:]] for row in rows if row.startswith("| `")}
+    for field in fields(SynthesisRequest):
+        default, span = table[field.name][:2]
+        if isinstance(field.default, bool):
+            assert default == str(field.default).lower()
+        elif isinstance(field.default, int | float):
+            assert default == f"{field.default:g}"
+        if field.name in RANGES and field.name != "seed":
+            _, low, high = RANGES[field.name]
+            assert span.startswith(f"{low:g} to {high:g}")

@@ -1,0 +1,271 @@
+"""Pieces of a segment: joined they are the whole, in length and in sound; nothing mixes, and closing frees the work."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from config import PACK_DIR
+from TTS_infer_pack.acoustic import FrameNoise, WaveVoice, at_speed
+from TTS_infer_pack.batching import PiecePlan
+from TTS_infer_pack.streaming import SegmentStream
+from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
+
+TEXT = "Hello there, my good friend. It is a fine day for a walk."
+EDGE = 3
+"""Frames before the end of what is known that the made-up network gets wrong."""
+
+
+class Ramp:
+    """A made-up network: every sample is the number of its frame, wrong by a lot near the end of what is known."""
+
+    hop = 4
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+        self.calls: list[tuple[int, int, int]] = []
+
+    def frames(self, tokens: int) -> int:
+        return int(2 * tokens / self.speed)
+
+    def total(self, tokens: int) -> int:
+        return self.frames(tokens) + (self.speed != 1)
+
+    def render(self, codes: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+        self.calls.append((len(codes), start, stop))
+        frames = torch.arange(start, stop)
+        known = self.frames(len(codes))
+        assert stop <= known + 1
+        wrong = (frames >= known - EDGE) & (len(codes) < self.count)
+        return (frames + torch.where(wrong, 1000.0, 0.0)).repeat_interleave(self.hop)
+
+    count = 10**9
+    """Tokens of the whole segment."""
+
+
+def pieces(take: Ramp, plan: PiecePlan, count: int, at_once: int = 1) -> list[np.ndarray]:
+    take.count = count
+    stream = SegmentStream(take, plan)
+    parts = []
+    for tokens in torch.arange(count).split(at_once):
+        stream.add(tokens)
+        while (piece := stream.next_piece()) is not None:
+            parts.append(piece)
+    parts.append(stream.last_piece())
+    assert stream.done == count
+    return parts
+
+
+@pytest.mark.parametrize("speed", [1.0, 1.3, 0.5, 4.0])
+@pytest.mark.parametrize("plan", [PiecePlan(16, 2, 2), PiecePlan(16, 2, 8, True), PiecePlan(2, 0, 6),
+                                  PiecePlan(5, 9, 8), PiecePlan(1000, 2, 2)])  # fmt: skip
+@pytest.mark.parametrize("count", [0, 1, 17, 90])
+def test_pieces_join_to_the_whole(plan: PiecePlan, speed: float, count: int) -> None:
+    take = Ramp(speed)
+    joined = np.concatenate(pieces(take, plan, count))
+    wanted = np.arange(take.total(count) if count else 0).repeat(4)
+    assert len(joined) == len(wanted)
+    if 2 * plan.ahead / speed > EDGE:  # then no wrong frame is ever heard
+        np.testing.assert_allclose(joined, wanted, atol=1e-3)
+
+
+def test_pieces_do_not_depend_on_how_tokens_come() -> None:
+    for plan in (PiecePlan(16, 2, 2), PiecePlan(16, 2, 8, True)):
+        single, many = (pieces(Ramp(), plan, 100, at_once) for at_once in (1, 8))
+        assert [len(p) for p in single] == [len(p) for p in many] and len(single) > 4
+
+
+def test_a_quiet_place_is_where_a_piece_is_cut() -> None:
+    class Quiet(Ramp):
+        def render(self, codes: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+            frames = torch.arange(start, stop)
+            return torch.where((frames >= 22) & (frames < 26), 0.0, 1.0).repeat_interleave(self.hop)
+
+    first = pieces(Quiet(), PiecePlan(16, 2, 2, True), 60)[0]
+    assert len(first) == 22 * 4
+    assert len(pieces(Quiet(), PiecePlan(16, 2, 2), 60)[0]) == 32 * 4
+
+
+def test_the_noise_of_a_frame_is_its_own() -> None:
+    like = torch.zeros(1)
+    whole = FrameNoise(3, 5, like)(0, 200)
+    parts = FrameNoise(3, 5, like)
+    assert torch.equal(torch.cat([parts(0, 70), parts(70, 71), parts(71, 200)], dim=2), whole)
+    assert not torch.equal(FrameNoise(4, 5, like)(0, 200), whole)
+    assert abs(float(whole.std()) - 1) < 0.1
+
+
+def test_at_speed_is_what_the_synthesiser_does() -> None:
+    x = torch.randn(1, 3, 100, generator=torch.Generator().manual_seed(0)).cumsum(2)
+    size = int(100 / 1.25) + 1
+    wanted = torch.nn.functional.interpolate(x, size=size, mode="linear")
+    assert float((at_speed(x, 1.25, 0, size) - wanted).abs().max()) < 2 * float(x.diff(dim=2).abs().max())
+    assert torch.equal(at_speed(x, 1.0, 5, 9), x[..., 5:9])
+    assert torch.equal(at_speed(x, 1.25, 30, 40), at_speed(x, 1.25, 0, size)[..., 30:40])
+
+
+# -- in the pipeline ---------------------------------------------------------------------------------------------------
+
+
+def streamed(tts: TTS, mode: int, **values: Any) -> Iterator[AudioChunk]:
+    defaults: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 3, "text_split_method": "cut4",
+                                "min_chunk_length": 8}  # fmt: skip
+    return tts.stream(SynthesisRequest.from_dict({**defaults, "streaming_mode": mode, **values}))
+
+
+def spoken(tts: TTS, mode: int, **values: Any) -> list[AudioChunk]:
+    return list(streamed(tts, mode, **values))
+
+
+def joined(chunks: list[AudioChunk]) -> np.ndarray:
+    return np.concatenate([chunk.samples for chunk in chunks])
+
+
+@pytest.mark.parametrize("mode", [2, 3])
+def test_a_stream_is_as_long_as_the_whole_and_says_what_it_is(shared_tts: TTS, mode: int) -> None:
+    whole, stream = spoken(shared_tts, 0), spoken(shared_tts, mode)
+    assert len(stream) > len(whole) == 2
+    assert len(joined(stream)) == len(joined(whole))
+    for index, segment in enumerate(whole):
+        mine = [chunk for chunk in stream if chunk.index == index]
+        assert sum(len(chunk.samples) for chunk in mine) == len(segment.samples)
+        assert sum(chunk.tokens for chunk in mine) == segment.tokens
+        assert [chunk.finish_reason for chunk in mine] == [""] * (len(mine) - 1) + [segment.finish_reason]
+        assert {chunk.text for chunk in mine} == {segment.text} and not any(chunk.again for chunk in mine)
+        assert not np.abs(mine[-1].samples[-4800:]).any() and np.abs(mine[0].samples).max() > 0.01  # the pause
+    assert [chunk.index for chunk in stream] == sorted(chunk.index for chunk in stream)
+    np.testing.assert_array_equal(joined(stream), joined(spoken(shared_tts, mode)))
+
+
+def test_modes_differ_in_when_the_first_sound_comes(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    step = shared_tts._models.t2s.step
+    monkeypatch.setattr(shared_tts._models.t2s, "step", lambda *a: steps.append(1) or step(*a), raising=False)
+    waits = {}
+    for mode in (1, 2, 3):
+        steps.clear()
+        next(streamed(shared_tts, mode))
+        waits[mode] = 1 + len(steps)
+    assert waits[3] == 8 + 2 + 2 < waits[2] == 8 + 2 + 8 < waits[1]
+
+
+@pytest.mark.parametrize("values", [{"speed_factor": 1.3}, {"speed_factor": 0.8}, {"overlap_length": 0},
+                                    {"speed_factor": 1.3, "resynthesis": False}, {"overlap_length": 6},
+                                    {"min_chunk_length": 40}, {"fragment_interval": 0}])  # fmt: skip
+def test_values_that_change_a_stream_change_the_whole_alike(shared_tts: TTS, values: dict[str, Any]) -> None:
+    assert len(joined(spoken(shared_tts, 3, **values))) == len(joined(spoken(shared_tts, 0, **values)))
+
+
+def test_run_yields_the_pieces_and_synthesize_the_whole(shared_tts: TTS) -> None:
+    inputs: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 3, "text_split_method": "cut4",
+                              "min_chunk_length": 8}  # fmt: skip
+    counts = {mode: len(list(shared_tts.run({**inputs, "streaming_mode": mode}))) for mode in (0, 1, 2, 3, True)}
+    assert counts[0] == 1 and counts[1] == 2 and counts[2] > 2 and counts[3] > 2
+    assert len(list(shared_tts.run({**inputs, "streaming_mode": True, "fixed_length_chunk": False}))) == counts[2]
+    speech = shared_tts.synthesize(SynthesisRequest(**inputs, streaming_mode=3))
+    np.testing.assert_array_equal(speech.samples, joined(spoken(shared_tts, 0)))
+
+
+def test_interleaved_streams_never_mix(shared_tts: TTS, clip: Path) -> None:
+    def stream(number: int) -> Iterator[AudioChunk]:
+        other = {"ref_audio_path": str(clip), "seed": 9, "speed_factor": 1.2} if number else {}
+        return streamed(shared_tts, 2 + number, **other)
+
+    alone = [joined(list(stream(number))) for number in (0, 1)]
+    parts: list[list[AudioChunk]] = [[], []]
+    for both in zip_longest(stream(0), stream(1)):
+        for mine, chunk in zip(parts, both, strict=True):
+            mine += [chunk] if chunk else []
+    for wanted, got in zip(alone, parts, strict=True):
+        np.testing.assert_array_equal(joined(got), wanted)
+
+
+def test_closing_a_stream_frees_its_work(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[Any] = []
+    steps: list[int] = []
+    model = shared_tts._models.t2s
+    prefill, step = model.prefill, model.step
+
+    def watched(requests: Any) -> Any:
+        state, logits = prefill(requests)
+        states.append(weakref.ref(state))
+        return state, logits
+
+    monkeypatch.setattr(model, "prefill", watched, raising=False)
+    monkeypatch.setattr(model, "step", lambda *a: steps.append(1) or step(*a), raising=False)
+    stream = streamed(shared_tts, 3)
+    next(stream)
+    done = len(steps)
+    assert states[0]() is not None
+    stream.close()  # type: ignore[attr-defined]
+    gc.collect()
+    assert states[0]() is None and len(steps) == done
+    assert not torch.is_inference_mode_enabled() and list(stream) == []
+
+
+def test_stop_ends_a_stream_within_a_segment(shared_tts: TTS) -> None:
+    stream = streamed(shared_tts, 3)
+    next(stream)
+    shared_tts.stop()
+    assert list(stream) == []
+    assert spoken(shared_tts, 3)
+
+
+# -- with the voice pack -----------------------------------------------------------------------------------------------
+
+QUIETEST_SNR, MEL_DISTANCE = 10.0, 0.2
+"""What docs/use.md promises of a stream: at least so many dB above its difference from the whole, and at most so far
+from it in log-mel (natural logarithm, mean over bands and frames)."""
+
+
+@pytest.fixture(scope="module")
+def pack_voice() -> TTS:
+    if not (PACK_DIR / "pack.json").is_file():
+        pytest.skip("the voice pack is not in this checkout")
+    return TTS(TTS_Config(pack=str(PACK_DIR), device="cpu"))
+
+
+def log_mel(samples: np.ndarray, rate: int) -> torch.Tensor:
+    from module.mel_processing import mel_spectrogram_torch
+
+    return mel_spectrogram_torch(torch.from_numpy(samples)[None], 1024, 80, rate, 256, 1024, 0, None).clamp(min=-7)
+
+
+@pytest.mark.parametrize(("mode", "text"), [
+    (3, "Hello there, my friend."),
+    pytest.param(2, "The train left the station at half past seven and did not stop before the sea.",
+                 marks=pytest.mark.slow),
+    pytest.param(3, "The train left the station at half past seven and did not stop before the sea.",
+                 marks=pytest.mark.slow)])  # fmt: skip
+def test_a_stream_sounds_like_the_whole(pack_voice: TTS, mode: int, text: str) -> None:
+    whole, stream = (spoken(pack_voice, m, text=text, fragment_interval=0) for m in (0, mode))
+    wanted, got = joined(whole), joined(stream)
+    assert len(wanted) == len(got) and len(stream) > 1
+    error = np.square(wanted - got).sum()
+    assert 10 * np.log10(np.square(wanted).sum() / error) > QUIETEST_SNR
+    distance = (log_mel(wanted, pack_voice.sample_rate) - log_mel(got, pack_voice.sample_rate)).abs()
+    assert float(distance.mean()) < MEL_DISTANCE
+    steps = np.abs(np.diff(got))
+    for seam in np.cumsum([len(chunk.samples) for chunk in stream])[:-1]:  # no click where pieces meet
+        assert steps[seam - 2 : seam + 2].max() <= 1.5 * np.abs(np.diff(wanted)).max()
+
+
+@torch.inference_mode()
+def test_a_window_is_what_the_whole_is(pack_voice: TTS) -> None:
+    """From the same tokens, any stretch is exactly what the whole has there: the window reaches far enough back."""
+    job = pack_voice._job(SynthesisRequest("Hello there.", "en", seed=1))
+    voice = WaveVoice(pack_voice._models.vits, job.refers, None, 1.0)
+    codes = torch.randint(0, 1024, (60,), generator=torch.Generator().manual_seed(0))
+    phones = job.segments[0].ids[None]
+    whole, take = voice(codes[None, None], phones, 5), voice.take(phones, 5)
+    for start, stop in ((0, 40), (85, 100), (100, 120)):
+        torch.testing.assert_close(take.render(codes, start, stop), whole[start * take.hop : stop * take.hop],
+                                   atol=1e-4, rtol=0)
