@@ -57,9 +57,11 @@ class Outcome(NamedTuple):
 class TrainingForward(nn.Module):
     """What accelerate wraps: the synthesiser and its training-only mel head, called on a batch by one of the ways."""
 
-    def __init__(self, network: SynthesizerTrn, n_mels: int, code_noise: float = 0.0) -> None:
+    def __init__(
+        self, network: SynthesizerTrn, n_mels: int, code_noise: float = 0.0, freeze_prior: bool = False
+    ) -> None:
         super().__init__()
-        self.network, self.code_noise = network, code_noise
+        self.network, self.code_noise, self.freeze_prior = network, code_noise, freeze_prior
         self.mel_head = nn.Conv1d(network.config.inter_channels, n_mels, 1)
 
     def forward(self, batch: Batch, route: Route) -> Outcome:
@@ -67,9 +69,23 @@ class TrainingForward(nn.Module):
         if route is Route.POSTERIOR:
             speech = self.network(batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths)
             return Outcome(speech, None, None, speech.z_mask)
-        return self._from_prior(batch, with_wave=route is Route.PRIOR)
+        if route is Route.ACOUSTIC:
+            return self._latent(batch)[0]
+        return self._speak(batch)
 
-    def _from_prior(self, batch: Batch, with_wave: bool) -> Outcome:
+    def _speak(self, batch: Batch) -> Outcome:
+        net = self.network
+        with torch.set_grad_enabled(not self.freeze_prior):
+            outcome, latents, style, quantized, commit = self._latent(batch)
+        starts = random_starts(batch.spec_lengths, net.segment_size)
+        wav = net.dec(slice_segments(latents.z, starts, net.segment_size), style)
+        speech = TrainingPass(wav, commit, starts, outcome.mask, outcome.mask, latents, quantized)
+        if self.freeze_prior:
+            return Outcome(speech, None, None, outcome.mask)
+        return outcome._replace(speech=speech)
+
+    def _latent(self, batch: Batch) -> tuple[Outcome, Latents, Tensor, Tensor, Tensor]:
+        """Without a waveform: outcome, latents, style, quantised frames and commitment loss."""
         net, lengths = self.network, batch.spec_lengths
         mask = sequence_mask(lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         style = net.style_of(batch.spec, mask, None)
@@ -78,13 +94,8 @@ class TrainingForward(nn.Module):
         prior, attention = self._prior(heard, batch, net.prior_style(style))
         z_p = prior.m + torch.randn_like(prior.m) * NOISE_SCALE * prior.logs.exp()
         z = net.latent(z_p, mask, style)
-        mel = self.mel_head(z)
-        if not with_wave:
-            return Outcome(None, mel, attention, mask)
-        starts = random_starts(lengths, net.segment_size)
-        wav = net.dec(slice_segments(z, starts, net.segment_size), style)
         latents = Latents(z, z_p, prior.m, prior.logs, prior.m.detach(), prior.logs.detach())
-        return Outcome(TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized), mel, attention, mask)
+        return Outcome(None, self.mel_head(z), attention, mask), latents, style, quantized, commit
 
     def _prior(self, quantized: Tensor, batch: Batch, style: Tensor) -> tuple[Prior, Tensor]:
         """The prior, and where the first head of the text attention looked (its arguments are caught on the way)."""

@@ -63,7 +63,7 @@ class S2Run:
         saved = newest_pair(settings.state_dir)
         if saved is None:
             self._start_from_pretrained(generator, disc, root)
-        forward = TrainingForward(generator, settings.data.n_mel_channels, train.code_noise)
+        forward = TrainingForward(generator, settings.data.n_mel_channels, train.code_noise, train.freeze_prior)
         optimizers = (
             generator_optimizer(generator, train, forward.mel_head if train.c_acoustic else None),
             discriminator_optimizer(disc, train),

@@ -58,6 +58,7 @@ class TrainSettings:
     prior_path_steps: int = 0  # steps in which the decoder learns from the prior, see module/training/paths.py
     c_acoustic: float = 0.0  # weight of the mel head on the latent, on the acoustic and the prior path
     c_attention: float = 0.0  # weight of the guided attention to the phones that alignment.tsv names, same paths
+    freeze_prior: bool = False  # on the prior path only the waveform decoder learns: steps at half the cost
     code_noise: float = 0.0  # share of the semantic tokens replaced by random ones on these paths
     warmup_stft_steps: int = 0  # steps with mel + STFT + KL losses and no discriminator
     c_stft: float = 0.0  # weight of the STFT loss in the warm-up

@@ -22,7 +22,9 @@ def public(name: str = "s2.json") -> dict[str, Any]:
     return raw
 
 
-@pytest.mark.parametrize("name", ["s2.json", "s2_gsv_tiny.json"])
+@pytest.mark.parametrize(
+    "name", ["s2.json", "s2_gsv_tiny_acoustic.json", "s2_gsv_tiny.json", "s2_gsv_tiny_decoder.json"]
+)
 def test_our_configurations_can_be_read(name: str) -> None:
     settings = parse_settings(public(name), Path("/root_folder"))
     assert settings.segment_frames * settings.data.hop_length == settings.train.segment_size
