@@ -92,6 +92,28 @@ def test_lexicon_file(tmp_path: Path) -> None:
     assert clean_text("sovits speaks", "en")[0][:6] != "S OW1 V IY1 T S".split()
 
 
+@pytest.mark.parametrize(
+    ("language", "word", "given", "text"),
+    [
+        ("zh", "重", "chong2", "我重"),
+        ("en", "read", "R EH1 D", "You read this."),
+        ("ja", "橋", "きょう", "この橋です"),
+        ("ko", "맛없다", "마싣따", "이것은 맛없다"),
+        ("yue", "行", "hang2", "我行"),
+    ],
+)
+def test_every_language_has_brackets_and_a_lexicon_and_both_say_the_same(
+    tmp_path: Path, language: str, word: str, given: str, text: str
+) -> None:
+    plain = TextPreprocessor().preprocess(text, language, "cut5")
+    bracketed = TextPreprocessor().preprocess(text.replace(word, f"{word}[[{given}]]"), language, "cut5")
+    path = tmp_path / "words.tsv"
+    path.write_text(f"{language}\t{word}\t{given}\n", encoding="utf-8")
+    user_lexicon.use(path)
+    listed = TextPreprocessor().preprocess(text, language, "cut5")
+    assert [s["phones"] for s in listed] == [s["phones"] for s in bracketed] != [s["phones"] for s in plain]
+
+
 def test_lexicon_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "words.tsv"
     path.write_text("zh\t行\thang4\n", encoding="utf-8")

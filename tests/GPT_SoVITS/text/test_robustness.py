@@ -101,3 +101,19 @@ def test_long_text_is_read_whole(language: str, piece: str) -> None:
 @pytest.mark.parametrize("piece", LONG)
 def test_a_hundred_thousand_characters_take_linear_time(language: str, piece: str) -> None:
     check_linear(language, piece, 100_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", ["Hello there, 世界! ", "它", "'", "， "])
+@pytest.mark.parametrize("method", ["cut0", "cut2", "cut5"])
+def test_a_request_of_a_hundred_thousand_characters_is_prepared_in_linear_time(piece: str, method: str) -> None:
+    def seconds(characters: int) -> float:
+        start = time.process_time()
+        try:
+            TextPreprocessor().preprocess(piece * (characters // len(piece)), "auto", method)
+        except GSVError:
+            assert not any(c.isalnum() for c in piece)
+        return time.process_time() - start
+
+    seconds(1_000)
+    assert seconds(100_000) < 12 * max(seconds(20_000), 0.05)

@@ -14,6 +14,7 @@ from errors import TextError
 from text import cleaned_text_to_sequence, symbol_version, symbols_for
 from text.symbols import symbols as v1
 from text.symbols2 import symbols as v2
+from tools.bench.text_speed import import_seconds
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "symbols.json"
 REPO = Path(__file__).resolve().parents[3]
@@ -54,3 +55,7 @@ def test_importing_text_loads_no_frontend() -> None:
         [sys.executable, "-c", code], cwd=REPO / "GPT_SoVITS", capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_text_is_quick() -> None:
+    assert import_seconds() < 0.3
