@@ -168,7 +168,8 @@ def _proofreading(context: PageContext, voice: gr.Dropdown) -> None:
     table = gr.Dataframe(headers=[t(f"dataset.column_{name}") for name in COLUMNS], value=[], type="array",
                          datatype=["bool", "str", "str", "str", "str"], column_count=len(COLUMNS), row_count=0,
                          static_columns=[1], interactive=True, wrap=True, max_height=480, elem_id="list-table")
-    player = gr.Audio(label=t("dataset.player"), interactive=False, autoplay=True, elem_id="list-player")
+    player = gr.Audio(label=t("dataset.player"), interactive=False, autoplay=True, buttons=["download"],
+                      elem_id="list-player")  # fmt: skip
 
     def show(name: str) -> dict[str, Any]:
         headers = [context.say(f"dataset.column_{column}") for column in COLUMNS]
