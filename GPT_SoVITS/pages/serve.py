@@ -180,7 +180,8 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
     try:
         _, url, _ = page.launch(server_name=settings.host, server_port=port or None, share=settings.share, quiet=True,
                                 auth=settings.login, inbrowser=False, prevent_thread_lock=True, app_kwargs=more,
-                                max_file_size=MAX_UPLOAD, footer_links=["api"], ssr_mode=False)
+                                max_file_size=MAX_UPLOAD, footer_links=["api"], ssr_mode=False,
+                                _frontend=False)  # no check of the address, for which a busy machine is too slow
     except OSError as error:
         raise ConfigError(f"port {port} cannot be opened on {settings.host}", "a free port",
                           "end the program that uses it or choose another with --port") from error
