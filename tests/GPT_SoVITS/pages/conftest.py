@@ -18,15 +18,12 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("gradio")
-
-from AR.fallback import FallbackInfo  # noqa: E402
-from config import LOOPBACK, REPO_ROOT  # noqa: E402
-from errors import AudioError, CheckpointError  # noqa: E402
-from pages.context import PageContext, PageSettings, WeightRoots  # noqa: E402
-from pages.main_page import build_inference_page  # noqa: E402
-from pages.serve import launch, make_context  # noqa: E402
-from pages.voice import Voice  # noqa: E402
+from AR.fallback import FallbackInfo
+from config import LOOPBACK, REPO_ROOT
+from errors import AudioError, CheckpointError
+from pages.context import PageContext, PageSettings, WeightRoots
+from pages.serve import launch, make_context
+from pages.voice import Voice
 
 RATE = 16000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -172,6 +169,8 @@ def make_toy_context(toy: Toy, folder: Path, **settings: Any) -> PageContext:
 @contextmanager
 def serving(context: PageContext) -> Iterator[str]:
     """The address of an inference page that is served."""
+    from pages.main_page import build_inference_page  # gradio is an extra
+
     page = build_inference_page(context)
     try:
         yield launch(page, context, 0)
@@ -210,7 +209,7 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     """``visit(url)``: a page of a visitor of their own, waited for until its speak button is there."""
     visitors = []

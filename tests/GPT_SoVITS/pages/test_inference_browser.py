@@ -76,6 +76,12 @@ def ready(page: Any) -> Any:
     return page
 
 
+@pytest.fixture(scope="module")
+def page(site: str, visit: Visit) -> Any:
+    """One visitor, who does all there is to do; drawing a new page for each test would take most of the time."""
+    return ready(visit(site))
+
+
 def say(page: Any, text: str) -> None:
     page.evaluate("document.querySelector('#progress textarea').value = ''")  # what is read next is new
     page.fill("#text textarea", text)
@@ -96,8 +102,7 @@ def spoken(page: Any, text: str) -> tuple[str, bytes]:
     return summary, page.request.get(link).body()
 
 
-def test_speaks_with_the_ar_model(site: str, visit: Visit, snap: Any, request: pytest.FixtureRequest) -> None:
-    page = ready(visit(site))
+def test_speaks_with_the_ar_model(page: Any, snap: Any, request: pytest.FixtureRequest) -> None:
     summary, sound = spoken(page, "Hello there. How are you today?")
     assert "AR model (original)" in summary and sound[:4] == b"RIFF" and len(sound) > 4000
     playwright.expect(page.locator("#spectrogram img")).to_be_visible()
@@ -106,9 +111,7 @@ def test_speaks_with_the_ar_model(site: str, visit: Visit, snap: Any, request: p
         assert snap(page, "inference").stat().st_size < 150_000
 
 
-def test_speaks_with_the_language_model_and_switches_back(site: str, visit: Visit, snap: Any,
-                                                          request: pytest.FixtureRequest) -> None:
-    page = ready(visit(site))
+def test_speaks_with_the_language_model_and_switches_back(page: Any, snap: Any, request: pytest.FixtureRequest) -> None:
     page.get_by_label(LM_LABEL).check()
     playwright.expect(page.locator("#lm-name input")).to_be_visible()
     if is_pack(request) and not (PACK_DIR / "lm").is_dir():
@@ -128,9 +131,7 @@ def test_speaks_with_the_language_model_and_switches_back(site: str, visit: Visi
     assert "AR model (original)" in spoken(page, "Hello again.")[0]
 
 
-def test_a_model_without_weights_warns_and_there_is_sound(site: str, visit: Visit, snap: Any,
-                                                          request: pytest.FixtureRequest) -> None:
-    page = ready(visit(site))
+def test_a_model_without_weights_warns_and_there_is_sound(page: Any, snap: Any, request: pytest.FixtureRequest) -> None:
     page.get_by_label(LM_LABEL).check()
     name = page.locator("#lm-name input")
     name.fill("Qwen/Qwen2-7B")
@@ -145,8 +146,7 @@ def test_a_model_without_weights_warns_and_there_is_sound(site: str, visit: Visi
     playwright.expect(page.locator("#voice-status")).to_contain_text("AR model (original)")
 
 
-def test_stops_in_the_middle_of_a_long_text(site: str, visit: Visit) -> None:
-    page = ready(visit(site))
+def test_stops_in_the_middle_of_a_long_text(page: Any) -> None:
     say(page, LONG_TEXT)
     progress(page, re.compile(r"Sentence \d+,"))
     page.click("#stop")
@@ -154,8 +154,7 @@ def test_stops_in_the_middle_of_a_long_text(site: str, visit: Visit) -> None:
     assert DONE.search(spoken(page, "And it goes on.")[0])
 
 
-def test_is_heard_while_it_is_made(site: str, visit: Visit) -> None:
-    page = ready(visit(site))
+def test_is_heard_while_it_is_made(page: Any) -> None:
     say(page, LONG_TEXT)
     page.wait_for_function("() => { const a = document.querySelector('#live audio'); return a && a.currentTime > 0; }")
     assert not DONE.search(page.locator("#progress textarea").input_value())
@@ -163,40 +162,41 @@ def test_is_heard_while_it_is_made(site: str, visit: Visit) -> None:
     playwright.expect(page.locator("#live audio")).to_have_count(0)
 
 
-def test_a_bad_upload_is_a_sentence(site: str, visit: Visit, tmp_path: Path) -> None:
+def upload(page: Any, clip: Path) -> None:
+    page.locator("#reference input[type=file]").set_input_files(clip)
+    page.locator("#reference").get_by_label("Clear").wait_for()
+
+
+def test_a_bad_upload_is_a_sentence(page: Any, tmp_path: Path) -> None:
     bad = tmp_path / "voice.wav"
     bad.write_text("this is no sound")
-    page = ready(visit(site))
-    page.locator("#reference input[type=file]").set_input_files(bad)
-    page.wait_for_selector("#reference [data-testid^=waveform], #reference audio", state="attached")
+    upload(page, bad)
     say(page, "Hello there.")
-    toast = page.locator(".toast-body").first
-    playwright.expect(toast).to_contain_text("voice.wav")
+    toast = page.locator(".toast-body", has_text="voice.wav").first
+    toast.wait_for()
     assert "Traceback" not in toast.inner_text()
+    page.locator("#reference").get_by_label("Clear").click()
 
 
-def test_two_visitors_at_once_get_their_own_voices(site: str, visit: Visit, tmp_path: Path) -> None:
-    """Two pages are open, with different clips, and speak at the same time; each gets what it would get alone."""
-    pages = []
-    for level, pitch in ((0.2, 110), (0.4, 220)):
+def test_two_visitors_at_once_get_their_own_voices(page: Any, visit: Visit, tmp_path: Path) -> None:
+    """Two pages are open, with different clips, and speak at the same time; each gets what it gets alone."""
+    pages = [page, ready(visit(page.url))]
+    for visitor, level, pitch in zip(pages, (0.2, 0.4), (110, 220), strict=True):
         t = np.arange(4 * RATE) / RATE
         clip = tmp_path / f"{pitch}.wav"
-        soundfile.write(clip, level * np.sign(np.sin(2 * np.pi * pitch * t)) * (np.sin(2 * np.pi * 1.5 * t) > -0.5),
-                        RATE)
-        page = ready(visit(site))
-        page.locator("#reference input[type=file]").set_input_files(clip)
-        page.wait_for_selector(f"#reference :text('{clip.name}'), #reference [data-testid^=waveform]",
-                               state="attached")
-        page.get_by_text("Sampling and speed").click()
-        page.get_by_label("Seed (-1: a new one)").fill("5")
-        pages.append(page)
-    alone = [spoken(page, "One voice of two.")[1] for page in pages]
-    for page in pages:
-        say(page, "One voice of two.")
+        wave = level * np.sign(np.sin(2 * np.pi * pitch * t)) * (np.sin(2 * np.pi * 1.5 * t) > -0.5)
+        soundfile.write(clip, wave, RATE)
+        upload(visitor, clip)
+        visitor.get_by_text("Sampling and speed").click()
+        visitor.get_by_label("Seed (-1: a new one)").fill("5")
+    alone = [spoken(visitor, "One voice of two.")[1] for visitor in pages]
+    for visitor in pages:
+        say(visitor, "One voice of two.")
     together = []
-    for page in pages:
-        progress(page, DONE)
-        together.append(page.request.get(page.locator("#speech a[download]").get_attribute("href")).body())
+    for visitor in pages:
+        progress(visitor, DONE)
+        link = visitor.locator("#speech a[download]").get_attribute("href")
+        together.append(visitor.request.get(link).body())
     assert alone[0] != alone[1] and together == alone
 
 
