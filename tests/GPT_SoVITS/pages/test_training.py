@@ -25,6 +25,7 @@ from pages.training_bases import PRESETS, Base  # noqa: E402
 from pages.training_jobs import TrainingWish, check, training_job  # noqa: E402
 from pages.training_tab import loss_values, opened, preset_list, start_preparation, start_training  # noqa: E402
 from pages.voice_folder import VoiceFolder, voice_folder  # noqa: E402
+from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
 
 WISH = TrainingWish("lm", "my voice", 3, 4, 0, 2, "cpu", "qwen3_gsv_tiny")
 GIVEN: dict[str, Any] = {"voice": "anna", "list_file": "", "base": "tiny", "device": "cpu", "stage": "lm", "name": "",
@@ -132,6 +133,8 @@ def test_a_training_waits_for_the_preparation_of_its_voice(place: PageContext, a
     [prepare] = runner.specs
     assert f"--list={anna.list_path}" in prepare.command and f"--out={anna.folder}" in prepare.command
     assert prepare.lane != "cpu", "data are prepared while another voice trains"
+    settings = parse(ALL_OPTIONS, "", prepare.command[2:], {})
+    assert (settings.list, settings.folder, settings.device) == (anna.list_path, anna.folder, "cpu")
     (anna.folder / "2-name2text.txt").unlink()
     with pytest.raises(RequestError, match="not prepared"):
         start_training(place, runner, GIVEN)  # type: ignore[arg-type]
