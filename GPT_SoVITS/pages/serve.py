@@ -185,4 +185,9 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
     except OSError as error:
         raise ConfigError(f"port {port} cannot be opened on {settings.host}", "a free port",
                           "end the program that uses it or choose another with --port") from error
+    except ValueError as error:  # gradio gives its own page three seconds to answer, too few on a busy machine
+        if settings.share or not getattr(page, "is_running", False):
+            raise ConfigError(f"the page cannot be served ({error})", "a page that this computer reaches") from error
+        logger.warning("the page answers slowly: this machine is busy")
+        url = page.local_url
     return str(url)

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,14 +169,22 @@ def make_toy_context(toy: Toy, folder: Path, **settings: Any) -> PageContext:
 
 @contextmanager
 def serving(context: PageContext) -> Iterator[str]:
-    """The address of an inference page that is served."""
+    """The address of an inference page that is served.
+
+    It is started in a thread of its own: Playwright keeps an event loop in the main one, which gradio stumbles over.
+    """
     from pages.main_page import build_inference_page  # gradio is an extra
 
-    page = build_inference_page(context)
-    try:
-        yield launch(page, context, 0)
-    finally:
-        page.close(verbose=False)
+    def start() -> tuple[Any, str]:
+        page = build_inference_page(context)
+        return page, launch(page, context, 0)
+
+    with ThreadPoolExecutor(1) as thread:
+        page, url = thread.submit(start).result()
+        try:
+            yield url
+        finally:
+            thread.submit(page.close, verbose=False).result()
 
 
 @pytest.fixture

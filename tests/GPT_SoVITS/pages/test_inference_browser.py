@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -52,8 +53,10 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def _started(folder: Path) -> Iterator[str]:
     command = [sys.executable, "GPT_SoVITS/inference_webui.py", "en_US", "--port", "0"]
     log = folder / "log"
+    roots = os.pathsep.join([str(REPO_ROOT), str(REPO_ROOT / "GPT_SoVITS")])
     with log.open("wb") as stream:
-        server = subprocess.Popen(command, cwd=REPO_ROOT, stdout=stream, stderr=stream)
+        server = subprocess.Popen(command, cwd=REPO_ROOT, stdout=stream, stderr=stream,
+                                  env=os.environ | {"PYTHONPATH": roots})
     try:
         deadline = time.monotonic() + START_SECONDS
         while not (found := re.search(r"opens on (http://[\d.:]+)", log.read_text(encoding="utf-8"))):
