@@ -56,8 +56,8 @@ def make_hubert(folder: Path, hidden: int = SSL_DIM) -> None:
     HubertModel(config).save_pretrained(folder)
 
 
-def make_s1(path: Path, phone_rows: int = 732) -> None:
-    """A random AR model that ends a sentence after a second or so: EOS always has the logit :data:`EOS_LOGIT`."""
+def make_s1(path: Path, phone_rows: int = 732, eos_logit: float = EOS_LOGIT) -> None:
+    """A random AR model that ends a sentence after half a second or so: EOS always has the logit ``eos_logit``."""
     config = {"model": S1_CONFIG["model"] | {"phoneme_vocab_size": phone_rows}}
     model = Text2SemanticDecoder(config)
     weight = model.state_dict()
@@ -66,7 +66,7 @@ def make_s1(path: Path, phone_rows: int = 732) -> None:
     weight[last] = shift
     predict = torch.randn(1025, 32) / 32**0.5
     predict -= torch.outer(predict @ shift, shift) / shift.dot(shift)  # the shift moves EOS alone
-    predict[1024] = EOS_LOGIT * shift / shift.dot(shift)
+    predict[1024] = eos_logit * shift / shift.dot(shift)
     weight["ar_predict_layer.weight"] = predict
     save_s1(path, weight, config, "GPT-e1")
 

@@ -116,8 +116,8 @@ def test_at_speed_is_what_the_synthesiser_does() -> None:
 
 
 def streamed(tts: TTS, mode: int, **values: Any) -> Iterator[AudioChunk]:
-    defaults: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 3, "text_split_method": "cut4",
-                                "min_chunk_length": 8}  # fmt: skip
+    defaults: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 8, "text_split_method": "cut4",
+                                "min_chunk_length": 4}  # fmt: skip
     return tts.stream(SynthesisRequest.from_dict({**defaults, "streaming_mode": mode, **values}))
 
 
@@ -154,7 +154,7 @@ def test_modes_differ_in_when_the_first_sound_comes(shared_tts: TTS, monkeypatch
         steps.clear()
         next(streamed(shared_tts, mode))
         waits[mode] = 1 + len(steps)
-    assert waits[3] == 8 + 2 + 2 < waits[2] == 8 + 2 + 8 < waits[1]
+    assert waits[3] == 4 + 2 + 2 < waits[2] == 4 + 2 + 8 < waits[1]
 
 
 @pytest.mark.parametrize("values", [{"speed_factor": 1.3}, {"speed_factor": 0.8}, {"overlap_length": 0},
@@ -165,8 +165,8 @@ def test_values_that_change_a_stream_change_the_whole_alike(shared_tts: TTS, val
 
 
 def test_run_yields_the_pieces_and_synthesize_the_whole(shared_tts: TTS) -> None:
-    inputs: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 3, "text_split_method": "cut4",
-                              "min_chunk_length": 8}  # fmt: skip
+    inputs: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 8, "text_split_method": "cut4",
+                              "min_chunk_length": 4}  # fmt: skip
     counts = {mode: len(list(shared_tts.run({**inputs, "streaming_mode": mode}))) for mode in (0, 1, 2, 3, True)}
     assert counts[0] == 1 and counts[1] == 2 and counts[2] > 2 and counts[3] > 2
     assert len(list(shared_tts.run({**inputs, "streaming_mode": True, "fixed_length_chunk": False}))) == counts[2]

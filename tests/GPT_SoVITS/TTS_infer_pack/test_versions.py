@@ -33,6 +33,12 @@ SMALL = {"dit": {"dim": 32, "depth": 1, "heads": 2, "head_dim": 16, "text_dim": 
          "feature_width": 16, "wn_layers": 1}  # fmt: skip
 
 
+ALL = ["v1", "v2", "v2Pro", pytest.param("v2ProPlus", marks=pytest.mark.slow), "v3", "v4"]
+"""v2ProPlus differs from v2Pro in widths alone, so the quick tests leave it out."""
+TALKATIVE = 2.6
+"""End-of-speech logit of an AR model that speaks for more than a second."""
+
+
 class Speakers:
     """Stands in for the speaker network: a vector that depends on the clip."""
 
@@ -105,9 +111,9 @@ def voices(tiny_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
     def get(version: str) -> TTS:
         if version not in loaded:
-            torch.manual_seed(0)
             s1, s2 = folder / f"{version}.ckpt", saved(folder, version)
-            make_s1(s1, V1_SYMBOL_ROWS if version == "v1" else 732)
+            torch.manual_seed(0)
+            make_s1(s1, V1_SYMBOL_ROWS if version == "v1" else 732, TALKATIVE)
             loaded[version] = TTS({"pack": str(tiny_pack), "vits_weights_path": str(s2), "t2s_weights_path": str(s1)})
         return loaded[version]
 
@@ -119,7 +125,7 @@ def voices(tiny_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def streamed(tts: TTS, clip: Path, **values: Any) -> Iterator[AudioChunk]:
     request = {"text": "Hello there. How are you?", "text_lang": "en", "ref_audio_path": str(clip), "prompt_lang": "en",
-               "prompt_text": WORDS, "sample_steps": 2, "min_chunk_length": 8, "seed": 3, **values}  # fmt: skip
+               "prompt_text": WORDS, "sample_steps": 1, "min_chunk_length": 2, "seed": 4, **values}  # fmt: skip
     return tts.stream(SynthesisRequest.from_dict(request))
 
 
@@ -131,15 +137,15 @@ def join(parts: list[AudioChunk]) -> np.ndarray:
     return np.concatenate([part.samples for part in parts])
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", ALL)
 def test_a_stream_of_any_version(voices: Callable[[str], TTS], clip: Path, version: str) -> None:
     tts = voices(version)
     assert tts.configs.version == version
     whole = chunks(tts, clip)
-    np.testing.assert_array_equal(join(whole), join(chunks(tts, clip, streaming_mode=1)))
     for mode, speed in ((2, 1.0), (3, 1.0), (3, 1.3)):
         stream = chunks(tts, clip, streaming_mode=mode, speed_factor=speed)
-        assert len(stream) > len(whole) and sum(c.tokens for c in stream) == sum(c.tokens for c in whole)
+        assert len(stream) >= len(whole) * (2 if mode == 3 else 1)
+        assert sum(c.tokens for c in stream) == sum(c.tokens for c in whole)
         expected = join(whole) if speed == 1 else join(chunks(tts, clip, speed_factor=speed))
         assert len(join(stream)) == len(expected) and np.isfinite(join(stream)).all()
         assert {c.sample_rate for c in stream} == {tts.sample_rate}
@@ -151,19 +157,28 @@ def test_a_stream_of_any_version(voices: Callable[[str], TTS], clip: Path, versi
     np.testing.assert_array_equal(join(mixed), join(stream))  # the same seed, and nothing of the other stream
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", ALL)
 def test_several_references_are_averaged(
     voices: Callable[[str], TTS], clip: Path, tmp_path: Path, version: str
 ) -> None:
     tts, second = voices(version), tone(tmp_path / "second.wav", 4.0, hz=90.0)
-    alone, twice, mixed = (join(chunks(tts, clip, aux_ref_audio_paths=aux)) for aux in ([], [clip], [second]))
-    peak = float(np.abs(alone).max())  # random networks whisper
-    np.testing.assert_allclose(alone, twice, atol=1e-3 * peak)
-    assert len(mixed) == len(alone) and np.abs(mixed - alone).max() > 1e-3 * peak
-    if VERSIONS[version].mel is None:  # without words only the timbre is taken, of any number of clips
-        pairs = (clip, second), (second, clip)
-        free, back = (join(chunks(tts, a, prompt_text="", aux_ref_audio_paths=[b])) for a, b in pairs)
-        np.testing.assert_allclose(free, back, atol=1e-3 * peak)
+    alone, twice = (join(chunks(tts, clip, aux_ref_audio_paths=aux)) for aux in ([], [clip]))
+    np.testing.assert_allclose(alone, twice, atol=1e-3 * np.abs(alone).max())
+    words = {"prompt_text": WORDS, "prompt_lang": "en"}
+    job = tts._job(SynthesisRequest("Hello.", "en", str(clip), (str(second),), **words))
+    count = 2 if VERSIONS[version].needs_speaker_embedding else 0
+    assert len(job.refers) == 2 and len(job.speakers) == count
+    style, vectors = tts._models.vits.style, list(job.speakers) or [None, None]
+    each = [style(refer, vector) for refer, vector in zip(job.refers, vectors, strict=True)]
+    assert not torch.equal(*each)
+    torch.testing.assert_close(style(job.refers, list(job.speakers) or None), (each[0] + each[1]) / 2)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v2Pro"])
+def test_without_words_only_the_timbre_is_taken(voices: Callable[[str], TTS], clip: Path, version: str) -> None:
+    tts = voices(version)
+    assert tts._job(SynthesisRequest("Hello.", "en", str(clip))).prompt is None
+    assert len(join(chunks(tts, clip, prompt_text=""))) > tts.sample_rate // 2
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
