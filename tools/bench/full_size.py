@@ -82,8 +82,14 @@ def s2_config(version: str, sizes: Sizes) -> dict[str, Any]:
 
 
 def _state(module: Any, half: bool = True) -> dict[str, Any]:
-    """Weights as a published file holds them."""
-    return {n: t.half() if half and t.is_floating_point() else t for n, t in module.state_dict().items()}
+    """Weights as a published file holds them; what is tied in the network is stored once."""
+    made: dict[tuple[int, Any], Any] = {}
+    return {
+        name: made.setdefault(
+            (value.data_ptr(), value.shape), value.half() if half and value.is_floating_point() else value
+        )
+        for name, value in module.state_dict().items()
+    }
 
 
 def _write_s1(path: Path, version: str, sizes: Sizes) -> None:
