@@ -105,7 +105,7 @@ def _load_hubert(folder: Path) -> Any:
         # weights_only refuses pickled code in .bin files; the loading info is what makes the load strict below.
         with _no_progress_bar():
             model, info = HubertModel.from_pretrained(
-                str(folder), local_files_only=True, weights_only=True, output_loading_info=True
+                str(folder), local_files_only=True, weights_only=True, output_loading_info=True, dtype=torch.float32
             )
     except Exception as error:  # the loaders raise many kinds; all of them mean "this folder is no good"
         raise CheckpointError(f"HuBERT in {folder} cannot be loaded ({error})", "sound weights", FIX) from error

@@ -20,6 +20,7 @@ from typing import Any
 
 import soundfile
 import torch
+from safetensors.torch import load_file, save_file
 
 import process_ckpt
 from AR.models.t2s_model import Text2SemanticDecoder
@@ -41,6 +42,17 @@ def read_references(path: Path) -> list[tuple[Path, str, str]]:
     if not rows:
         raise DatasetError(f"{path} is empty", "one or two reference clips", "vocal_path|speaker|language|text")
     return [(path.parent / audio, language, text) for audio, _, language, text in rows]
+
+
+def write_hubert(source: Path, target: Path) -> None:
+    """Copy an encoder's folder, weights in half precision (they are used in whatever precision the reader asks for)."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    path = target / "model.safetensors"
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()
+    }
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)
 
 
 def write_references(rows: list[tuple[Path, str, str]], folder: Path) -> dict[str, str]:
@@ -70,8 +82,6 @@ def write_generator(checkpoint: dict[str, Any], quantizer: Path | None, target: 
     """The s2 file in the public layout, with another projection and codebook where given."""
     weight = dict(checkpoint["weight"])
     if quantizer is not None:
-        from safetensors.torch import load_file
-
         weight.update(load_file(quantizer))
     process_ckpt.save_s2(str(target), weight, checkpoint["config"], checkpoint["info"], "v2")
 
@@ -97,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
     generator = read_state(args.s2, args.s2_config) if args.s2_config else process_ckpt.load_sovits_new(str(args.s2))
     references = read_references(args.references)
     args.output.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(args.hubert, args.output / "hubert", dirs_exist_ok=True)
+    write_hubert(args.hubert, args.output / "hubert")
     shutil.copyfile(args.s1, args.output / "s1.ckpt")
     write_generator(generator, args.quantizer, args.output / "s2G.pth")
     pack = {

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from errors import GSVError
+from feature_extractor.cnhubert import CNHubert
 from process_ckpt import load_sovits_new
 from tools.pack import build_pack
 
@@ -45,6 +46,7 @@ def test_a_pack_holds_the_parts_and_names_its_reference(tmp_path: Path) -> None:
     assert facts["default_reference"] == {"path": "reference/reference_1.wav", "text": "Second.", "lang": "en"}
     assert facts["sampling"] == {"top_k": 4} and facts["reference_free"] is False
     assert all((pack / part).exists() for part in facts["files"].values())
+    assert CNHubert(pack / "hubert").model.dtype == torch.float32
     before, after = (load_sovits_new(path / "s2G.pth")["weight"] for path in (PACK, pack))
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
