@@ -67,7 +67,7 @@ def test_gradient_reaches_every_trainable_part(tiny: Build, batch: Batch) -> Non
 def test_padding_does_not_change_an_item(tiny: Build, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny().eval()
     # The public style encoder does see the first padded frames through its convolutions: kept out of this test.
-    monkeypatch.setattr(model, "_style", lambda refer, mask, sv_emb: torch.ones(refer.size(0), 24, 1))
+    monkeypatch.setattr(model, "style_of", lambda refer, mask, sv_emb: torch.ones(refer.size(0), 24, 1))
     ssl, spec, lengths, text, text_lengths = batch
     frames, phones = int(lengths[1]), int(text_lengths[1])
     noise = torch.randn(2, 16, 24, generator=torch.Generator().manual_seed(0))
