@@ -10,11 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import AudioError
-from prepare_datasets.cli import progress_bar
-from prepare_datasets.report import Report
+from prepare_datasets.cli import run_command
 from tools.recordings.denoising import denoise_recording, load_denoiser
-from tools.recordings.files import find_recordings, require_distinct, run_tool
+from tools.recordings.files import find_recordings, process_recordings, require_distinct
 
 
 def denoise_all(inputs: Sequence[Path], output: Path, strength: float) -> str:
@@ -25,16 +23,8 @@ def denoise_all(inputs: Sequence[Path], output: Path, strength: float) -> str:
     """
     recordings = find_recordings(inputs)
     require_distinct(recordings)
-    denoise, report = load_denoiser(strength), Report("denoise")
-    with progress_bar("denoise") as progress:
-        for number, path in enumerate(recordings, 1):
-            try:
-                denoise_recording(path, output, denoise)
-                report.done += 1
-            except AudioError as error:
-                report.skip(path.name, error.what)
-            progress(number, len(recordings))
-    report.require_usable(", ".join(str(path) for path in inputs))
+    denoise = load_denoiser(strength)
+    report = process_recordings("denoise", inputs, recordings, lambda path: denoise_recording(path, output, denoise))
     return f"{report.summary()} in {output}"
 
 
@@ -45,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for the cleaned copies")
     parser.add_argument("--strength", type=float, default=0.9, help="how much of the noise goes, 0..1 (default: 0.9)")
     args = parser.parse_args(argv)
-    return run_tool(lambda: denoise_all(args.input, args.output, args.strength))
+    return run_command(lambda: [denoise_all(args.input, args.output, args.strength)])
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from errors import AudioError
-from prepare_datasets.cli import progress_bar
-from prepare_datasets.report import Report
-from tools.recordings.files import find_recordings, require_distinct, run_tool
+from prepare_datasets.cli import run_command
+from tools.recordings.files import find_recordings, process_recordings, require_distinct
 from tools.recordings.slicing import SliceSettings, slice_recording
 
 HELP = {
@@ -37,17 +35,11 @@ def slice_all(inputs: Sequence[Path], output: Path, settings: SliceSettings) -> 
     """
     recordings = find_recordings(inputs)
     require_distinct(recordings)
-    report, pieces = Report("slice"), 0
-    with progress_bar("slice") as progress:
-        for number, path in enumerate(recordings, 1):
-            try:
-                pieces += len(slice_recording(path, output, settings))
-                report.done += 1
-            except AudioError as error:
-                report.skip(path.name, error.what)
-            progress(number, len(recordings))
-    report.require_usable(", ".join(str(path) for path in inputs))
-    return f"{report.summary()}; {pieces} pieces in {output}"
+    pieces: list[Path] = []
+    report = process_recordings(
+        "slice", inputs, recordings, lambda path: pieces.extend(slice_recording(path, output, settings))
+    )
+    return f"{report.summary()}; {len(pieces)} pieces in {output}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,11 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                             help=f"{HELP[field.name]} (default: {field.default:g})")  # fmt: skip
     args = parser.parse_args(argv)
 
-    def work() -> str:
+    def work() -> list[str]:
         settings = SliceSettings(**{field.name: getattr(args, field.name) for field in fields(SliceSettings)})
-        return slice_all(args.input, args.output, settings)
+        return [slice_all(args.input, args.output, settings)]
 
-    return run_tool(work)
+    return run_command(work)
 
 
 if __name__ == "__main__":

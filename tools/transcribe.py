@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from prepare_datasets.cli import progress_bar
+from prepare_datasets.cli import progress_bar, run_command
 from prepare_datasets.options import default_device
-from tools.recordings.files import find_recordings, run_tool
+from tools.recordings.files import find_recordings
 from tools.recordings.transcription import AUTO, ENGINES, load_transcriber, transcribe_to_list
 
 
@@ -30,14 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     args = parser.parse_args(argv)
 
-    def work() -> str:
+    def work() -> list[str]:
         recordings = find_recordings(args.input)
         transcriber = load_transcriber(args.engine, args.model, args.device or default_device())
         with progress_bar("transcribe") as progress:
             report = transcribe_to_list(recordings, args.list, args.speaker, args.language, transcriber, progress)
-        return f"{report.summary()} in {args.list}"
+        return [f"{report.summary()} in {args.list}"]
 
-    return run_tool(work)
+    return run_command(work)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -92,15 +92,26 @@ def run_stages(options: Sequence[Option], description: str, stages: Sequence[Sta
     Returns:
         The exit code: 0, 2 when the user has something to mend, 130 when stopped by Ctrl+C.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
+
+    def work() -> list[str]:
         settings = parse(options, description, argv)
         clips, listed = read_list(settings.list, settings.wav_dir, speakable_languages(settings.version))
-        summaries = [listed.summary()]
-        for stage in stages:
-            summaries.append(stage(settings, clips).summary())
+        return [listed.summary(), *(stage(settings, clips).summary() for stage in stages)]
+
+    return run_command(work, stopped="stopped; the same command goes on from here")
+
+
+def run_command(work: Callable[[], Iterable[str]], stopped: str = "stopped") -> int:
+    """Body of a command line: log the lines that ``work`` returns, or the user's error as one line.
+
+    Returns:
+        The exit code: 0, 2 when the user has something to mend, 130 when stopped by Ctrl+C.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        summaries = work()
     except KeyboardInterrupt:
-        logger.error("stopped; the same command goes on from here")
+        logger.error("%s", stopped)
         return 130
     except OSError as error:
         problem = OutputError(f"{error.filename or 'a file'}: {error.strerror}", "a folder that can be written")

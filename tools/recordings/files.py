@@ -1,18 +1,16 @@
-"""Which files a user means by files and folders, and how the tools of this folder are started from a terminal."""
+"""Which files a user means by files and folders, and how the tools go through them."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from errors import AudioError, GSVError, OutputError
+from errors import AudioError
+from prepare_datasets.cli import progress_bar
+from prepare_datasets.report import Report
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".au"})
 """What libsndfile reads; a folder's other files are passed over."""
-
-logger = logging.getLogger(__name__)
 
 
 def find_recordings(paths: Iterable[Path]) -> list[Path]:
@@ -37,26 +35,31 @@ def find_recordings(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def run_tool(work: Callable[[], str]) -> int:
-    """Body of a tool: log the line that ``work`` returns, or the user's error as one line.
+def process_recordings(
+    title: str, inputs: Sequence[Path], recordings: Sequence[Path], work: Callable[[Path], object]
+) -> Report:
+    """Do ``work`` with each recording, under a progress bar; one that is no usable audio is counted and passed over.
 
-    Returns:
-        The exit code: 0, 2 when the user has something to mend, 130 when stopped by Ctrl+C.
+    Args:
+        title: names the bar and the report.
+        inputs: what the user gave, for the message.
+        recordings: what was found there.
+        work: raises AudioError for a recording that it cannot use.
+
+    Raises:
+        GSVError: no recording could be used.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        logger.info("%s", work())
-    except KeyboardInterrupt:
-        logger.error("stopped")
-        return 130
-    except OSError as error:
-        problem = OutputError(f"{error.filename or 'a file'}: {error.strerror}", "a folder that can be written")
-        logger.error("error: %s", problem)
-        return 2
-    except GSVError as error:
-        logger.error("error: %s", error)
-        return 2
-    return 0
+    report = Report(title)
+    with progress_bar(title) as progress:
+        for number, path in enumerate(recordings, 1):
+            try:
+                work(path)
+                report.done += 1
+            except AudioError as error:
+                report.skip(path.name, error.what)
+            progress(number, len(recordings))
+    report.require_usable(", ".join(str(path) for path in inputs))
+    return report
 
 
 def require_distinct(recordings: Iterable[Path]) -> None:

@@ -10,6 +10,7 @@ averaged.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import Enum
 from typing import NamedTuple
 
@@ -69,33 +70,25 @@ class TrainingForward(nn.Module):
         if route is Route.POSTERIOR:
             speech = self.network(batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths)
             return Outcome(speech, None, None, speech.z_mask)
-        if route is Route.ACOUSTIC:
-            return self._latent(batch)[0]
-        return self._speak(batch)
+        return self._from_prior(batch, speaks=route is Route.PRIOR)
 
-    def _speak(self, batch: Batch) -> Outcome:
-        net = self.network
-        with torch.set_grad_enabled(not self.freeze_prior):
-            outcome, latents, style, quantized, commit = self._latent(batch)
+    def _from_prior(self, batch: Batch, speaks: bool) -> Outcome:
+        net, frozen = self.network, speaks and self.freeze_prior
+        mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
+        with torch.no_grad() if frozen else nullcontext():
+            style = net.style_of(batch.spec, mask, None)
+            quantized, commit = net.quantize(batch.ssl)
+            heard = replace_codes(quantized, net.quantizer.codebook.embed, self.code_noise, net.config.frames_per_token)
+            prior, attention = self._prior(heard, batch, net.prior_style(style))
+            z_p = prior.m + torch.randn_like(prior.m) * NOISE_SCALE * prior.logs.exp()
+            z = net.latent(z_p, mask, style)
+        outcome = Outcome(None, None, None, mask) if frozen else Outcome(None, self.mel_head(z), attention, mask)
+        if not speaks:
+            return outcome
         starts = random_starts(batch.spec_lengths, net.segment_size)
-        wav = net.dec(slice_segments(latents.z, starts, net.segment_size), style)
-        speech = TrainingPass(wav, commit, starts, outcome.mask, outcome.mask, latents, quantized)
-        if self.freeze_prior:
-            return Outcome(speech, None, None, outcome.mask)
-        return outcome._replace(speech=speech)
-
-    def _latent(self, batch: Batch) -> tuple[Outcome, Latents, Tensor, Tensor, Tensor]:
-        """Without a waveform: outcome, latents, style, quantised frames and commitment loss."""
-        net, lengths = self.network, batch.spec_lengths
-        mask = sequence_mask(lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
-        style = net.style_of(batch.spec, mask, None)
-        quantized, commit = net.quantize(batch.ssl)
-        heard = replace_codes(quantized, net.quantizer.codebook.embed, self.code_noise, net.config.frames_per_token)
-        prior, attention = self._prior(heard, batch, net.prior_style(style))
-        z_p = prior.m + torch.randn_like(prior.m) * NOISE_SCALE * prior.logs.exp()
-        z = net.latent(z_p, mask, style)
+        wav = net.dec(slice_segments(z, starts, net.segment_size), style)
         latents = Latents(z, z_p, prior.m, prior.logs, prior.m.detach(), prior.logs.detach())
-        return Outcome(None, self.mel_head(z), attention, mask), latents, style, quantized, commit
+        return outcome._replace(speech=TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized))
 
     def _prior(self, quantized: Tensor, batch: Batch, style: Tensor) -> tuple[Prior, Tensor]:
         """The prior, and where the first head of the text attention looked (its arguments are caught on the way)."""

@@ -56,10 +56,7 @@ class S2Step:
         """Mel head and guided attention, weighted; nothing on the posterior path."""
         train, losses = self.settings.train, {}
         if outcome.mel is not None and train.c_acoustic:
-            data = self.settings.data
-            common = (data.filter_length, data.n_mel_channels, data.sampling_rate)
-            real = spec_to_mel_torch(batch.spec, *common, data.mel_fmin, data.mel_fmax)
-            gap = (outcome.mel.float() - real).abs().mean(dim=1, keepdim=True) * outcome.mask
+            gap = (outcome.mel.float() - self._mel_of(batch.spec)).abs().mean(dim=1, keepdim=True) * outcome.mask
             losses["g/acoustic"] = gap.sum() / outcome.mask.sum() * train.c_acoustic
         known = batch.alignment >= 0
         if outcome.attention is not None and train.c_attention and bool(known.any()):
@@ -88,7 +85,7 @@ class S2Step:
         train, data = self.settings.train, self.settings.data
         common = (data.filter_length, data.n_mel_channels, data.sampling_rate)
         spec = slice_segments(batch.spec, out.starts, self.settings.segment_frames)
-        mel_real = spec_to_mel_torch(spec, *common, data.mel_fmin, data.mel_fmax)
+        mel_real = self._mel_of(spec)
         mel_fake = mel_spectrogram_torch(
             fake.squeeze(1), *common, data.hop_length, data.win_length, data.mel_fmin, data.mel_fmax
         )
@@ -101,6 +98,13 @@ class S2Step:
         if weight:
             losses["g/stft"] = self.stft(fake, real) * weight
         return losses
+
+    def _mel_of(self, spec: Tensor) -> Tensor:
+        """Log mel of linear spectrograms [B, bins, T] -> [B, n_mel_channels, T]."""
+        data = self.settings.data
+        return spec_to_mel_torch(
+            spec, data.filter_length, data.n_mel_channels, data.sampling_rate, data.mel_fmin, data.mel_fmax
+        )
 
     def _learn_discriminators(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """One step of the discriminators on waveforms [B, 1, segment]."""

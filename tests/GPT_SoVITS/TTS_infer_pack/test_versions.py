@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -255,7 +256,7 @@ def test_blocks_cover_the_feature_and_follow_each_other(speed: float) -> None:
     assert [made.size(2) for _, made in seen[:-1]] == [28] * (len(seen) - 1)
     assert sum(made.size(2) for _, made in seen) == frames
     assert torch.equal(seen[0][0], prompt.mel[..., 18:30])
-    for (_, made), (known, _) in zip(seen, seen[1:], strict=False):
+    for (_, made), (known, _) in pairwise(seen):
         assert torch.equal(known, made[..., -12:])
 
 
