@@ -133,14 +133,15 @@ def test_acoustic_steps_come_before_the_waveform(tmp_path: Path, losses: Losses)
 
 
 def test_a_frozen_prior_leaves_the_decoder_to_learn_alone(tmp_path: Path, losses: Losses) -> None:
-    options: dict[str, Any] = {"prior_path_steps": 99, "warmup_stft_steps": 99, "c_acoustic": 45.0}
+    options: dict[str, Any] = {"prior_path_steps": 99, "warmup_stft_steps": 99, "c_acoustic": 45.0, "ema_decay": 0.9}
     path = tmp_path / "exp" / "logs_s2_v2" / "G_233333333333.pth"
     run(tmp_path, max_steps=2, **options)
-    before = torch.load(path, weights_only=True)["model"]
+    saved = torch.load(path, weights_only=True)
+    exported = saved["model"] | saved["ema"]["weights"]
     run(tmp_path, max_steps=4, freeze_prior=True, **options)
     after = torch.load(path, weights_only=True)["model"]
-    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"dec"}
+    changed = {name.split(".")[0] for name in exported if not torch.equal(exported[name], after[name])}
+    assert changed == {"dec"}  # and the rest stands at its average, which is what speaks in the end
     assert "g/acoustic" in losses[1] and "g/acoustic" not in losses[3]
 
 

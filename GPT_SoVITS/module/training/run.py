@@ -122,6 +122,8 @@ class S2Run:
         self.position = Position(state["iteration"] - 1, state.get("batch", 0), state.get("step", 0))
         if self.average is not None and "ema" in state:
             self.average.load_state_dict(state["ema"])
+            if self.settings.train.freeze_prior:
+                self._freeze_on_average(self.average)
         if self.accelerator.scaler is not None and state.get("scaler"):
             self.accelerator.scaler.load_state_dict(state["scaler"])
         if self.accelerator.is_main_process and "rng" in state:
@@ -129,6 +131,11 @@ class S2Run:
         else:
             torch.manual_seed(self.settings.train.seed + self.position.step + self.accelerator.process_index)
         logger.info("continuing at epoch %d, step %d", self.position.epoch + 1, self.position.step)
+
+    def _freeze_on_average(self, average: WeightAverage) -> None:
+        """The decoder alone learns now: let it hear the averaged prior, which is the one that is exported."""
+        frozen = {name: weight for name, weight in average.weights.items() if not name.startswith("dec.")}
+        self.network.load_state_dict(frozen, strict=False)
 
     def set_rate(self) -> float:
         """Bring both optimisers to the learning rate of this moment, and tell it."""
