@@ -132,4 +132,9 @@ class ItemBatches(Sampler[list[Item]]):
         for epoch, batches in enumerate(self.epochs):
             rng = np.random.default_rng([self.seed, epoch, 1])
             for rows in batches:
-                yield [Item(row, *draw_streams(self.config, self.drop, rng)) for row in rows]
+                yield [self._item(row, *draw_streams(self.config, self.drop, rng)) for row in rows]
+
+    def _item(self, row: Row, bpe: bool, phones: bool) -> Item:
+        """Rows with a spliced clip have no text to give to the BPE."""
+        without_text = self.config.uses_phones and not all(clip.text for clip in row)
+        return Item(row, False, True) if without_text else Item(row, bpe, phones)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from AR.data.clips import Clip
+from AR.data.splice import splice
 
 Row = tuple[Clip, ...]
 """The clips that are joined into one training row: a target alone, or a prompt and its target."""
@@ -27,6 +28,8 @@ class Batching:
         join_probability: share of the rows that get another clip of the same speaker in front.
         max_row_tokens: a joined row is not longer than this many positions.
         repeat: how often every clip comes in an epoch.
+        splice_probability: share of the targets that go on, in their middle, as another clip of the speaker does
+            (splice.py).
     """
 
     batch_tokens: int
@@ -34,6 +37,7 @@ class Batching:
     join_probability: float = 0.5
     max_row_tokens: int = 1000
     repeat: int = 1
+    splice_probability: float = 0.0
 
 
 def small_set_repeat(clips: int) -> int:
@@ -54,14 +58,23 @@ def plan_rows(clips: Sequence[Clip], how: Batching, rng: np.random.Generator) ->
             by_speaker[clip.speaker].append(clip)
     rows: list[Row] = []
     for clip in [c for c in clips for _ in range(how.repeat)]:
-        row: Row = (clip,)
         others = by_speaker[clip.speaker] if clip.speaker is not None else []
+        target = clip
+        if how.splice_probability and rng.random() < how.splice_probability:
+            target = _spliced(clip, others or clips, how.max_row_tokens, rng)
+        row: Row = (target,)
         if len(others) > 1 and rng.random() < how.join_probability:
             prompt = others[int(rng.integers(len(others)))]
-            if prompt is not clip and row_length((prompt, clip)) <= how.max_row_tokens:
-                row = (prompt, clip)
+            if prompt is not clip and row_length((prompt, target)) <= how.max_row_tokens:
+                row = (prompt, target)
         rows.append(row)
     return rows
+
+
+def _spliced(clip: Clip, others: Sequence[Clip], longest: int, rng: np.random.Generator) -> Clip:
+    """``clip`` with the end of one of the others; as it is where they do not fit or the row would be too long."""
+    made = splice(clip, others[int(rng.integers(len(others)))], rng)
+    return clip if made is None or row_length((made,)) > longest else made
 
 
 def make_batches(rows: Sequence[Row], how: Batching, rng: np.random.Generator) -> list[list[Row]]:

@@ -102,6 +102,8 @@ class DataSection:
         max_sec, min_phone_rate, max_phone_rate: filters.
         held_out: share of clips kept for evaluation, at most ``held_out_max`` of them.
         join_probability: share of rows with another clip of the same speaker in front.
+        splice_probability: share of rows whose clip goes on, from a phone in its middle, as another clip does; needs
+            alignment.tsv and no 3-bert folder. New sentences for small data sets.
         max_row_tokens: longest joined row, in phones and tokens.
         speaker_from: where there is no speakers.tsv: "none" (no joining), "prefix" (name up to the last "_"),
             "single" (all clips are one speaker).
@@ -114,6 +116,7 @@ class DataSection:
     held_out: float = 0.03
     held_out_max: int = 100
     join_probability: float = 0.5
+    splice_probability: float = 0.0
     max_row_tokens: int = 1000
     speaker_from: str = "none"
     num_workers: int = 0

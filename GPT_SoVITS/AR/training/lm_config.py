@@ -68,6 +68,7 @@ class LMTrainSection:
         batch_size, batch_tokens: rows and padded positions in a batch, at most.
         gradient_accumulation: batches per optimizer step.
         precision: "32" or "bf16": the latter only acts on devices that have it.
+        token_noise: share of the tokens heard that are replaced by random ones in training.
         ema_decay: averaging of the trained weights; 0 turns it off.
         eval_steps: steps between evaluations on held-out clips.
         patience: evaluations in a row without a better loss after which the run ends; 0: never.
@@ -87,6 +88,7 @@ class LMTrainSection:
     precision: str = "bf16"
     gradient_clip: float = 1.0
     label_smoothing: float = 0.05
+    token_noise: float = 0.0
     ema_decay: float = 0.0
     eval_steps: int = 200
     patience: int = 0

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from AR.backend import EOS
 from AR.data.clips import Clip
 from AR.data.collate import Batch
 from AR.data.lm_collate import Item, ItemBatches, ItemData, LMCollator
@@ -46,12 +47,22 @@ class LMTrainingModule(nn.Module):
     def forward(self, batch: Mapping[str, Any], guidance: float = 0.0) -> Tensor:
         """Loss of a batch (lm_collate.py); ``guidance`` weighs guided attention."""
         smoothing = self.settings.train.label_smoothing if self.training else 0.0
+        if self.training:
+            batch = {**batch, "ids": self._heard(batch["ids"], batch["kinds"])}
         guide = batch.get("guide")
         if guide is None or guidance <= 0 or not self.training:
             return self.model.training_loss(batch, smoothing)
         with lm_guided.listening(guide, self.settings.guided, batch["kinds"] != lm_rows.PAD) as heard:
             loss = self.model.training_loss(batch, smoothing)
         return loss + guidance * heard.loss()
+
+    def _heard(self, ids: Tensor, kinds: Tensor) -> Tensor:
+        """[B, L] ids with some of the semantic tokens replaced by random ones."""
+        share = self.settings.train.token_noise
+        if not share:
+            return ids
+        noisy = (kinds == lm_rows.SEMANTIC) & (torch.rand(ids.shape, device=ids.device) < share)
+        return torch.where(noisy, torch.randint_like(ids, EOS), ids)
 
 
 class LMTrainer(Trainer):  # type: ignore[misc]
@@ -79,7 +90,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         self.best, self.bad_evaluations, self.evaluated_at = float("inf"), 0, -1
         train = config.train
         self.batching = Batching(train.batch_tokens, train.batch_size, config.data.join_probability,
-                                 config.data.max_row_tokens, small_set_repeat(len(self.train_clips)))  # fmt: skip
+                                 config.data.max_row_tokens, small_set_repeat(len(self.train_clips)),
+                                 config.data.splice_probability if model.config.uses_phones else 0.0)  # fmt: skip
         self.collate = LMCollator(model.tokenizer, model.config, config.guided.weight > 0)
         module = LMTrainingModule(model, config)
         super().__init__(model=module, args=_arguments(config, output), train_dataset=ItemData(self.train_clips),

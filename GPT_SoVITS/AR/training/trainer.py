@@ -114,6 +114,7 @@ class S1Training:
             join_probability=config.data.join_probability,
             max_row_tokens=config.data.max_row_tokens,
             repeat=small_set_repeat(len(self.train_clips)),
+            splice_probability=0.0 if self.with_bert else config.data.splice_probability,
         )
         torch.manual_seed(train.seed + 1000 * self.accelerator.process_index)
         self._resume()
@@ -310,7 +311,7 @@ class S1Training:
         """Held-out loss of the averaged weights; the best ones are exported as ``best``."""
         if not self.held_clips:
             return
-        how = dataclasses.replace(self.batching, repeat=1)
+        how = dataclasses.replace(self.batching, repeat=1, splice_probability=0.0)
         total = torch.zeros(3, dtype=torch.float64)
         self.plain.eval()
         with self.average.applied(), torch.no_grad():

@@ -1,0 +1,50 @@
+"""Sentences made of the beginning of one clip and the end of another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from AR.data.clips import Clip
+from AR.data.rows import Batching, epoch_batches
+from AR.data.splice import splice
+
+
+def clip(name: str, phones: list[int], speaker: str = "s") -> Clip:
+    """Each phone lasts two tokens, 10 times the phone and one more; a silent token stands at the end."""
+    tokens = np.array([10 * p + k for p in phones for k in (0, 1)] + [999])
+    alignment = np.append(np.repeat(np.arange(len(phones)), 2), -1)
+    return Clip(name, np.array(phones), tokens, speaker, None, alignment, name)
+
+
+def test_a_splice_speaks_its_own_phones_and_is_new() -> None:
+    first, second = clip("a", [1, 2, 3, 4, 5]), clip("b", [9, 3, 8, 2, 7])
+    heard = set()
+    for seed in range(20):
+        made = splice(first, second, np.random.default_rng(seed))
+        assert made is not None and made.alignment is not None and made.text == ""
+        spoken = made.phones[made.alignment[made.alignment >= 0]]
+        assert np.array_equal(spoken, made.tokens[made.alignment >= 0] // 10)  # every token still is its phone
+        assert made.alignment.max() == len(made.phones) - 1 and made.tokens[-1] == 999
+        heard.add(tuple(made.phones.tolist()))
+    assert heard == {(1, 2, 3, 8, 2, 7), (1, 2, 7)}
+
+
+def test_what_has_no_alignment_or_no_phone_in_common_is_not_spliced() -> None:
+    rng, first = np.random.default_rng(0), clip("a", [1, 2, 3])
+    assert splice(first, clip("b", [4, 5]), rng) is None
+    assert splice(first, Clip("c", first.phones, first.tokens), rng) is None
+    assert splice(first, clip("d", [1, 5]), rng) is None  # would keep nothing of the first
+
+
+def test_rows_are_spliced_within_a_speaker_and_below_the_limit() -> None:
+    rng = np.random.default_rng(3)
+    clips = [clip(f"{s}{i}", rng.integers(1, 9, 12).tolist(), s) for s in "xy" for i in range(10)]
+    how = Batching(400, 8, join_probability=0.3, max_row_tokens=60, splice_probability=0.5)
+    rows = [row for batch in epoch_batches(clips, how, 1, 0) for row in batch]
+    made = [row[-1] for row in rows if "+" in row[-1].name]
+    assert len(rows) == 20 and 4 <= len(made) <= 16
+    for target in made:
+        assert {name[0] for name in target.name.split("+")} == {target.speaker}
+        assert len(target.phones) + len(target.tokens) <= 60
+    again = [row for batch in epoch_batches(clips, how, 1, 0) for row in batch]
+    assert [[c.name for c in row] for row in rows] == [[c.name for c in row] for row in again]
