@@ -122,16 +122,20 @@ class ItemBatches(Sampler[list[Item]]):
 
     def __init__(self, clips: Sequence[Clip], how: Batching, config: LMConfig, drop: float, seed: int, epochs: int,
                  share: tuple[int, int] = (0, 1)) -> None:  # fmt: skip
-        self.config, self.drop, self.seed = config, drop, seed
-        self.epochs = [share_of_process(epoch_batches(clips, how, seed, e), *share) for e in range(epochs)]
+        self.clips, self.how, self.config, self.drop, self.seed, self.share = clips, how, config, drop, seed, share
+        # counted and made again when their turn comes: spliced rows of all epochs would fill the memory
+        self.lengths = [len(self._epoch(epoch)) for epoch in range(epochs)]
 
     def __len__(self) -> int:
-        return sum(len(batches) for batches in self.epochs)
+        return sum(self.lengths)
+
+    def _epoch(self, epoch: int) -> list[list[Row]]:
+        return share_of_process(epoch_batches(self.clips, self.how, self.seed, epoch), *self.share)
 
     def __iter__(self) -> Iterator[list[Item]]:
-        for epoch, batches in enumerate(self.epochs):
+        for epoch in range(len(self.lengths)):
             rng = np.random.default_rng([self.seed, epoch, 1])
-            for rows in batches:
+            for rows in self._epoch(epoch):
                 yield [self._item(row, *draw_streams(self.config, self.drop, rng)) for row in rows]
 
     def _item(self, row: Row, bpe: bool, phones: bool) -> Item:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from AR.data.clips import Clip
+from AR.data.lm_collate import ItemBatches
 from AR.data.rows import Batching, epoch_batches
 from AR.data.splice import splice
+from AR.models.lm_folder import LMConfig
 
 
 def clip(name: str, phones: list[int], speaker: str = "s") -> Clip:
@@ -48,3 +51,16 @@ def test_rows_are_spliced_within_a_speaker_and_below_the_limit() -> None:
         assert len(target.phones) + len(target.tokens) <= 60
     again = [row for batch in epoch_batches(clips, how, 1, 0) for row in batch]
     assert [[c.name for c in row] for row in rows] == [[c.name for c in row] for row in again]
+
+
+@pytest.mark.parametrize("mode", ["bpe+phones", "phones"])
+def test_spliced_rows_reach_the_language_model_by_their_phones_alone(mode: str) -> None:
+    clips = [clip(f"s{i}", np.random.default_rng(i).integers(1, 9, 12).tolist()) for i in range(20)]
+    how = Batching(400, 8, splice_probability=0.5)
+    batches = ItemBatches(clips, how, LMConfig("backbone", text_mode=mode), 0.0, seed=1, epochs=3)
+    items = [item for batch in batches for item in batch]
+    spliced = [item for item in items if "+" in item.row[-1].name]
+    assert len(list(batches)) == len(batches) and len(items) == 60 and len(spliced) > 15
+    assert all(item.phones for item in items)
+    assert not any(item.bpe for item in spliced)
+    assert all(item.bpe == (mode == "bpe+phones") for item in items if item not in spliced)
