@@ -123,9 +123,8 @@ class T2STrainingModule(nn.Module):
             out["guided"] = guided.detach()
         if self.prefer and self.training:
             pairs, margin = self._preference(batch, picked, rows)
-            # both losses are sums over rows, shared out to the positions: their balance is that of the public recipe
-            # with one row a batch, whatever the size of the batch
-            loss = loss + pairs.sum() / rows.sum()
+            # a mean of pairs beside a mean of positions: beside the public sum of positions it would hardly count
+            loss = loss + pairs.mean()
             out |= {"preference": pairs.detach().mean(), "preferred": (margin.detach() > 0).float().mean()}
         return {"loss": loss, **out}
 
