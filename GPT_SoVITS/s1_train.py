@@ -16,10 +16,8 @@ import argparse
 import dataclasses
 import logging
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +26,21 @@ import yaml
 from torch import Tensor
 
 import process_ckpt
-from AR.data.clips import Clip, DataPaths, Filters, assign_speakers, read_clips, split_held_out
+import s1_parts
+from AR.data.clips import Clip, DataPaths
 from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
 from AR.training.config import S1Config, parse_config
 from AR.training.trainer import ExportWeights, OnStep, S1Training
 from config import REPO_ROOT
-from errors import ConfigError, DatasetError, GSVError, TrainingError
-from text import cleaned_text_to_sequence
+from errors import ConfigError, GSVError, TrainingError
+from s1_parts import find_path
 
 logger = logging.getLogger("s1_train")
+CONFIG_KIND = "a YAML file such as those in GPT_SoVITS/configs"
 
 
 # ---- settings and data -----------------------------------------------------------------------------------------------
-
-
-def find_file(name: str) -> Path:
-    """A path as given, or below the repository or GPT_SoVITS/."""
-    for folder in (Path(), REPO_ROOT, REPO_ROOT / "GPT_SoVITS"):
-        if (folder / name).is_file():
-            return folder / name
-    raise ConfigError(f"configuration {name} not found", "a YAML file", "give the path of one, see GPT_SoVITS/configs")
 
 
 def load_config(name: str, changes: Sequence[str] = ()) -> S1Config:
@@ -57,7 +49,7 @@ def load_config(name: str, changes: Sequence[str] = ()) -> S1Config:
     Raises:
         ConfigError: no such file, not YAML, an unknown key or a value that cannot be.
     """
-    path = find_file(name)
+    path = find_path(name, CONFIG_KIND)
     try:
         return parse_config(read_yaml(path, changes))
     except (AttributeError, TypeError) as error:
@@ -81,7 +73,7 @@ def read_yaml(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
             for section in sections:
                 target = target.setdefault(section, {})
             target[leaf] = yaml.safe_load(value)
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
+    except (yaml.YAMLError, OSError, UnicodeDecodeError, AttributeError, TypeError) as error:
         raise ConfigError(f"{path} is no usable YAML ({' '.join(str(error).split())})", "public s1 layout") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} is no usable YAML", "a mapping of sections")
@@ -103,19 +95,7 @@ def load_clips(config: S1Config, exp: Path | None) -> tuple[list[Clip], list[Cli
             paths, name2text=REPO_ROOT / config.train_phoneme_path, semantic=REPO_ROOT / config.train_semantic_path
         )
     symbols = "v2" if config.model.phoneme_vocab_size >= 732 else "v1"
-    data = config.data
-    filters = Filters(data.max_sec, data.min_phone_rate, data.max_phone_rate)
-    try:
-        clips = read_clips(paths, partial(cleaned_text_to_sequence, version=symbols), filters)
-    except T2SError as error:
-        raise DatasetError(str(error), fix="look at the list file and the messages of the data set stages") from error
-    if not paths.speakers.is_file():
-        clips = assign_speakers(clips, data.speaker_from)
-    train, held = split_held_out(clips, data.held_out, data.held_out_max)
-    aligned = sum(clip.alignment is not None for clip in clips)
-    speakers = len({clip.speaker for clip in clips if clip.speaker is not None})
-    logger.info("%d clips to train, %d held out, %d speakers, %d aligned", len(train), len(held), speakers, aligned)
-    return train, held
+    return s1_parts.load_clips(paths, symbols, config.data)
 
 
 # ---- model and run --------------------------------------------------------------------------------------------------
@@ -186,7 +166,7 @@ def output_folder(config: S1Config, given: Path | None, exp: Path | None) -> Pat
 
 def trains_language_model(name: str, changes: Sequence[str]) -> bool:
     """True where the configuration has a section ``qwen3``, or the environment says ``qwen3_enable_training``."""
-    if "qwen3" in read_yaml(find_file(name), changes):
+    if "qwen3" in read_yaml(find_path(name, CONFIG_KIND), changes):
         return True
     return bool(_qwen3_environment().get("qwen3_enable_training", False))
 
@@ -204,10 +184,10 @@ def train_language_model(args: argparse.Namespace, changes: Sequence[str]) -> in
     """Train a language model in place of the AR transformer; an s1 configuration gives way to the default one."""
     import s1_train_lm
 
-    path = find_file(args.config)
+    path = find_path(args.config, CONFIG_KIND)
     raw, model_name = read_yaml(path, changes), ""
     if "qwen3" not in raw:
-        path = find_file(s1_train_lm.DEFAULT_CONFIG)
+        path = find_path(s1_train_lm.DEFAULT_CONFIG, CONFIG_KIND)
         raw, model_name = read_yaml(path, changes), str(_qwen3_environment().get("qwen3_model_name", ""))
         logger.info("qwen3_enable_training is set: training a language model with %s", path)
     if args.exp is None:
@@ -232,13 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
         training = prepare(config, args.exp, output_folder(config, args.output, args.exp))
-
-        def stop(signum: int, frame: object) -> None:
-            logger.info("asked to stop: the state is saved after this step")
-            training.stop_asked = True
-
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, stop)
+        s1_parts.stop_on_signals(training)
         training.run()
     except GSVError as error:
         logger.error("%s", error)

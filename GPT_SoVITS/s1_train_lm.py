@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
-import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,13 +20,13 @@ from typing import Any
 import torch
 
 import process_ckpt
-from AR.data.clips import Clip, DataPaths, Filters, assign_speakers, read_clips, split_held_out
+from AR.data.clips import Clip, DataPaths
 from AR.errors import LMUnavailable, T2SError
 from AR.models.lm_folder import codebook_fingerprint
 from AR.training.lm_config import LMTrainConfig, parse_lm_config
 from config import REPO_ROOT
-from errors import ConfigError, DatasetError, MissingDependencyError, TrainingError
-from text import cleaned_text_to_sequence
+from errors import ConfigError, MissingDependencyError, TrainingError
+from s1_parts import find_path, load_clips, stop_on_signals
 
 logger = logging.getLogger("s1_train")
 DEFAULT_CONFIG = "configs/qwen3_lora_0.6b.yaml"
@@ -47,34 +46,6 @@ def load_lm_config(raw: Mapping[str, Any], path: Path, model_name: str = "") -> 
     if model_name:
         config = dataclasses.replace(config, qwen3=dataclasses.replace(config.qwen3, model_name=model_name))
     return config
-
-
-def load_clips(config: LMTrainConfig, exp: Path) -> tuple[list[Clip], list[Clip]]:
-    """(training, held-out) clips of ``exp``.
-
-    Raises:
-        DatasetError: no usable clip, with the counted reasons.
-    """
-    data = config.data
-    paths = DataPaths.of_experiment(exp)
-    to_ids = partial(cleaned_text_to_sequence, version=config.qwen3.symbols)
-    try:
-        clips = read_clips(paths, to_ids, Filters(data.max_sec, data.min_phone_rate, data.max_phone_rate))
-    except T2SError as error:
-        raise DatasetError(str(error), fix="look at the list file and the messages of the data set stages") from error
-    if not paths.speakers.is_file():
-        clips = assign_speakers(clips, data.speaker_from)
-    train, held = split_held_out(clips, data.held_out, data.held_out_max)
-    logger.info("%d clips to train, %d held out", len(train), len(held))
-    return train, held
-
-
-def find_path(name: str) -> Path:
-    """A path as given, below the repository or GPT_SoVITS/."""
-    for folder in (Path(), REPO_ROOT, REPO_ROOT / "GPT_SoVITS"):
-        if (folder / name).exists():
-            return folder / name
-    raise ConfigError(f"{name} not found", "a file or folder", "give its path")
 
 
 def tokenizer_of(config: LMTrainConfig, clips: Sequence[Clip]) -> Any:
@@ -108,7 +79,7 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
     Raises:
         GSVError: data, a model or a training state that cannot be used, or a package that is missing.
     """
-    train, held = load_clips(config, exp)
+    train, held = load_clips(DataPaths.of_experiment(exp), config.qwen3.symbols, config.data)
     try:
         from AR.training import lm_model
         from AR.training.lm_trainer import LMTrainer, last_state
@@ -146,13 +117,7 @@ def run(config: LMTrainConfig, exp: Path, output: Path) -> float:
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     training = prepare(config, exp, output)
-
-    def stop(signum: int, frame: object) -> None:
-        logger.info("asked to stop: the state is saved after this step")
-        training.stop_asked = True
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, stop)
+    stop_on_signals(training)
     best = float(training.fit())
     logger.info("ended after %.1f minutes, best held-out loss %.4f", training.minutes, best)
     return best

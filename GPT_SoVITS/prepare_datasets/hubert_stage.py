@@ -35,6 +35,12 @@ def wav_path(folder: Path, name: str) -> Path:
     return folder / WAV_FOLDER / name
 
 
+def write_training_audio(folder: Path, name: str, samples: np.ndarray) -> None:
+    """Write what the SoVITS training hears of a recording, ``samples`` [T] as ``read_recording`` gives them."""
+    with atomic_file(wav_path(folder, name)) as stream:
+        soundfile.write(stream, training_wav(samples), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+
+
 def hubert_digest(base_path: Path) -> str:
     """Fingerprint of an encoder's folder, so that another encoder makes the features anew."""
     files = [base_path / name for name in ("config.json", "model.safetensors", "pytorch_model.bin")]
@@ -80,8 +86,7 @@ def process(clip: Clip, folder: Path, encode: Encoder) -> None:
     features = encode(ssl_input(samples))
     if not torch.isfinite(features).all():
         raise SkippedClip("features are no numbers", str(clip.path))
-    with atomic_file(wav_path(folder, clip.name)) as stream:
-        soundfile.write(stream, training_wav(samples), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    write_training_audio(folder, clip.name, samples)
     with atomic_file(ssl_path(folder, clip.name)) as stream:
         torch.save(features, stream)
 

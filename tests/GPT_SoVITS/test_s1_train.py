@@ -66,16 +66,16 @@ def exp(tmp_path: Path) -> Path:
 
 
 class Recorder:
-    """Collects the losses of every step, and crashes at one."""
+    """Collects a loss of every step, and crashes at one."""
 
-    def __init__(self, crash_at: int = -1) -> None:
+    def __init__(self, crash_at: int = -1, name: str = "loss") -> None:
         self.losses: dict[int, float] = {}
-        self.crash_at = crash_at
+        self.crash_at, self.name = crash_at, name
 
     def __call__(self, step: int, losses: Mapping[str, torch.Tensor]) -> None:
         if step == self.crash_at:
             raise ZeroDivisionError("crash of the test")
-        self.losses[step] = float(losses["loss"])
+        self.losses[step] = float(losses[self.name])
 
 
 def test_a_short_run_learns_and_exports(exp: Path, tmp_path: Path) -> None:
@@ -106,6 +106,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one(exp: Path, tmp_path: Path) ->
     assert before.losses | after.losses == whole.losses
     a, b = (process_ckpt.load_s1(tmp_path / part / "tiny-last.ckpt")["weight"] for part in ("whole", "parts"))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_resumed_run_makes_the_same_faulty_copies(exp: Path, tmp_path: Path) -> None:
+    path = write_config(tmp_path, train={"checkpoint_steps": 4, "epochs": 1, "if_dpo": True})
+    config = s1_train.load_config(str(path))
+    whole, before, after = (Recorder(crash, "preference") for crash in (-1, 6, -1))
+    s1_train.prepare(config, exp, tmp_path / "whole", whole).run()
+    with pytest.raises(ZeroDivisionError):
+        s1_train.prepare(config, exp, tmp_path / "parts", before).run()
+    torch.manual_seed(99)
+    s1_train.prepare(config, exp, tmp_path / "parts", after).run()
+    assert max(before.losses) == 5 and min(after.losses) == 5
+    assert before.losses | after.losses == whole.losses
+    assert len(set(whole.losses.values())) == len(whole.losses) >= 8
 
 
 def test_asking_to_stop_saves_the_state(exp: Path, tmp_path: Path) -> None:
@@ -169,7 +183,7 @@ def test_fine_tuning_starts_from_given_weights(exp: Path, tmp_path: Path) -> Non
         ("train.epoch=3", r"unknown keys \['epoch'\] in section 'train'; known are"),
         ("trian.epochs=3", r"unknown keys \['trian'\]"),
         ("train.epochs=many", "train.epochs has to be of type int"),
-        ("train.if_dpo=true", "if_dpo is not supported"),
+        ("train.if_dpo=2", "train.if_dpo has to be of type bool"),
         ("guided.layers=[5]", "guided.layers"),
         ("model.head=5", "divisible"),
         ("optimizer.schedule=time", "needs train.max_minutes"),

@@ -1,6 +1,7 @@
 """Let the SoVITS and AR trainings start before the SSL encoder is trained.
 
-    python tools/pack/early_start.py --list work/pack/train.list --ssl-work work/ssl --exp logs/pack0
+    python tools/pack/early_start.py --list work/pack/train.list --valid work/pack/valid.list --ssl-work work/ssl \
+        --exp logs/pack0
 
 ``ssl_train.py --prepare-only`` already knows what the encoder will have to reproduce (its content targets) and the
 codebook over them. This writes the targets as if they were features (``4-cnhubert/``), the training audio
@@ -20,18 +21,12 @@ import torch
 from tqdm import tqdm
 
 from feature_extractor.training.codebook import quantizer_weights
-from prepare_datasets.audio import read_recording, training_wav
-from prepare_datasets.hubert_stage import ssl_path, wav_path
-from ssl_train import prepare
+from prepare_datasets.audio import read_recording
+from prepare_datasets.hubert_stage import ssl_path, write_training_audio
+from prepare_datasets.journal import atomic_file
+from ssl_train import prepare, read_list
 
 logger = logging.getLogger(__name__)
-
-
-def write_wav(path: Path, samples: np.ndarray) -> None:
-    """16-bit mono WAV at 32 kHz whatever the file's name says."""
-    import soundfile
-
-    soundfile.write(str(path), samples, 32_000, subtype="PCM_16", format="WAV")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -47,14 +42,12 @@ def main(argv: list[str] | None = None) -> None:
     config = json.loads(args.s2_config.read_text(encoding="utf-8"))
     ssl_dim = int(config["model"]["ssl_dim"])
     corpus = prepare(args.list, args.valid, args.ssl_work, threads=1)
-    paths = [line.split("|", 1)[0] for line in args.list.read_text(encoding="utf-8").splitlines() if line]
-    for place in (ssl_path, wav_path):
-        place(args.exp, "any").parent.mkdir(parents=True, exist_ok=True)
-    for name, path, clip in tqdm(list(zip(corpus.names, paths, corpus.clips, strict=False)), desc="clips"):
+    for (path, _, _), clip in tqdm(list(zip(read_list(args.list), corpus.clips, strict=False)), desc="clips"):
         features = torch.zeros(1, ssl_dim, len(clip.teacher))
         features[0, : clip.teacher.shape[1]] = torch.from_numpy(clip.teacher.astype(np.float32).T)
-        torch.save(features, ssl_path(args.exp, name))
-        write_wav(wav_path(args.exp, name), training_wav(read_recording(Path(path))))
+        with atomic_file(ssl_path(args.exp, path.name)) as stream:
+            torch.save(features, stream)
+        write_training_audio(args.exp, path.name, read_recording(path))
     dims = corpus.codebook.shape[1]
     head = torch.eye(dims, ssl_dim)
     weights = quantizer_weights(head, torch.zeros(dims), corpus.codebook, ssl_dim)

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from errors import ConfigError
 from prepare_datasets.hubert_stage import ssl_path, wav_path
 from prepare_datasets.journal import write_atomic
+from side_tables import read_table
 
 logger = logging.getLogger(__name__)
 PREFIX = "target_"
@@ -89,11 +90,6 @@ def add_targets(rows: list[str], early: Path, exp: Path, weight: Tensor, bias: T
     return added
 
 
-def _pairs(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {name: rest for name, _, rest in (line.partition("\t") for line in lines)}
-
-
 def main(argv: list[str] | None = None) -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -110,9 +106,9 @@ def main(argv: list[str] | None = None) -> None:
     config = json.loads(args.s2_config.read_text(encoding="utf-8"))
     table = args.exp / "2-name2text.txt"
     rows = [row for row in table.read_text(encoding="utf-8").splitlines() if not row.startswith(PREFIX)]
-    rows = limited(rows, _pairs(args.exp / "speakers.tsv"), limits)
+    rows = limited(rows, read_table(args.exp / "speakers.tsv"), limits)
     added = add_targets(rows, args.early, args.exp, parts["ssl_proj.weight"], parts["ssl_proj.bias"])
-    known = _pairs(args.alignment)
+    known = read_table(args.alignment)
     names = [row.split("\t", 1)[0] for row in rows + added]
     aligned = [f"{name}\t{known[name.removeprefix(PREFIX)]}\n" for name in names if name.removeprefix(PREFIX) in known]
     write_atomic(args.exp / "alignment.tsv", "".join(aligned))

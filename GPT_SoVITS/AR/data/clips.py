@@ -20,6 +20,7 @@ import numpy as np
 
 from AR.backend import EOS, TOKEN_RATE
 from AR.errors import T2SError
+from side_tables import read_alignment, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -100,10 +101,6 @@ def _rows(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if line.strip()]
 
 
-def _pairs(path: Path) -> dict[str, str]:
-    return {row[0]: row[1].strip() for row in _rows(path) if len(row) == 2} if path.is_file() else {}
-
-
 def _ids(text: str, low: int, high: int) -> np.ndarray | None:
     """Space-separated whole numbers in low..high, or None where there is anything else."""
     try:
@@ -113,12 +110,11 @@ def _ids(text: str, low: int, high: int) -> np.ndarray | None:
     return None if ids.size and (ids.min() < low or ids.max() > high) else ids
 
 
-def _alignment(text: str | None, phones: int, tokens: int) -> np.ndarray | None:
+def _alignment(ids: Sequence[int], phones: int, tokens: int) -> np.ndarray | None:
     """Phone index per token; one or two tokens more or less than the clip has are evened out at the end."""
-    ids = None if text is None else _ids(text, -1, phones - 1)
-    if ids is None or not ids.size or abs(ids.size - tokens) > 2:
+    if not ids or abs(len(ids) - tokens) > 2 or min(ids) < -1 or max(ids) >= phones:
         return None
-    return np.pad(ids[:tokens], (0, max(0, tokens - ids.size)), mode="edge")
+    return np.pad(np.array(ids[:tokens], np.int64), (0, max(0, tokens - len(ids))), mode="edge")
 
 
 def read_clips(paths: DataPaths, to_ids: PhonesToIds, filters: Filters) -> list[Clip]:
@@ -131,9 +127,10 @@ def read_clips(paths: DataPaths, to_ids: PhonesToIds, filters: Filters) -> list[
 
     Raises:
         T2SError: a file that cannot be read, or no usable clip; the message has the counted reasons.
+        DatasetError: a table of speakers or alignments that cannot be read.
     """
     semantic = {row[0]: row[1] for row in _rows(paths.semantic) if len(row) == 2}
-    speakers, alignments = _pairs(paths.speakers), _pairs(paths.alignment)
+    speakers, alignments = read_table(paths.speakers), read_alignment(paths.alignment)
     reasons: Counter[str] = Counter()
     clips: dict[str, Clip] = {}
     for row in _rows(paths.name2text):
@@ -150,7 +147,7 @@ def read_clips(paths: DataPaths, to_ids: PhonesToIds, filters: Filters) -> list[
             reasons[reason] += 1
             continue
         bert = paths.bert / f"{name}.pt"
-        aligned = _alignment(alignments.get(name), len(phones), len(tokens))
+        aligned = _alignment(alignments.get(name, ()), len(phones), len(tokens))
         if name in alignments and aligned is None:
             reasons["(kept) alignment that does not fit"] += 1
         ids = np.asarray(to_ids(phones), dtype=np.int64)

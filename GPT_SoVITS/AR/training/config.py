@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,10 +21,10 @@ SCALED_ADAM_TO_ADAMW = 0.05
 WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "train": frozenset({"if_save_latest", "if_save_every_weights"}),
     "data": frozenset({"max_eval_sample", "pad_val"}),
-    "optimizer": frozenset(),
-    "guided": frozenset(),
 }
 SECTIONS = ("train", "optimizer", "data", "model", "inference", "guided")
+SPEAKER_FROM = ("none", "prefix", "single")
+SPANS = ("all", "text")
 PATHS = ("output_dir", "train_semantic_path", "train_phoneme_path", "pretrained_s1")
 
 
@@ -49,6 +49,8 @@ class TrainSection:
         max_minutes: the run stops after so much training time, over all its restarts; 0: no limit.
         threads: CPU threads; 0 leaves torch's own choice.
         half_weights_save_dir: where exported weights go; empty: the output folder.
+        if_dpo: adds the preference loss (training/preference.py): fewer repeated and lost words for twice the time and
+            memory of a step.
     """
 
     seed: int = 1234
@@ -160,19 +162,35 @@ class S1Config:
     pretrained_s1: str = ""
 
 
-S = TypeVar("S", TrainSection, OptimizerSection, DataSection, GuidedSection)
+S = TypeVar("S")
 
 
-def _section(kind: type[S], name: str, raw: Mapping[str, Any]) -> S:
-    values = raw.get(name) or {}
+def section(kind: type[S], name: str, values: Any, ignored: frozenset[str] = frozenset()) -> S:
+    """A section of a configuration as the dataclass ``kind``; absent keys keep their defaults.
+
+    Raises:
+        T2SError: no mapping, a key that is neither of ``kind`` nor ``ignored``, or a value of another type.
+    """
+    values = values or {}
     if not isinstance(values, Mapping):
         raise T2SError(f"section '{name}' has to be a mapping, not {type(values).__name__}")
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(known) - WITHOUT_EFFECT[name])
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every section is a dataclass
+    unknown = sorted(set(values) - set(known) - ignored)
     if unknown:
         raise T2SError(f"unknown keys {unknown} in section '{name}'; known are {sorted(known)}")
     made = {key: typed(f"{name}.{key}", value, known[key].default) for key, value in values.items() if key in known}
     return kind(**made)
+
+
+def require_choices(given: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+    """Check settings of few words: (value, known values) by name.
+
+    Raises:
+        T2SError: a value that is not known.
+    """
+    for key, (value, known) in given.items():
+        if value not in known:
+            raise T2SError(f"{key} is {value!r}; known are {', '.join(known)}")
 
 
 def typed(key: str, value: Any, default: Any) -> Any:
@@ -201,10 +219,10 @@ def parse_config(raw: Mapping[str, Any]) -> S1Config:
     if unknown:
         raise T2SError(f"unknown keys {unknown}; known are {sorted(SECTIONS + PATHS)}")
     config = S1Config(
-        train=_section(TrainSection, "train", raw),
-        optimizer=_adamw(_section(OptimizerSection, "optimizer", raw), raw.get("optimizer") or {}),
-        data=_section(DataSection, "data", raw),
-        guided=_section(GuidedSection, "guided", raw),
+        train=section(TrainSection, "train", raw.get("train"), WITHOUT_EFFECT["train"]),
+        optimizer=_adamw(section(OptimizerSection, "optimizer", raw.get("optimizer")), raw.get("optimizer") or {}),
+        data=section(DataSection, "data", raw.get("data"), WITHOUT_EFFECT["data"]),
+        guided=section(GuidedSection, "guided", raw.get("guided")),
         model=T2SModelConfig.from_dict(raw, strict=True),
         raw=dict(raw),
         **{key: str(raw.get(key) or "") for key in PATHS},
@@ -223,18 +241,13 @@ def _adamw(section: OptimizerSection, given: Mapping[str, Any]) -> OptimizerSect
 
 
 def _check(config: S1Config) -> None:
-    choices = {
+    require_choices({
         "train.precision": (config.train.precision, ("32", "16", "16-mixed", "bf16", "bf16-mixed")),
         "optimizer.name": (config.optimizer.name, ("adamw",)),
         "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
-        "data.speaker_from": (config.data.speaker_from, ("none", "prefix", "single")),
-        "guided.span": (config.guided.span, ("all", "text")),
-    }
-    for key, (value, known) in choices.items():
-        if value not in known:
-            raise T2SError(f"{key} is {value!r}; known are {', '.join(known)}")
-    if config.train.if_dpo:
-        raise T2SError("train.if_dpo is not supported; set it to false")
+        "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),
+        "guided.span": (config.guided.span, SPANS),
+    })
     if config.optimizer.schedule == "time" and config.train.max_minutes <= 0:
         raise T2SError("optimizer.schedule 'time' needs train.max_minutes above 0")
     if config.guided.weight > 0:

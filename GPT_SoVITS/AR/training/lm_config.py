@@ -5,14 +5,13 @@ Parsed once; unknown keys are refused by name.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from AR.errors import T2SError
 from AR.models.lm_folder import TEXT_MODES
-from AR.training.config import DataSection, GuidedSection, typed
+from AR.training.config import SPANS, SPEAKER_FROM, DataSection, GuidedSection, require_choices, section
 
 SECTIONS = ("qwen3", "train", "optimizer", "data", "guided")
 TUNINGS = ("lora", "full", "frozen")
@@ -131,9 +130,6 @@ class LMTrainConfig:
     new_model: Mapping[str, Any] = field(default_factory=dict)
 
 
-S = TypeVar("S", ModelSection, LMTrainSection, LMOptimizerSection, DataSection, GuidedSection)
-
-
 def is_lm_config(raw: Mapping[str, Any]) -> bool:
     """True where the content of a YAML file is about the language model stage."""
     return "qwen3" in raw
@@ -153,41 +149,27 @@ def parse_lm_config(raw: Mapping[str, Any]) -> LMTrainConfig:
     if not isinstance(new_model, Mapping):
         raise T2SError("qwen3.new_model has to be a mapping of configuration keys")
     config = LMTrainConfig(
-        qwen3=_section(ModelSection, "qwen3", model),
-        train=_section(LMTrainSection, "train", raw.get("train")),
-        optimizer=_section(LMOptimizerSection, "optimizer", raw.get("optimizer")),
-        data=_section(DataSection, "data", raw.get("data")),
-        guided=_section(GuidedSection, "guided", raw.get("guided")),
+        qwen3=section(ModelSection, "qwen3", model),
+        train=section(LMTrainSection, "train", raw.get("train")),
+        optimizer=section(LMOptimizerSection, "optimizer", raw.get("optimizer")),
+        data=section(DataSection, "data", raw.get("data")),
+        guided=section(GuidedSection, "guided", raw.get("guided")),
         new_model=dict(new_model),
     )
     _check(config)
     return config
 
 
-def _section(kind: type[S], name: str, values: Any) -> S:
-    values = values or {}
-    if not isinstance(values, Mapping):
-        raise T2SError(f"section '{name}' has to be a mapping, not {type(values).__name__}")
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise T2SError(f"unknown keys {unknown} in section '{name}'; known are {sorted(known)}")
-    return kind(**{key: typed(f"{name}.{key}", value, known[key].default) for key, value in values.items()})
-
-
 def _check(config: LMTrainConfig) -> None:
-    choices = {
+    require_choices({
         "qwen3.text_mode": (config.qwen3.text_mode, TEXT_MODES),
         "qwen3.symbols": (config.qwen3.symbols, ("v1", "v2")),
         "qwen3.tuning": (config.qwen3.tuning, TUNINGS),
         "train.precision": (config.train.precision, ("32", "bf16")),
         "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
-        "data.speaker_from": (config.data.speaker_from, ("none", "prefix", "single")),
-        "guided.span": (config.guided.span, ("all", "text")),
-    }
-    for key, (value, known) in choices.items():
-        if value not in known:
-            raise T2SError(f"{key} is {value!r}; known are {', '.join(known)}")
+        "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),
+        "guided.span": (config.guided.span, SPANS),
+    })
     if config.optimizer.schedule == "time" and config.train.max_minutes <= 0:
         raise T2SError("optimizer.schedule 'time' needs train.max_minutes above 0")
     if not 0 <= config.qwen3.stream_dropout <= 0.5:

@@ -1,4 +1,4 @@
-"""Losses of the text-to-semantic stage: cross-entropy on tokens, and guided attention.
+"""Losses of the text-to-semantic stage: cross-entropy on tokens, guided attention, and the optional preference loss.
 
 Guided attention (the idea of Tachibana et al. 2018, "Efficiently Trainable Text-to-Speech System Based on Deep
 Convolutional Networks with Guided Attention", carried over to chosen heads of a decoder-only network): a position that
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from AR.data.collate import IGNORE, Batch
 from AR.models.t2s_model import Text2SemanticDecoder, training_bias
+from AR.models.transformer import AttentionTap
 from AR.training.config import GuidedSection
+from AR.training.preference import corrupt, log_likelihood, preference
 
 
 def off_diagonal(batch: Batch, width: float) -> Tensor:
@@ -78,16 +80,23 @@ class T2STrainingModule(nn.Module):
         guided: guidance of the attention.
         token_noise: share of the tokens heard so far that are replaced by random ones (the targets stay). Speaking
             goes wrong where the network trusts its own tokens more than the text; noise teaches it to look at the text.
+        prefer: add the preference loss (preference.py) in training.
     """
 
     def __init__(
-        self, model: Text2SemanticDecoder, label_smoothing: float, guided: GuidedSection, token_noise: float = 0.0
+        self,
+        model: Text2SemanticDecoder,
+        label_smoothing: float,
+        guided: GuidedSection,
+        token_noise: float = 0.0,
+        prefer: bool = False,
     ) -> None:
         super().__init__()
         self.token_noise = token_noise
         self.model = model
         self.label_smoothing = label_smoothing
         self.guided = guided
+        self.prefer = prefer
 
     def forward(self, batch: Batch, guided_weight: float = 0.0) -> dict[str, Tensor]:
         """Losses of a batch.
@@ -95,23 +104,16 @@ class T2STrainingModule(nn.Module):
         Returns:
             "loss" to minimise; detached: "token_loss" (nats per token, without smoothing), "top3" (share of tokens,
             EOS left out, whose right answer is among the three likeliest), "count" of predicted positions,
-            and "guided" where ``guided_weight`` is above 0.
+            "guided" where ``guided_weight`` is above 0, and in training with ``prefer`` "preference" (mean of the rows)
+            and "preferred" (share of rows that are likelier than their faulty copies).
         """
         bias = training_bias(batch.text_valid, batch.token_lens, batch.tokens.shape[1])
         guide = GuidedAttention(batch, self.guided, bias) if guided_weight > 0 else None
-        hidden = self.model(
-            batch.phones,
-            batch.text_positions,
-            self._heard(batch.tokens),
-            bias,
-            batch.bert,
-            guide.tap if guide else None,
-        )
         rows = batch.targets != IGNORE
         targets = batch.targets[rows]
-        logits = self.model.ar_predict_layer(hidden[rows]).float()  # [N, V]: real positions only
-        log_probs = F.log_softmax(logits, dim=-1)
-        token_loss = -log_probs.gather(1, targets[:, None]).mean()
+        log_probs = self._log_probs(batch, batch.tokens, bias, rows, guide.tap if guide else None)
+        picked = log_probs.gather(1, targets[:, None]).squeeze(1)  # [N]
+        token_loss = -picked.mean()
         smoothing = self.label_smoothing if self.training else 0.0
         loss = (1.0 - smoothing) * token_loss - smoothing * log_probs.mean()
         out = {"token_loss": token_loss.detach(), "count": rows.sum(), "top3": _top3(log_probs.detach(), targets)}
@@ -119,7 +121,30 @@ class T2STrainingModule(nn.Module):
             guided = guide.loss()
             loss = loss + guided_weight * guided
             out["guided"] = guided.detach()
+        if self.prefer and self.training:
+            pairs, margin = self._preference(batch, picked, rows)
+            # a mean of pairs beside a mean of positions: beside the public sum of positions it would hardly count
+            loss = loss + pairs.mean()
+            out |= {"preference": pairs.detach().mean(), "preferred": (margin.detach() > 0).float().mean()}
         return {"loss": loss, **out}
+
+    def _log_probs(
+        self, batch: Batch, tokens: Tensor, bias: Tensor, rows: Tensor, tap: AttentionTap | None = None
+    ) -> Tensor:
+        """[N, V] of the real positions ``rows`` [B, P], when ``tokens`` are spoken to the phones of ``batch``."""
+        hidden = self.model(batch.phones, batch.text_positions, self._heard(tokens), bias, batch.bert, tap)
+        return F.log_softmax(self.model.ar_predict_layer(hidden[rows]).float(), dim=-1)
+
+    def _preference(self, batch: Batch, picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Preference loss [B] and by how many nats each row is likelier than its faulty copy [B]."""
+        worse = corrupt(batch, self.model.ar_predict_layer.out_features - 1)
+        bias = training_bias(batch.text_valid, worse.token_lens, worse.tokens.shape[1])
+        worse_rows = worse.targets != IGNORE
+        log_probs = self._log_probs(batch, worse.tokens, bias, worse_rows)
+        worse_picked = log_probs.gather(1, worse.targets[worse_rows][:, None]).squeeze(1)
+        chosen = log_likelihood(picked, rows, worse.cut)
+        rejected = log_likelihood(worse_picked, worse_rows, worse.cut)
+        return preference(chosen, rejected), chosen - rejected
 
     def _heard(self, tokens: Tensor) -> Tensor:
         """[B, T_sem] tokens as the network hears them in training."""

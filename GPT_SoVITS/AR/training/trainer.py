@@ -102,7 +102,9 @@ class S1Training:
         self.with_bert = any(clip.bert_path is not None for clip in self.train_clips)
         # without text features only the bias of this layer is ever used
         model.bert_proj.weight.requires_grad_(self.with_bert)
-        module = T2STrainingModule(model, config.train.label_smoothing, config.guided, config.train.token_noise)
+        module = T2STrainingModule(
+            model, config.train.label_smoothing, config.guided, config.train.token_noise, config.train.if_dpo
+        )
         self.module, self.optimizer = self.accelerator.prepare(module, make_optimizer(module, config))
         self.plain: T2STrainingModule = self.accelerator.unwrap_model(self.module)
         self.average = WeightAverage(self.plain.model, config.train.ema_decay)
@@ -224,7 +226,8 @@ class S1Training:
             position.batch += 1
             position.minutes = (time.monotonic() - self.clock) / 60.0
             if position.step % LOG_EVERY == 0:
-                bar.set_postfix(loss=f"{losses['token_loss'].item():.3f}", top3=f"{losses['top3'].item():.3f}")
+                shown = {"loss": "token_loss", "top3": "top3", "preference": "preference"}
+                bar.set_postfix({k: f"{losses[name].item():.3f}" for k, name in shown.items() if name in losses})
                 self._scalars("train", losses)
             if self.on_step is not None:
                 self.on_step(position.step, losses)

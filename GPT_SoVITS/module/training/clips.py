@@ -15,6 +15,7 @@ from pathlib import Path
 import soundfile
 
 from errors import DatasetError
+from side_tables import read_alignment
 
 logger = logging.getLogger(__name__)
 
@@ -69,26 +70,6 @@ def read_name2text(path: Path) -> Iterator[tuple[str, list[str]]]:
         if line.strip():
             fields = line.split("\t")
             yield fields[0], fields[1].split() if len(fields) == 4 else []
-
-
-def read_alignment(path: Path) -> dict[str, tuple[int, ...]]:
-    """Phone indices per token by clip, from the optional alignment.tsv (name TAB indices); empty without it.
-
-    Raises:
-        DatasetError: a line is not of that form.
-    """
-    if not path.is_file():
-        return {}
-    found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        name, _, indices = line.partition("\t")
-        try:
-            found[name] = tuple(int(index) for index in indices.split())
-        except ValueError as error:
-            raise DatasetError(
-                f"line {number} of {path} is no alignment", "a clip's name, a tab, phone indices", "make it again"
-            ) from error
-    return found
 
 
 def _duration(path: Path) -> float | None:
