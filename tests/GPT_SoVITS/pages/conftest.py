@@ -174,7 +174,7 @@ def steady_lm(folder: Path) -> Path:
         for table in (model.marker_embedding, model.semantic_embedding):
             table.weight.fill_(1.0)
         model.head.weight.fill_(-1.0)
-        model.head.weight[-1:-1001:-40] = 0.0  # the last one is the end of speech
+        model.head.weight[64::40] = 0.0  # the last one is the end of speech
     model.save_pretrained(folder, {"steps": 1})
     return folder
 
@@ -201,15 +201,15 @@ def make_toy_context(toy: Toy, folder: Path, **settings: Any) -> PageContext:
 
 
 @contextmanager
-def serving(context: PageContext) -> Iterator[str]:
-    """The address of an inference page that is served.
+def serving(context: PageContext, main_page: bool = False) -> Iterator[str]:
+    """The address of an inference page that is served, or of a main page.
 
     It is started in a thread of its own: Playwright keeps an event loop in the main one, which gradio stumbles over.
     """
-    from pages.main_page import build_inference_page  # gradio is an extra
+    from pages.main_page import build_inference_page, build_main_page  # gradio is an extra
 
     def start() -> tuple[Any, str]:
-        page = build_inference_page(context)
+        page = (build_main_page if main_page else build_inference_page)(context)
         return page, launch(page, context, 0)
 
     with ThreadPoolExecutor(1) as thread:
@@ -221,7 +221,7 @@ def serving(context: PageContext) -> Iterator[str]:
 
 
 @pytest.fixture
-def served() -> Callable[[PageContext], Any]:
+def served() -> Callable[..., Any]:
     return serving
 
 
