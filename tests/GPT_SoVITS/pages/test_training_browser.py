@@ -76,7 +76,7 @@ def waits_for(page: Any, tab: str, text: str | re.Pattern[str]) -> None:
     playwright.expect(page.locator(f"#{tab}-jobs")).to_contain_text(text, timeout=PATIENCE)
 
 
-@pytest.mark.skip(reason="never run to its end in a real browser yet (issue 6)")
+@pytest.mark.skip(reason="never finished; since its page is served from a thread it was not run again (issue 6)")
 def test_three_recordings_become_a_language_model_in_the_list(
     site: str, place: PageContext, visit: Callable[..., Any], snap: Any, tmp_path: Path
 ) -> None:
