@@ -24,7 +24,7 @@ from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
-from TTS_infer_pack.language_model import LanguageModelSeat
+from TTS_infer_pack.language_model import LanguageModelSeat, OnFall
 from TTS_infer_pack.models import (
     Placement,
     VoiceModels,
@@ -97,18 +97,24 @@ class TTS:
 
     # -- speaking ----------------------------------------------------------------------------------------------------
 
-    def stream(self, request: SynthesisRequest) -> Iterator[AudioChunk]:
+    def stream(self, request: SynthesisRequest, should_stop: ShouldStop | None = None,
+               on_fall: OnFall | None = None) -> Iterator[AudioChunk]:  # fmt: skip
         """Speak ``request`` segment by segment, or in pieces where its ``streaming_mode`` asks for them; closing the
         iterator stops the work and frees what it holds.
 
         The request is read, and errors in it are raised, before the iterator is returned.
 
+        Args:
+            request: what to say.
+            should_stop: asked between decode steps; True ends this request, and nothing more comes of its segment.
+            on_fall: told each time the AR model steps in for the language model in this request.
+
         Raises:
             GSVError: text that cannot be spoken, or a reference that cannot be used.
         """
         job = self._job(request)
-        job = replace(job, models=replace(job.models, t2s=self._t2s(job.models)))
-        return speak(job, self._stop_signal())
+        job = replace(job, models=replace(job.models, t2s=self._t2s(job.models, on_fall)))
+        return speak(job, self._stop_signal(should_stop))
 
     def synthesize(self, request: SynthesisRequest) -> Audio:
         """The whole speech of ``request``: its segments, joined. Errors as :meth:`stream`.
@@ -140,9 +146,9 @@ class TTS:
         """End all speech that is under way; requests that come later are not concerned."""
         self._stops += 1
 
-    def _stop_signal(self) -> ShouldStop:
+    def _stop_signal(self, own: ShouldStop | None = None) -> ShouldStop:
         begun = self._stops
-        return lambda: self._stops != begun
+        return lambda: self._stops != begun or (own is not None and own())
 
     # -- from a request to a job -------------------------------------------------------------------------------------
 
@@ -284,13 +290,16 @@ class TTS:
 
     # -- the text-to-semantic seat -----------------------------------------------------------------------------------
 
-    def _t2s(self, models: VoiceModels) -> T2SBackend:
+    def _t2s(self, models: VoiceModels, on_fall: OnFall | None = None) -> T2SBackend:
         """What speaks the tokens of the next request, as the settings ask; starts ``last_fallback`` anew."""
         self.last_fallback = None
-        return self._seat.backend(self.configs, models, self._note_fall)
 
-    def _note_fall(self, info: Fallback) -> None:
-        self.last_fallback = info
+        def note(info: Fallback) -> None:
+            self.last_fallback = info
+            if on_fall is not None:
+                on_fall(info)
+
+        return self._seat.backend(self.configs, models, note)
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
         """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat, while running.

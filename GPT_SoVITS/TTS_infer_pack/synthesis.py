@@ -119,7 +119,7 @@ def speak(job: Job, should_stop: ShouldStop) -> Iterator[AudioChunk]:
 
 
 def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator[AudioChunk]:
-    """Whole segments, each as soon as it and those before it are ready."""
+    """Whole segments, each as soon as it and those before it are ready. Nothing comes after a stop."""
     ready: dict[int, AudioChunk] = {}
     following = 0
     for batch in job.batches:
@@ -127,6 +127,8 @@ def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator
             return
         requests = [_t2s_request(job, index) for index in batch]
         results = decode_tokens(job.models.t2s, requests, job.sampling, should_stop)
+        if should_stop():
+            return
         for index, result in zip(batch, results, strict=True):
             ready[index] = _render(job, voice, index, result)
         while following in ready:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from config import LOOPBACK, REPO_ROOT, resolve_path
 from errors import RequestError
 from pages.live import LiveStore
+from pages.stops import Stops
 from tools.i18n import Translator
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class PageContext:
         uploads: temporary folder for what visitors upload or tabs produce; gone when the page ends.
         weights: where trained weights lie.
         live: speech that is being made, for the page's player.
+        stops: the same, for the stop button.
         new_runner: makes a JobRunner; None on a page without training.
     """
 
@@ -83,6 +85,7 @@ class PageContext:
     uploads: Path
     weights: WeightRoots = field(default_factory=WeightRoots)
     live: LiveStore = field(default_factory=LiveStore)
+    stops: Stops = field(default_factory=Stops)
     new_runner: Callable[[], JobRunner] | None = None
 
     def t(self, key: str) -> str:

@@ -32,6 +32,12 @@ def accept_language() -> str:
     return str(request.headers.get("accept-language") or "") if request is not None else ""
 
 
+def visitor() -> str:
+    """The open page whose event is being handled, by gradio's session; "" outside of events."""
+    request = LocalContext.request.get(None)
+    return str(request.session_hash or "") if request is not None else ""
+
+
 def guarded(handler: Handler, say: Say) -> Handler:
     """``handler`` (function or generator function) as gradio may call it.
 

@@ -6,13 +6,13 @@ import inspect
 import time
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
 from pages.context import PageContext
 from pages.controls import CUTS, PACK_VALUES, STREAMING, Controls
-from pages.guard import MAX_TEXT
+from pages.guard import MAX_TEXT, visitor
 from pages.lm_group import LMGroup, build_lm_group, seat
 from pages.model_lists import LOOK_SECONDS, ModelLists, build_model_lists, listing, take_weights, updates
 from pages.speaking import Outputs, speak
@@ -50,7 +50,7 @@ def _reference_widgets(context: PageContext) -> Widgets:
     gr.Markdown(t("inference.reference_help"))
     return {
         "ref_wav_path": gr.Audio(label=t("inference.reference"), type="filepath", sources=["upload", "microphone"],
-                                 elem_id="reference"),
+                                 buttons=["download"], elem_id="reference"),
         "prompt_text": gr.Textbox(label=t("inference.prompt_text"), lines=2, max_length=MAX_TEXT,
                                   elem_id="prompt-text"),
         "prompt_language": _languages(context, "inference.prompt_language"),
@@ -129,8 +129,13 @@ def _wire_speech(context: PageContext, widgets: Widgets, status: gr.Markdown) ->
     running = speak_button.click(handler, list(ordered.values()), [audio, progress, picture, live],
                                  api_name="get_tts_wav", concurrency_limit=TOGETHER, show_progress_on=progress)
     running.then(lambda: context.voice.status(context.say), None, status, api_visibility="private")
-    stop_button.click(lambda: (context.say("inference.stopped"), ""), None, [progress, live], cancels=[running],
-                      queue=False, api_visibility="private")
+
+    def stop() -> tuple[str, str]:
+        context.stops.stop(visitor())
+        return context.say("inference.stopped"), ""
+
+    stop_button.click(context.guard(stop), None, [progress, live], cancels=[running], queue=False,
+                      api_visibility="private")
 
 
 def _wire_models(context: PageContext, lists: ModelLists, group: LMGroup, status: gr.Markdown,
@@ -153,9 +158,10 @@ def _wire_models(context: PageContext, lists: ModelLists, group: LMGroup, status
     gr.Timer(LOOK_SECONDS).tick(context.guard(look), seen, [seen, *lists.widgets(), group.name], **quiet)
     lists.refresh.click(context.guard(lambda: renewed(context, None)), None, [seen, *lists.widgets(), group.name],
                         api_name="refresh_weights", concurrency_limit=1)
-    for kind, widget in (("gpt", lists.gpt), ("sovits", lists.sovits)):
+    kinds: tuple[tuple[Literal["gpt", "sovits"], gr.Dropdown], ...] = (("gpt", lists.gpt), ("sovits", lists.sovits))
+    for kind, widget in kinds:
 
-        def take(path: str, kind: str = kind) -> tuple[Any, ...]:
+        def take(path: str, kind: Literal["gpt", "sovits"] = kind) -> tuple[Any, ...]:
             return (*take_weights(context, path, kind), *_version_updates(context))
 
         take.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

@@ -44,8 +44,15 @@ def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
     def take_seat(use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
         return take(context, use_qwen3, model_name)
 
-    gr.on([on.input, name.input], context.guard(take_seat), group.widgets(), [*group.widgets(), status],
-          api_name="set_t2s", concurrency_limit=1, concurrency_id="weights", trigger_mode="always_last")
+    def take_model(use_qwen3: bool, model_name: str) -> tuple[Any, Any, Any]:
+        return take_name(context, use_qwen3, model_name)
+
+    shared: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "weights", "trigger_mode": "always_last"}
+    shown = [*group.widgets(), status]
+    on.input(context.guard(take_seat), group.widgets(), shown, api_name="set_t2s", **shared)
+    # its progress must not cover the checkbox: leaving the list by a click on it would lose that click
+    name.input(context.guard(take_model), group.widgets(), shown, show_progress_on=[name, status],
+               api_visibility="private", **shared)
     return group
 
 
@@ -68,6 +75,18 @@ def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, A
             speaker.set_t2s("ar")
     on, name = seat(context, speaker)
     return on, name, context.voice.status(context.say)
+
+
+def take_name(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, Any]:
+    """As :func:`take`, for the list: it reports a choice whenever it is left, also without one.
+
+    The checkbox is touched only where the choice changed it, so that a click on it meanwhile is not undone.
+    """
+    settings = context.voice.load().configs
+    if settings.use_qwen3 == use_qwen3 and settings.qwen3_model_name == str(model_name or "").strip():
+        return gr.skip(), gr.skip(), gr.skip()
+    on, name, status = take(context, use_qwen3, model_name)
+    return gr.skip() if on == use_qwen3 else on, name, status
 
 
 def seat(context: PageContext, speaker: Speaker) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -59,7 +59,7 @@ def listing(context: PageContext) -> list[str]:
     return found + sorted(path.parent.name for path in context.weights.lm.glob("*/t2s_config.json"))
 
 
-def take_weights(context: PageContext, path: str, kind: str) -> tuple[Any, Any, str]:
+def take_weights(context: PageContext, path: str, kind: Literal["gpt", "sovits"]) -> tuple[Any, Any, str]:
     """Load other weights; gives both lists, with what is loaded then chosen, and the status line.
 
     A file that cannot be used is a gr.Warning, and the voice stays as it is.
@@ -69,11 +69,8 @@ def take_weights(context: PageContext, path: str, kind: str) -> tuple[Any, Any, 
         path: of the checkpoint.
         kind: "gpt" or "sovits".
     """
-    speaker = context.voice.load()
     try:
-        file = str(context.path(path or ""))
-        load = speaker.init_t2s_weights if kind == "gpt" else speaker.init_vits_weights
-        load(file)
+        context.voice.take_weights(kind, str(context.path(path or "")))
     except GSVError as error:
         gr.Warning(str(error), title=context.say("page.error_title"))
     return (*updates(context), context.voice.status(context.say))

@@ -28,8 +28,9 @@ class Speaker(Protocol):
     configs: Any
     last_fallback: Any
 
-    def stream(self, request: Any) -> Iterator[Any]:
-        """``AudioChunk``s of a ``SynthesisRequest``."""
+    def stream(self, request: Any, should_stop: Callable[[], bool] | None = None,
+               on_fall: Callable[[Any], None] | None = None) -> Iterator[Any]:  # fmt: skip
+        """``AudioChunk``s of a ``SynthesisRequest``; ``on_fall`` is told why the AR model steps in."""
         ...
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
@@ -78,6 +79,7 @@ class Voice:
         self.state = LoadState()
         self._factory = factory
         self._speaker: Speaker | None = None
+        self._read_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @property
@@ -94,6 +96,7 @@ class Voice:
         with self._lock:
             if self._speaker is None:
                 start = time.perf_counter()
+                self._read_at = dict.fromkeys(("gpt", "sovits"), time.time())
                 try:
                     self._speaker = self._factory(self._tell)
                 except Exception as error:
@@ -102,6 +105,21 @@ class Voice:
                 self._tell(LoadState("ready"))
                 logger.info("voice loaded in %.1f s", time.perf_counter() - start)
             return self._speaker
+
+    def take_weights(self, kind: Literal["gpt", "sovits"], path: str) -> None:
+        """Load other weights. Nothing happens where this file is loaded and was not written since: lists also report a
+        choice when they are left without one.
+
+        Raises:
+            GSVError: the weights cannot be used; the voice stays as it is.
+        """
+        speaker, now = self.load(), time.time()
+        gpt = kind == "gpt"
+        loaded = Path(speaker.configs.t2s_weights_path if gpt else speaker.configs.vits_weights_path)
+        if Path(path).resolve() == loaded.resolve() and loaded.stat().st_mtime < self._read_at[kind]:
+            return
+        (speaker.init_t2s_weights if gpt else speaker.init_vits_weights)(path)
+        self._read_at[kind] = now
 
     def _tell(self, state: LoadState) -> None:
         self.state = state
@@ -130,24 +148,28 @@ class Voice:
         settings = speaker.configs
         voice = say("voice.loaded", version=settings.version, device=settings.device,
                     gpt=short(settings.t2s_weights_path), sovits=short(settings.vits_weights_path))
-        return f"{voice}<br>{say('voice.speaks', who=who_speaks(speaker, speaker.last_fallback, say))}"
+        return f"{voice}<br>{say('voice.speaks', who=who_speaks(asked_for(settings), speaker.last_fallback, say))}"
 
 
-def who_speaks(speaker: Speaker, fallback: Any, say: Say) -> str:
+def asked_for(settings: Any) -> str | None:
+    """The language model that the settings want to speak, None for the AR model."""
+    return settings.qwen3_model_name if settings.use_qwen3 and settings.qwen3_enable_inference else None
+
+
+def who_speaks(model_name: str | None, fallback: Any, say: Say) -> str:
     """The AR model, or the language model by name, or the AR model and why.
 
     Args:
-        speaker: whose settings say what was asked for.
-        fallback: its ``last_fallback`` of the request that this is about.
+        model_name: the language model that was asked for, if one was.
+        fallback: why it did not speak, if it did not.
         say: gives the page's sentences.
     """
-    settings = speaker.configs
-    if not (settings.use_qwen3 and settings.qwen3_enable_inference):
+    if model_name is None:
         return say("voice.ar")
     if fallback is None:
-        return say("voice.lm", name=short(settings.qwen3_model_name))
+        return say("voice.lm", name=short(model_name))
     reason = say(f"reason.{fallback.reason}")
-    return say("voice.fell", name=short(settings.qwen3_model_name), reason=reason, detail=fallback.message)
+    return say("voice.fell", name=short(model_name), reason=reason, detail=fallback.message)
 
 
 def short(path: str) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, zip_longest
+from itertools import chain, count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +229,13 @@ def test_stop_ends_what_runs_and_nothing_else(shared_tts: TTS) -> None:
     assert len(list(shared_tts.run(ask(return_fragment=True)))) == PARTS
 
 
+def test_a_request_of_its_own_stops_within_a_sentence(shared_tts: TTS) -> None:
+    asked = count()
+    assert list(shared_tts.stream(SynthesisRequest("One two three.", "en", seed=1), lambda: next(asked) >= 5)) == []
+    assert 5 <= next(asked) <= 8  # asked between steps, and hardly again
+    assert list(shared_tts.stream(SynthesisRequest("One two three.", "en", seed=1)))
+
+
 # -- settings, weights -------------------------------------------------------------------------------------------------
 
 
@@ -248,8 +255,9 @@ def test_a_language_model_without_an_adapter_never_speaks(tiny_pack: Path, tmp_p
     config.qwen3_model_name = str(tmp_path)
     with caplog.at_level(logging.WARNING):
         assert whole(tts, text="Hi there.").size
-        whole(tts, text="Hi there.")
-    assert tts.last_fallback is not None and tts.last_fallback.reason == "no_adapter"
+        falls: list[Any] = []
+        list(tts.stream(SynthesisRequest("Hi there.", "en"), on_fall=falls.append))
+    assert tts.last_fallback is not None and tts.last_fallback.reason == "no_adapter" and falls == [tts.last_fallback]
     assert "AR model speaks" in tts.last_fallback.message
     assert sum("no_adapter" in record.getMessage() for record in caplog.records) == 1
     config.qwen3_enable_inference = False

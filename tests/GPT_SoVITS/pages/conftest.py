@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -17,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import soundfile
 
 from AR.fallback import FallbackInfo
+from audio_io import load_audio
 from config import LOOPBACK, REPO_ROOT
 from errors import AudioError, CheckpointError
 from pages.context import PageContext, PageSettings, WeightRoots
@@ -45,7 +46,8 @@ class Piece(NamedTuple):
 
 
 class Toy:
-    """A speaker that counts: one 0.1 s piece a word, each a sentence; it knows whether it was closed before its end.
+    """A speaker that counts: one 0.1 s piece a word, each a sentence; it knows whether it was closed before its end, or
+    asked to stop.
 
     Its level is the seed's, or the reference clip's peak.
     """
@@ -58,24 +60,30 @@ class Toy:
             vits_weights_path="/b/toy.pth", sampling={"top_k": 5, "text_split_method": "cut2"}, use_qwen3=False,
             qwen3_model_name="Qwen/Qwen2-7B", qwen3_enable_inference=True, qwen3_strict=False)
         self.requests: list[Any] = []
-        self.closed = threading.Event()
+        self.closed, self.stopped = threading.Event(), threading.Event()
 
-    def stream(self, request: Any) -> Iterator[Piece]:
+    def stream(self, request: Any, should_stop: Callable[[], bool] = bool,
+               on_fall: Callable[[FallbackInfo], None] | None = None) -> Iterator[Piece]:  # fmt: skip
         self.requests.append(request)
         if "refuse" in request.text:
             raise AudioError("a.wav is silent", "speech", "record again")
         if "crash" in request.text:
             raise ZeroDivisionError("secret inner words")
         self.last_fallback = self._load_fall()
-        return self._pieces(request)
-
-    def _pieces(self, request: Any) -> Iterator[Piece]:
+        if self.last_fallback is not None and on_fall is not None:
+            on_fall(self.last_fallback)
         level = (request.seed % 100) / 32767
         if request.ref_audio_path:
-            level = float(np.abs(soundfile.read(request.ref_audio_path)[0]).max())
+            level = float(np.abs(load_audio(request.ref_audio_path).samples).max())
+        return self._pieces(request.text, level, should_stop)
+
+    def _pieces(self, text: str, level: float, should_stop: Callable[[], bool]) -> Iterator[Piece]:
         try:
-            for index, word in enumerate(request.text.split()):
+            for index, word in enumerate(text.split()):
                 time.sleep(self.pause)
+                if should_stop():
+                    self.stopped.set()
+                    return
                 yield Piece(np.full(RATE // 10, level, dtype=np.float32), RATE, index, word)
         except GeneratorExit:
             self.closed.set()
@@ -146,6 +154,31 @@ class Visitor:
         self._open("cancel", {"session_hash": self.session, "fn_index": index, "event_id": event}).close()
 
 
+def steady_lm(folder: Path) -> Path:
+    """A trained folder of a tiny Qwen3 whose speech ends after a second or two, whatever is asked: 24 tokens and the
+    end of speech are always equally likely, all others never come.
+    """
+    import torch
+
+    source = Path(__file__).parents[1] / "AR" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("tiny_language_models", source)
+    assert spec is not None and spec.loader is not None
+    tiny = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tiny)
+    model = tiny.tiny_lm("qwen3", phone_count=732)
+    with torch.no_grad():
+        for name, weight in model.decoder.named_parameters():
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                weight.zero_()  # what goes in comes out, and below all that goes in is alike
+        model.position_gain.zero_()
+        for table in (model.marker_embedding, model.semantic_embedding):
+            table.weight.fill_(1.0)
+        model.head.weight.fill_(-1.0)
+        model.head.weight[64::40] = 0.0  # the last one is the end of speech
+    model.save_pretrained(folder, {"steps": 1})
+    return folder
+
+
 MakeContext = Callable[..., PageContext]
 
 
@@ -168,15 +201,15 @@ def make_toy_context(toy: Toy, folder: Path, **settings: Any) -> PageContext:
 
 
 @contextmanager
-def serving(context: PageContext) -> Iterator[str]:
-    """The address of an inference page that is served.
+def serving(context: PageContext, main_page: bool = False) -> Iterator[str]:
+    """The address of an inference page that is served, or of a main page.
 
     It is started in a thread of its own: Playwright keeps an event loop in the main one, which gradio stumbles over.
     """
-    from pages.main_page import build_inference_page  # gradio is an extra
+    from pages.main_page import build_inference_page, build_main_page  # gradio is an extra
 
     def start() -> tuple[Any, str]:
-        page = build_inference_page(context)
+        page = (build_main_page if main_page else build_inference_page)(context)
         return page, launch(page, context, 0)
 
     with ThreadPoolExecutor(1) as thread:
@@ -188,7 +221,7 @@ def serving(context: PageContext) -> Iterator[str]:
 
 
 @pytest.fixture
-def served() -> Callable[[PageContext], Any]:
+def served() -> Callable[..., Any]:
     return serving
 
 

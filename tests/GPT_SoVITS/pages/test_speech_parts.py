@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import struct
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,10 @@ import pytest
 
 pytest.importorskip("gradio")
 
+from errors import AudioError  # noqa: E402
 from pages.controls import Controls  # noqa: E402
 from pages.live import KEPT, LiveStore, wav_header  # noqa: E402
+from pages.lm_group import take_name  # noqa: E402
 from pages.lm_models import PACK_MODEL, PARAMETERS, LMEntry, choices, entries, size  # noqa: E402
 from pages.speaking import Recording, speak  # noqa: E402
 from pages.spectrogram import HEIGHT, LINE, WIDTH, levels, picture  # noqa: E402
@@ -58,13 +61,31 @@ def test_a_sentence_that_begins_anew_replaces_what_went_wrong() -> None:
     recording = Recording(live=None)
     for index, level, again in ((0, 0.1, False), (1, 0.2, False), (1, 0.3, False), (1, 0.4, True), (2, 0.5, False)):
         recording.add(SimpleNamespace(samples=np.full(10, level, np.float32), sample_rate=RATE, index=index,
-                                      again=again), None)
+                                      again=again))
     assert [round(float(piece[0]) / 32767, 1) for piece in recording.pieces] == [0.1, 0.4, 0.5]
     assert recording.starts == [0, 10, 20] and recording.seconds == 30 / RATE
 
 
 def test_without_streaming_there_is_no_live_player(context: Any) -> None:
     assert all(not output[3] or isinstance(output[3], dict) for output in speak(context, *controls(streaming_mode=0)))
+
+
+def test_a_visitors_stop_ends_their_own_speech(context: Any, toy: Any) -> None:
+    running = speak(context, *controls(text="a b c d"))
+    next(running)
+    next(running)
+    context.stops.stop("somebody else")
+    assert "Sentence 2" in next(running)[1]
+    context.stops.stop("")  # outside of gradio there is one visitor without a name
+    assert [output[1] for output in running] == ["Stopped"] and toy.stopped.is_set()
+    assert "0.4 s" in list(speak(context, *controls(text="a b c d")))[-1][1]
+
+
+def test_an_error_stays_in_the_progress_line(context: Any) -> None:
+    said: list[Any] = []
+    with pytest.raises(AudioError):
+        said.extend(output[1] for output in speak(context, *controls(text="please refuse")))
+    assert said[-1] == "a.wav is silent; expected speech; fix: record again"
 
 
 def test_stopping_lets_listeners_go(context: Any, toy: Any) -> None:
@@ -136,3 +157,25 @@ def test_the_list_has_the_pack_the_folders_and_the_published_models(context: Any
     assert found["Qwen/Qwen3-0.6B"].trained and not found["Qwen/Qwen2-7B"].trained
     assert found["broken"].needed is None and found["broken"].fits is None
     assert ("/my/own", "/my/own") in choices("cpu", "/my/own", context.say)
+
+
+def test_a_list_that_is_left_without_a_choice_changes_nothing(context: Any, toy: Any, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    seated: list[Any] = []
+    put = toy.set_t2s
+    monkeypatch.setattr(toy, "set_t2s", lambda *what: seated.append(what) or put(*what))
+    skipped, _, status = take_name(context, True, "mine")
+    assert seated == [("qwen3", "mine")] and "mine" in status and take_name(context, True, " mine ")[2] == skipped
+    toy.configs.qwen3_strict = True
+    assert take_name(context, True, "/etc")[0] is False and seated[1:] == [("ar",)]  # only then is the box unticked
+
+    loaded: list[str] = []
+    toy.configs.t2s_weights_path = str(tmp_path / "a.ckpt")
+    monkeypatch.setattr(toy, "init_t2s_weights", loaded.append)
+    (tmp_path / "a.ckpt").write_bytes(b"")
+    os.utime(tmp_path / "a.ckpt", (1, 1))
+    context.voice.take_weights("gpt", str(tmp_path / "a.ckpt"))
+    assert not loaded
+    os.utime(tmp_path / "a.ckpt")  # trained again
+    context.voice.take_weights("gpt", str(tmp_path / "a.ckpt"))
+    assert loaded == [str(tmp_path / "a.ckpt")]

@@ -21,8 +21,6 @@ for package in ("accelerate", "tensorboard"):
 from config import PACK_DIR  # noqa: E402
 from pages.context import PageContext, WeightRoots  # noqa: E402
 from pages.jobs import JobRunner  # noqa: E402
-from pages.main_page import build_main_page  # noqa: E402
-from pages.serve import launch  # noqa: E402
 from tools.recordings.list_rows import ListRow, path_in_list, read_rows, write_rows  # noqa: E402
 from tools.whisper_base import PARTS  # noqa: E402
 from TTS_infer_pack import language_model  # noqa: E402
@@ -51,12 +49,9 @@ def place(context: PageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def site(place: PageContext) -> Iterator[str]:
-    page = build_main_page(place)
-    try:
-        yield launch(page, place, 0)
-    finally:
-        page.close(verbose=False)
+def site(place: PageContext, served: Callable[..., Any]) -> Iterator[str]:
+    with served(place, main_page=True) as url:
+        yield url
 
 
 def recordings(folder: Path) -> list[Path]:
@@ -81,7 +76,7 @@ def waits_for(page: Any, tab: str, text: str | re.Pattern[str]) -> None:
     playwright.expect(page.locator(f"#{tab}-jobs")).to_contain_text(text, timeout=PATIENCE)
 
 
-@pytest.mark.skip(reason="never run to its end in a real browser yet (issue 6)")
+@pytest.mark.skip(reason="never finished; since its page is served from a thread it was not run again (issue 6)")
 def test_three_recordings_become_a_language_model_in_the_list(
     site: str, place: PageContext, visit: Callable[..., Any], snap: Any, tmp_path: Path
 ) -> None:
