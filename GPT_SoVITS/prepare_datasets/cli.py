@@ -146,7 +146,8 @@ def run_command(work: Callable[[], Iterable[str]], stopped: str = "stopped") -> 
 
 def main_text(argv: Sequence[str] | None = None) -> int:
     """``1-get-text.py``."""
-    return run_stages(TEXT_OPTIONS, "Stage 1: phones and normalised text of a list of recordings.", lambda _: [text], argv)
+    title = "Stage 1: phones and normalised text of a list of recordings."
+    return run_stages(TEXT_OPTIONS, title, lambda _: [text], argv)
 
 
 def main_hubert(argv: Sequence[str] | None = None) -> int:

@@ -38,8 +38,8 @@ VERSION = Option("--version", "version", "model version, which decides the phone
 BERT = Option("--bert", "bert_pretrained_dir", "accepted for old scripts; only Chinese needs it, which is not read yet")
 HUBERT = Option("--hubert", "cnhubert_base_dir", "HuBERT folder (default: the published one, or the voice pack's)")
 SV = Option("--sv", "sv_path", "weights of the speaker network (default: the published ones)")
-S2 = Option("--s2", "pretrained_s2G", "SoVITS generator whose quantizer makes the tokens (default: the published one of "
-            "the version, or the voice pack's)")
+S2 = Option("--s2", "pretrained_s2G", "SoVITS generator whose quantizer makes the tokens (default: the version's "
+            "published one, or the voice pack's)")
 S2_CONFIG = Option("--s2-config", "s2config_path", "s2 configuration in place of the checkpoint's own")
 HALF = Option("--half", "is_half", "true or false: half precision on a GPU (default: false)")
 DEVICE = Option("--device", "device", "cpu or cuda (default: cuda where there is one)")

@@ -1,7 +1,8 @@
 """Which clips of a prepared data set can be trained on, and why the others cannot.
 
 Knows the public folder layout of ``logs/<exp>`` (2-name2text.txt, 4-cnhubert/, 5-wav32k/, 7-sv_cn/); knows nothing
-about tensors or batches. Clips are 0.6 to 54 s long as in the public recipe, and never shorter than one training segment.
+about tensors or batches. Clips are 0.6 to 54 s long as in the public recipe, and never shorter than one training
+segment.
 """
 
 from __future__ import annotations

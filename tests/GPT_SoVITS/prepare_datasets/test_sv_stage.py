@@ -14,8 +14,8 @@ import torch
 
 import published
 import sv
-from errors import DatasetError
 from eres2net.ERes2NetV2 import ERes2NetV2
+from errors import DatasetError
 from prepare_datasets import cli, sv_stage
 from prepare_datasets.job import Job
 from prepare_datasets.list_file import read_list
