@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -77,8 +77,10 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{n: None if t is None else t.to(device, non_blocking=True) for n, t in parts.items()})
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, tensor in parts.items():
+            parts[name] = None if tensor is None else tensor.to(device, non_blocking=True)
+        return Batch(**parts)
 
 
 def read_audio(path: Path, sampling_rate: int) -> np.ndarray:
