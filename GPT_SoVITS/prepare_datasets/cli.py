@@ -11,12 +11,14 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from errors import GSVError, OutputError
+from module.versions import version_spec
 from prepare_datasets.job import Job
 from prepare_datasets.list_file import Clip, read_list
 from prepare_datasets.options import (
     ALL_OPTIONS,
     HUBERT_OPTIONS,
     SEMANTIC_OPTIONS,
+    SV_OPTIONS,
     TEXT_OPTIONS,
     Option,
     Settings,
@@ -27,6 +29,8 @@ from prepare_datasets.report import Progress, Report
 logger = logging.getLogger(__name__)
 
 Stage = Callable[[Settings, list[Clip]], Report]
+StagePlan = Callable[[Settings], Sequence[Stage]]
+"""The stages of a run, by its settings."""
 
 
 @contextmanager
@@ -64,6 +68,15 @@ def audio(settings: Settings, clips: list[Clip]) -> Report:
         return hubert_stage.run(_job(settings, clips, progress), encode, digest)
 
 
+def speakers(settings: Settings, clips: list[Clip]) -> Report:
+    """Stage 2 for the versions that need speaker vectors."""
+    from prepare_datasets import sv_stage
+
+    embed, digest = sv_stage.load_network(settings.sv, settings.device, settings.half)
+    with progress_bar("speaker") as progress:
+        return sv_stage.run(_job(settings, clips, progress), embed, digest)
+
+
 def tokens(settings: Settings, clips: list[Clip]) -> Report:
     """Stage 3 with the SoVITS checkpoint that the settings name."""
     from prepare_datasets import semantic_stage
@@ -86,7 +99,13 @@ def speakable_languages(version: str) -> set[str]:
     return {language for language, entry in FRONTENDS.items() if not (old and entry.symbols == "v2")}
 
 
-def run_stages(options: Sequence[Option], description: str, stages: Sequence[Stage], argv: Sequence[str] | None) -> int:
+def all_stages(settings: Settings) -> Sequence[Stage]:
+    """What a version's training needs."""
+    needs_speaker = version_spec(settings.version).needs_speaker_embedding
+    return (text, audio, *((speakers,) if needs_speaker else ()), tokens)
+
+
+def run_stages(options: Sequence[Option], description: str, plan: StagePlan, argv: Sequence[str] | None) -> int:
     """Body of every stage script: read arguments and list, run the stages, log a summary line for each.
 
     Returns:
@@ -96,7 +115,7 @@ def run_stages(options: Sequence[Option], description: str, stages: Sequence[Sta
     def work() -> list[str]:
         settings = parse(options, description, argv)
         clips, listed = read_list(settings.list, settings.wav_dir, speakable_languages(settings.version))
-        return [listed.summary(), *(stage(settings, clips).summary() for stage in stages)]
+        return [listed.summary(), *(stage(settings, clips).summary() for stage in plan(settings))]
 
     return run_command(work, stopped="stopped; the same command goes on from here")
 
@@ -127,20 +146,27 @@ def run_command(work: Callable[[], Iterable[str]], stopped: str = "stopped") -> 
 
 def main_text(argv: Sequence[str] | None = None) -> int:
     """``1-get-text.py``."""
-    return run_stages(TEXT_OPTIONS, "Stage 1: phones and normalised text of a list of recordings.", [text], argv)
+    title = "Stage 1: phones and normalised text of a list of recordings."
+    return run_stages(TEXT_OPTIONS, title, lambda _: [text], argv)
 
 
 def main_hubert(argv: Sequence[str] | None = None) -> int:
     """``2-get-hubert-wav32k.py``."""
-    return run_stages(HUBERT_OPTIONS, "Stage 2: training audio at 32 kHz and HuBERT features.", [audio], argv)
+    title = "Stage 2: training audio at 32 kHz and HuBERT features."
+    return run_stages(HUBERT_OPTIONS, title, lambda _: [audio], argv)
+
+
+def main_sv(argv: Sequence[str] | None = None) -> int:
+    """``2-get-sv.py``."""
+    title = "Stage 2 for v2Pro and v2ProPlus: speaker vectors of the training audio."
+    return run_stages(SV_OPTIONS, title, lambda _: [speakers], argv)
 
 
 def main_semantic(argv: Sequence[str] | None = None) -> int:
     """``3-get-semantic.py``."""
-    return run_stages(SEMANTIC_OPTIONS, "Stage 3: semantic tokens of the recordings.", [tokens], argv)
+    return run_stages(SEMANTIC_OPTIONS, "Stage 3: semantic tokens of the recordings.", lambda _: [tokens], argv)
 
 
 def main_all(argv: Sequence[str] | None = None) -> int:
     """``all.py``."""
-    stages: list[Stage] = [text, audio, tokens]
-    return run_stages(ALL_OPTIONS, "All stages: from a list of recordings to a training folder.", stages, argv)
+    return run_stages(ALL_OPTIONS, "All stages: from a list of recordings to a training folder.", all_stages, argv)

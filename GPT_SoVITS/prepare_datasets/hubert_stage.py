@@ -12,8 +12,9 @@ import torch
 
 from feature_extractor.cnhubert import CNHubert
 from prepare_datasets.audio import SAMPLE_RATE, read_recording, ssl_input, training_wav
+from prepare_datasets.clip_files import FileStage, make_files
 from prepare_datasets.job import Job
-from prepare_datasets.journal import Journal, atomic_file, digest_of, file_digest, file_stamp
+from prepare_datasets.journal import atomic_file, digest_of, file_digest, file_stamp
 from prepare_datasets.list_file import Clip
 from prepare_datasets.report import Report, SkippedClip
 
@@ -102,28 +103,8 @@ def run(job: Job, encode: Encoder, encoder_digest: str) -> Report:
     Raises:
         DatasetError: no recording was usable.
     """
-    report = Report("audio")
-    journal = Journal(job.folder, SSL_FOLDER, job.part)
-    for number, clip in enumerate(job.mine, 1):
-        digest = digest_of("audio", encoder_digest, file_stamp(clip.path))
-        finished = ssl_path(job.folder, clip.name).is_file() and wav_path(job.folder, clip.name).is_file()
-        try:
-            if finished and journal.get(clip.name, digest) is not None:
-                report.reused += 1
-            else:
-                process(clip, job.folder, encode)
-                journal.add(clip.name, digest)
-                report.done += 1
-        except SkippedClip as skipped:
-            report.skip(clip.name, skipped.reason, skipped.detail)
-            remove_outputs(job.folder, clip.name)
-        job.progress(number, len(job.mine))
-    if job.mine:
-        report.require_usable("the list")
-    return report
-
-
-def remove_outputs(folder: Path, name: str) -> None:
-    """Take away what an earlier run made of a clip that is no longer usable."""
-    ssl_path(folder, name).unlink(missing_ok=True)
-    wav_path(folder, name).unlink(missing_ok=True)
+    return make_files(job, FileStage(
+        "audio", SSL_FOLDER, lambda clip: digest_of("audio", encoder_digest, file_stamp(clip.path)),
+        lambda clip: [ssl_path(job.folder, clip.name), wav_path(job.folder, clip.name)],
+        lambda clip: process(clip, job.folder, encode),
+    ))  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 from config import PACK_DIR, REPO_ROOT, parse_bool
 from errors import ConfigError
 from published import HUBERT as PUBLISHED_HUBERT
-from published import place
+from published import S2G, SPEAKER, place
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ PARTS = Option("--parts", "all_parts", "number of workers (default: 1)")
 VERSION = Option("--version", "version", "model version, which decides the phone symbols (default: v2)")
 BERT = Option("--bert", "bert_pretrained_dir", "accepted for old scripts; only Chinese needs it, which is not read yet")
 HUBERT = Option("--hubert", "cnhubert_base_dir", "HuBERT folder (default: the published one, or the voice pack's)")
-S2 = Option("--s2", "pretrained_s2G", "SoVITS generator whose quantizer makes the tokens (default: the voice pack's)")
+SV = Option("--sv", "sv_path", "weights of the speaker network (default: the published ones)")
+S2 = Option("--s2", "pretrained_s2G", "SoVITS generator whose quantizer makes the tokens (default: the version's "
+            "published one, or the voice pack's)")
 S2_CONFIG = Option("--s2-config", "s2config_path", "s2 configuration in place of the checkpoint's own")
 HALF = Option("--half", "is_half", "true or false: half precision on a GPU (default: false)")
 DEVICE = Option("--device", "device", "cpu or cuda (default: cuda where there is one)")
@@ -46,7 +48,8 @@ COMMON = (LIST, WAV_DIR, EXP, OUT, PART, PARTS, VERSION)
 TEXT_OPTIONS = (*COMMON, BERT)
 HUBERT_OPTIONS = (*COMMON, HUBERT, HALF, DEVICE)
 SEMANTIC_OPTIONS = (*COMMON, S2, S2_CONFIG, DEVICE, HALF)
-ALL_OPTIONS = (*COMMON, BERT, HUBERT, HALF, DEVICE, S2, S2_CONFIG)
+SV_OPTIONS = (*COMMON, SV, HALF, DEVICE)
+ALL_OPTIONS = (*COMMON, BERT, HUBERT, HALF, DEVICE, S2, S2_CONFIG, SV)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Settings:
     s2_config: Path | None
     half: bool
     device: str
+    sv: Path
 
 
 def _parse_int(word: str, name: str) -> int:
@@ -77,6 +81,12 @@ def default_hubert() -> Path:
     """The published encoder where it is on disk, else the embedded pack's."""
     published = place(PUBLISHED_HUBERT)
     return published if published.is_dir() else PACK_DIR / "hubert"
+
+
+def default_s2(version: str) -> Path:
+    """The published generator of a version where it is on disk, else the embedded pack's."""
+    published = place(S2G[version]) if version in S2G else None
+    return published if published is not None and published.is_file() else PACK_DIR / "s2G.pth"
 
 
 def default_device() -> str:
@@ -120,11 +130,13 @@ def parse(
         raise ConfigError("no list of recordings is named", "--list FILE or the variable inp_text")
     if out is None and (not exp or exp in (".", "..") or "/" in exp or "\\" in exp):
         raise ConfigError(f"training name is {exp!r}", "--exp NAME (a plain folder name) or --out FOLDER")
+    version = value(VERSION) or "v2"
     return Settings(
         list=list_path, wav_dir=path(WAV_DIR), folder=out or REPO_ROOT / "logs" / str(exp),
         part=_parse_int(value(PART) or "0", "--part"), parts=_parse_int(value(PARTS) or "1", "--parts"),
-        version=value(VERSION) or "v2", hubert=path(HUBERT) or default_hubert(),
-        s2=path(S2) or PACK_DIR / "s2G.pth", s2_config=path(S2_CONFIG),
+        version=version, hubert=path(HUBERT) or default_hubert(),
+        s2=path(S2) or default_s2(version), s2_config=path(S2_CONFIG),
         half=parse_bool("is_half", value(HALF) or "false"),
         device=(value(DEVICE) or default_device()) if DEVICE in options else "cpu",
+        sv=path(SV) or place(SPEAKER),
     )

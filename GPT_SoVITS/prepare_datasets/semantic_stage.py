@@ -1,7 +1,7 @@
 """Stage 3, tokens: ``6-name2semantic.tsv`` (25 a second) from the HuBERT features and a SoVITS checkpoint's quantizer.
 
-Of the checkpoint only ``ssl_proj`` and ``quantizer`` are read, so any s2 generator of the v1/v2 family will do, also
-one whose posterior encoder was left out.
+Of the checkpoint only ``ssl_proj`` and ``quantizer`` are read, so any s2 generator will do, also one whose posterior
+encoder was left out.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def load_tokenizer(s2_path: Path, config_path: Path | None = None, device: str =
     Raises:
         CheckpointError: not such a file, or its tensors do not fit the configuration.
     """
-    from module.models import SynthesizerTrn
+    from module.models import build_synthesizer
     from process_ckpt import load_sovits_new, load_strict
 
     checkpoint = load_sovits_new(s2_path)
@@ -86,12 +86,13 @@ def load_tokenizer(s2_path: Path, config_path: Path | None = None, device: str =
     try:
         train, data, model = config["train"], config["data"], dict(config["model"])
         sizes = data["filter_length"] // 2 + 1, train["segment_size"] // data["hop_length"]
-        generator = SynthesizerTrn(*sizes, n_speakers=data.get("n_speakers", 0), **model)
+        with torch.device("meta"):  # only the quantizer's weights are wanted, out of up to 400 million
+            generator = build_synthesizer(*sizes, n_speakers=data.get("n_speakers", 0), **model)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{s2_path} has an incomplete configuration ({error})", "train, data, model") from error
     weight = tokenizer_weights(checkpoint["weight"])
     pair = nn.ModuleDict({"ssl_proj": generator.ssl_proj, "quantizer": generator.quantizer})
-    load_strict(pair, weight, s2_path)
+    load_strict(pair, weight, s2_path, assign=True)
     pair.to(device).eval()
     generator.eval()
 

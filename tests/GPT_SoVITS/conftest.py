@@ -113,3 +113,17 @@ def shared_tts(tiny_pack: Path) -> Iterator[TTS]:
 def clip(tmp_path: Path) -> Path:
     """A usable reference recording of 4 s."""
     return tone(tmp_path / "clip.wav", 4.0, hz=210.0)
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
+    """Losses of every step of the s2 trainings made in a test, with the number of the step."""
+    from module.training.loop import Board
+
+    seen: list[dict[str, float]] = []
+
+    def record(self: Board, values: dict[str, torch.Tensor], rate: float) -> None:
+        seen.append({name: value.item() for name, value in values.items()} | {"step": self.run.position.step})
+
+    monkeypatch.setattr(Board, "write", record)
+    return seen

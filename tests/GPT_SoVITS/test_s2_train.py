@@ -14,80 +14,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 import s2_train
-from errors import CheckpointError, DatasetError, TrainingError
+import TTS_infer_pack.TTS as pipeline
+from errors import CheckpointError, ConfigError, DatasetError, TrainingError
 from module.models import SynthesizerTrn
+from module.training import loading
+from module.training.loop import Clock, StopFlag
 from module.training.settings import parse_settings
 from process_ckpt import get_sovits_version_from_path_fast, load_sovits_new, save_s2
-
-REPO = Path(__file__).resolve().parents[2]
-SSL_DIM = 16
-MODEL = {
-    "inter_channels": 16, "hidden_channels": 16, "filter_channels": 32, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
-    "p_dropout": 0.1, "resblock": "2", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]],
-    "upsample_rates": [10, 8, 4], "upsample_initial_channel": 32, "upsample_kernel_sizes": [20, 16, 8],
-    "n_layers_q": 3, "use_spectral_norm": False, "gin_channels": 16, "semantic_frame_rate": "25hz",
-    "freeze_quantizer": True, "posterior_layers": 2, "flow_layers": 1, "version": "v2",
-}  # fmt: skip
-DATA = {
-    "sampling_rate": 16000, "filter_length": 1024, "hop_length": 320, "win_length": 1024, "n_mel_channels": 20,
-    "mel_fmin": 0.0, "mel_fmax": None,
-}  # fmt: skip
-TRAIN = {
-    "seed": 7, "epochs": 50, "learning_rate": 2e-3, "batch_size": 3, "segment_size": 3200, "lr_decay": 0.999,
-    "disc_width": 0.02, "disc_periods": [2], "log_interval": 1, "save_every_minutes": 0, "save_every_epoch": 1000,
-    "torch_threads": 1,
-}  # fmt: skip
-
-
-def write_clips(folder: Path, count: int = 5) -> None:
-    """Tones with noise and random features, laid out as the dataset stages do."""
-    rng = np.random.default_rng(0)
-    for part in ("4-cnhubert", "5-wav32k"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    lines = []
-    for number in range(count):
-        name, length = f"clip{number}.wav", 13000 + 1600 * number
-        t = np.arange(length) / 16000
-        wav = 0.4 * np.sin(2 * np.pi * (150 + 40 * number) * t) + 0.02 * rng.standard_normal(length)
-        soundfile.write(str(folder / "5-wav32k" / name), wav, 16000, subtype="PCM_16")
-        features = torch.from_numpy(rng.standard_normal((1, SSL_DIM, length // 320 - 1)).astype(np.float32))
-        torch.save(features, folder / "4-cnhubert" / f"{name}.pt")
-        lines.append(f"{name}\tHH AH0 L OW1 .\tNone\thello.\n")
-    (folder / "2-name2text.txt").write_text("".join(lines), encoding="utf-8")
-
-
-def configuration(folder: Path, **train: Any) -> dict[str, Any]:
-    """A public-layout configuration for the clips in ``folder / exp``."""
-    return {
-        "train": {**TRAIN, **train},
-        "data": {**DATA, "exp_dir": str(folder / "exp")},
-        "model": dict(MODEL),
-        "s2_ckpt_dir": str(folder / "exp"),
-        "save_weight_dir": str(folder / "weights"),
-        "name": "voice",
-    }
-
+from tests.GPT_SoVITS import conftest
+from tests.GPT_SoVITS.s2_folder import MODEL, REPO, SSL_DIM, configuration, write_clips
+from tests.GPT_SoVITS.TTS_infer_pack.test_versions import companions, speak
+from TTS_infer_pack.TTS import TTS, TTS_Config
 
 Losses = list[dict[str, float]]
 
 
-@pytest.fixture
-def losses(monkeypatch: pytest.MonkeyPatch) -> Losses:
-    """Losses of every step of the runs made in a test."""
-    seen: Losses = []
-
-    def record(self: s2_train.Board, values: dict[str, torch.Tensor], rate: float) -> None:
-        seen.append({name: value.item() for name, value in values.items()} | {"step": self.run.position.step})
-
-    monkeypatch.setattr(s2_train.Board, "write", record)
-    return seen
-
-
-def run(folder: Path, stop: s2_train.StopFlag | None = None, **train: Any) -> Path | None:
+def run(folder: Path, stop: StopFlag | None = None, **train: Any) -> Path | None:
     if not (folder / "exp").exists():
         write_clips(folder / "exp")
     return s2_train.train(parse_settings(configuration(folder, **train), REPO), REPO, stop)
@@ -161,13 +106,13 @@ def test_a_resumed_run_repeats_the_curve(tmp_path: Path, losses: Losses) -> None
 def test_a_crash_between_checkpoints_goes_back_to_the_last_one(
     tmp_path: Path, losses: Losses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(self: s2_train.Clock) -> bool:
+    def crash(self: Clock) -> bool:
         if losses[-1]["step"] == 4:
             raise KeyboardInterrupt
         return losses[-1]["step"] == 2
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(s2_train.Clock, "save_is_due", property(crash))
+        patch.setattr(Clock, "save_is_due", property(crash))
         run(tmp_path, max_steps=5)
     losses.clear()
     run(tmp_path, max_steps=5)
@@ -175,7 +120,7 @@ def test_a_crash_between_checkpoints_goes_back_to_the_last_one(
 
 
 def test_a_signal_saves_and_stops(tmp_path: Path, losses: Losses) -> None:
-    assert run(tmp_path, s2_train.StopFlag(wanted=True), max_steps=5) is None
+    assert run(tmp_path, StopFlag(wanted=True), max_steps=5) is None
     assert len(losses) == 1
     run(tmp_path, max_steps=3)
     assert [entry["step"] for entry in losses] == [1, 2, 3]
@@ -213,7 +158,7 @@ def test_training_states_have_the_public_layout(tmp_path: Path, losses: Losses) 
 
 
 def test_epoch_checkpoints_and_weights(tmp_path: Path, losses: Losses, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s2_train, "repetitions", lambda count: 1)
+    monkeypatch.setattr(loading, "repetitions", lambda count: 1)
     run(tmp_path, epochs=2, save_every_epoch=1, if_save_latest=False)
     assert (tmp_path / "exp" / "logs_s2_v2" / "G_2.pth").is_file()
     assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == ["voice_e1_s2.pth", "voice_e2_s4.pth"]
@@ -273,6 +218,66 @@ def test_command_line_gives_one_line_and_code_2(tmp_path: Path, caplog: pytest.L
         for number, handler in handlers.items():
             signal.signal(number, handler)
     assert "2-name2text.txt" in caplog.text
+
+
+def run_pro(folder: Path, ssl_dim: int = SSL_DIM, version: str = "v2Pro", **train: Any) -> Path | None:
+    if not (folder / "exp").exists():
+        write_clips(folder / "exp", 3, ssl_dim, speakers=True)
+    raw = configuration(folder, {"version": version, "ssl_dim": ssl_dim}, **train)
+    return s2_train.train(parse_settings(raw, REPO), REPO)
+
+
+def test_the_pro_version_learns_and_speaks(
+    tmp_path: Path, losses: Losses, tiny_pack: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run_pro(tmp_path, conftest.SSL_DIM, max_steps=14, warmup_stft_steps=99, c_stft=1.0, learning_rate=4e-3)
+    mel = [entry["g/mel"] for entry in losses]
+    assert np.isfinite(mel).all() and np.mean(mel[-3:]) < 0.8 * np.mean(mel[:3])
+    monkeypatch.setattr(pipeline, "load_companions", companions)
+    tts = TTS(TTS_Config(pack=str(tiny_pack)))
+    assert path is not None
+    tts.init_vits_weights(path)
+    rate, samples = speak(tts, clip)
+    assert tts.configs.version == "v2Pro" and rate == 16000 and np.abs(samples).max() > 0
+
+
+@pytest.mark.parametrize(("version", "header"), [("v2Pro", b"05"), ("v2ProPlus", b"06")])
+def test_pro_weights_have_the_public_header(tmp_path: Path, losses: Losses, version: str, header: bytes) -> None:
+    path = run_pro(tmp_path, version=version, max_steps=1)
+    assert path is not None and path.read_bytes()[:2] == header
+    assert get_sovits_version_from_path_fast(path) == ("v2", version, False)
+    assert load_sovits_new(path)["weight"]["sv_emb.weight"].shape == (MODEL["gin_channels"], 20480)
+
+
+def test_a_resumed_pro_run_ends_in_the_same_state(tmp_path: Path, losses: Losses) -> None:
+    run_pro(tmp_path / "whole", max_steps=4)
+    for steps in (2, 4):
+        run_pro(tmp_path / "parts", max_steps=steps)
+    states = [torch.load(tmp_path / part / "exp" / "logs_s2_v2Pro" / "G_233333333333.pth", weights_only=True)["model"]
+              for part in ("whole", "parts")]  # fmt: skip
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(states[1][name], tensor, msg=name)
+
+
+def test_missing_speaker_vectors_name_their_stage(
+    tmp_path: Path, losses: Losses, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_clips(tmp_path / "exp", 3)
+    with pytest.raises(DatasetError, match="3 missing speaker vector in 7-sv_cn.*prepare_datasets/2-get-sv.py"):
+        run_pro(tmp_path, max_steps=1)
+    write_clips(tmp_path / "exp", 3, speakers=True)
+    vectors = tmp_path / "exp" / "7-sv_cn"
+    (vectors / "clip0.wav.pt").unlink()
+    torch.save(torch.zeros(1, 192), vectors / "clip1.wav.pt")
+    run_pro(tmp_path, max_steps=1)
+    assert "1 missing speaker vector in 7-sv_cn" in caplog.text and "1 damaged features, audio or sp" in caplog.text
+
+
+def test_versions_that_make_a_mel_are_sent_to_their_recipe(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="s2_train_v3_lora.py"):
+        s2_train.train(parse_settings(configuration(tmp_path, {"version": "v3"}), REPO), REPO)
+    with pytest.raises(ConfigError, match="unknown SoVITS version 'v7'"):
+        parse_settings(configuration(tmp_path, {"version": "v7"}), REPO)
 
 
 @pytest.mark.slow

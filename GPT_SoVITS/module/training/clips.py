@@ -1,7 +1,8 @@
 """Which clips of a prepared data set can be trained on, and why the others cannot.
 
-Knows the public folder layout of ``logs/<exp>`` (2-name2text.txt, 4-cnhubert/, 5-wav32k/); knows nothing about
-tensors or batches. Clips are 0.6 to 54 s long as in the public recipe, and never shorter than one training segment.
+Knows the public folder layout of ``logs/<exp>`` (2-name2text.txt, 4-cnhubert/, 5-wav32k/, 7-sv_cn/); knows nothing
+about tensors or batches. Clips are 0.6 to 54 s long as in the public recipe, and never shorter than one training
+segment.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from side_tables import read_alignment
 logger = logging.getLogger(__name__)
 
 MIN_SECONDS, MAX_SECONDS = 0.6, 54.0
+SPEAKER_COMMAND = "python GPT_SoVITS/prepare_datasets/2-get-sv.py --list LIST --exp NAME"
 MIN_CLIPS = 100  # shorter lists are repeated, as in the public recipe
 PhonesToIds = Callable[[list[str]], list[int]]
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """One usable clip: its phone ids and where its parts lie."""
+    """One usable clip: its phone ids and where its parts lie; ``speaker`` for versions that need one."""
 
     name: str
     phones: tuple[int, ...]
@@ -34,6 +36,7 @@ class ClipInfo:
     audio: Path
     seconds: float
     alignment: tuple[int, ...] = ()  # index of the phone spoken at each token; empty where none is known
+    speaker: Path | None = None
 
 
 @dataclass
@@ -100,8 +103,17 @@ def _check_clip(name: str, phones: list[str], exp_dir: Path, to_ids: PhonesToIds
     return ClipInfo(name, tuple(to_ids(phones)), features, audio, seconds)
 
 
-def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float) -> ScanResult:
-    """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once."""
+def _with_speaker(clip: ClipInfo, exp_dir: Path) -> ClipInfo | str:
+    """The clip with its speaker vector, or the reason it cannot be used."""
+    speaker = exp_dir / "7-sv_cn" / f"{clip.name}.pt"
+    found = speaker.is_file()
+    return replace(clip, speaker=speaker) if found else f"missing speaker vector in 7-sv_cn, run {SPEAKER_COMMAND}"
+
+
+def scan_clips(
+    exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float, needs_speaker: bool = False
+) -> ScanResult:
+    """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once; with speaker vectors if needed."""
     min_seconds = max(MIN_SECONDS, segment_seconds)
     result = ScanResult([], Counter(), {})
     alignments = read_alignment(exp_dir / "alignment.tsv")
@@ -112,6 +124,8 @@ def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float) -> Sc
             continue
         seen.add(name)
         clip = _check_clip(name, phones, exp_dir, to_ids, min_seconds)
+        if needs_speaker and not isinstance(clip, str):
+            clip = _with_speaker(clip, exp_dir)
         if isinstance(clip, str):
             result.skip(clip, name)
         else:

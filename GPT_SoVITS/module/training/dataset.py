@@ -3,7 +3,8 @@
 Knows how one clip is read, cut and measured and how a batch is padded; does not know which clips are usable
 (``clips.py``) nor in which order they come (``sampler.py``).
 
-Shapes: B batch, T_spec frames (50 Hz), T_ph phonemes, L samples.
+Shapes: B batch, T_spec frames (50 Hz), T_ph phonemes, L samples, M mel bands, T_mel frames at the version's own rate,
+S channels of the speaker vector.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -23,9 +25,11 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from errors import DatasetError
-from module.mel_processing import spectrogram_torch
+from module.mel_processing import mel_spectrogram_torch, spectrogram_torch
+from module.synthesizer_v3 import norm_mel
 from module.training.clips import ClipInfo, ScanResult
 from module.training.settings import DataSettings
+from module.versions import VERSIONS, MelSpec, VersionSpec
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +43,8 @@ class Example:
     """One clip or a cut of it.
 
     ssl [ssl_dim, T_spec], spec [bins, T_spec], wav [T_spec * hop], phones [T_ph], alignment [T_spec]: the phone spoken
-    in each frame, -1 where it is not known.
+    in each frame, -1 where it is not known. For versions that need them, else None: speaker [S], mel [M, T_mel] in the
+    scale of the network.
     """
 
     ssl: Tensor
@@ -47,13 +52,16 @@ class Example:
     wav: Tensor
     phones: Tensor
     alignment: Tensor
+    speaker: Tensor | None = None
+    mel: Tensor | None = None
 
 
 @dataclass
 class Batch:
     """Padded examples, longest first.
 
-    ssl [B, ssl_dim, T], spec [B, bins, T], wav [B, 1, L], text [B, T_ph], alignment [B, T] (-1: not known).
+    ssl [B, ssl_dim, T], spec [B, bins, T], wav [B, 1, L], text [B, T_ph], alignment [B, T] (-1: not known); for
+    versions that need them, else None: speaker [B, S], mel [B, M, T_mel], mel_lengths [B].
     """
 
     ssl: Tensor
@@ -63,10 +71,16 @@ class Batch:
     text: Tensor
     text_lengths: Tensor
     alignment: Tensor
+    speaker: Tensor | None = None
+    mel: Tensor | None = None
+    mel_lengths: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
-        return Batch(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, tensor in parts.items():
+            parts[name] = None if tensor is None else tensor.to(device, non_blocking=True)
+        return Batch(**parts)
 
 
 def read_audio(path: Path, sampling_rate: int) -> np.ndarray:
@@ -85,22 +99,68 @@ def read_audio(path: Path, sampling_rate: int) -> np.ndarray:
     return np.clip(np.round(mono * INT16_SCALE), -INT16_SCALE, INT16_SCALE - 1).astype(np.int16)
 
 
+def _read_tensor(path: Path, dims: int, what: str, stage: str) -> Tensor:
+    """The finite tensor of ``dims`` dimensions, the first of length 1, that a dataset stage wrote; without the first.
+
+    Raises:
+        DatasetError: the file cannot be read or holds something else.
+    """
+    remedy = f"run {stage} again"
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatasetError(f"cannot read {path}: {reason}", "a tensor", remedy) from error
+    if not isinstance(content, Tensor) or content.dim() != dims or content.shape[0] != 1 or not content.numel():
+        raise DatasetError(f"{path} holds no {what}", "what the stage writes", remedy)
+    if not bool(torch.isfinite(content).all()):
+        raise DatasetError(f"{path} holds NaN or infinity", "finite numbers", remedy)
+    return content[0]
+
+
 def read_features(path: Path) -> Tensor:
     """HuBERT features of one clip, half precision [ssl_dim, frames] at 50 frames/s.
 
     Raises:
         DatasetError: the file is not a finite tensor [1, ssl_dim, frames].
     """
-    try:
-        features = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatasetError(f"cannot read {path}: {reason}", "a tensor", "run 2-get-hubert-wav32k again") from error
-    if not isinstance(features, Tensor) or features.dim() != 3 or features.shape[0] != 1 or not features.numel():
-        raise DatasetError(f"{path} holds no features", "[1, ssl_dim, frames]", "run 2-get-hubert-wav32k again")
-    if not bool(torch.isfinite(features).all()):
-        raise DatasetError(f"{path} holds NaN or infinity", "finite features", "run 2-get-hubert-wav32k again")
-    return features[0].half()
+    return _read_tensor(path, 3, "features [1, ssl_dim, frames]", "2-get-hubert-wav32k").half()
+
+
+def read_speaker(path: Path, channels: int) -> Tensor:
+    """Speaker vector of one clip, float32 [channels].
+
+    Raises:
+        DatasetError: the file is not a finite tensor [1, channels].
+    """
+    vector = _read_tensor(path, 2, f"speaker vector [1, {channels}]", "2-get-sv")
+    if len(vector) != channels:
+        raise DatasetError(f"{path} has {len(vector)} channels", str(channels), "run 2-get-sv again")
+    return vector.float()
+
+
+def training_mel(wav: Tensor, sampling_rate: int, spec: MelSpec) -> Tensor:
+    """Waveform [L] -> mel [M, T_mel] at the rate and in the scale of the network."""
+    if sampling_rate != spec.sampling_rate:
+        wav = torch.from_numpy(np.asarray(soxr.resample(wav.numpy(), sampling_rate, spec.sampling_rate)))
+    mel = mel_spectrogram_torch(
+        wav[None], spec.n_fft, spec.bands, spec.sampling_rate, spec.hop_length, spec.n_fft, 0, None
+    )
+    return norm_mel(mel, spec)[0]
+
+
+class Parts(NamedTuple):
+    """What is kept of a clip: int16 samples [frames * hop], features [ssl_dim, frames], speaker vector [S] or None."""
+
+    wav: np.ndarray
+    ssl: Tensor
+    speaker: Tensor | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        tensors = [t for t in (self.ssl, self.speaker) if t is not None]
+        return self.wav.nbytes + sum(t.numel() * t.element_size() for t in tensors)
 
 
 def fit_frames(features: Tensor, frames: int) -> Tensor | None:
@@ -117,13 +177,21 @@ class S2Dataset(Dataset[Example]):
     """Clips of one data set. An index is ``(clip, position)``: position 0..1 says where a long clip is cut.
 
     The clips are read once when the object is made, so that damaged files are counted in ``result`` and left out
-    before training starts; what does not fit into ``cache_mb`` is read again at each use.
+    before training starts; what does not fit into ``cache_mb`` is read again at each use. ``spec`` is the version that
+    is trained: it tells whether speaker vectors and mels belong to an example.
     """
 
-    def __init__(self, result: ScanResult, data: DataSettings, max_frames: int = 0, cache_mb: int = 4096) -> None:
-        self.data, self.max_frames = data, max_frames
+    def __init__(
+        self,
+        result: ScanResult,
+        data: DataSettings,
+        max_frames: int = 0,
+        cache_mb: int = 4096,
+        spec: VersionSpec = VERSIONS["v2"],
+    ) -> None:
+        self.data, self.max_frames, self.spec = data, max_frames, spec
         self._room = cache_mb * 2**20
-        self._cache: dict[str, tuple[np.ndarray, Tensor]] = {}
+        self._cache: dict[str, Parts] = {}
         self.clips: list[ClipInfo] = []
         self.frames: list[int] = []
         self.ssl_dim = 0
@@ -143,29 +211,32 @@ class S2Dataset(Dataset[Example]):
             parts = self._read(clip)
         except DatasetError as error:
             logger.debug("%s", error)
-            result.skip("damaged features or audio", clip.name)
+            files = "features, audio or speaker vector" if clip.speaker else "features or audio"
+            result.skip(f"damaged {files}", clip.name)
             return
         if parts is None:
             result.skip("features and audio of different lengths", clip.name)
             return
-        wav, ssl = parts
+        ssl = parts.ssl
         if self.ssl_dim not in (0, ssl.shape[0]):
             result.skip(f"features with {ssl.shape[0]} channels instead of {self.ssl_dim}", clip.name)
             return
         self.ssl_dim = ssl.shape[0]
         self.clips.append(clip)
         self.frames.append(ssl.shape[1])
-        size = wav.nbytes + ssl.numel() * ssl.element_size()
-        if size <= self._room:
-            self._room -= size
+        if parts.nbytes <= self._room:
+            self._room -= parts.nbytes
             self._cache[clip.name] = parts
 
-    def _read(self, clip: ClipInfo) -> tuple[np.ndarray, Tensor] | None:
-        """Samples of whole frames and features of as many frames; None where the lengths contradict each other."""
+    def _read(self, clip: ClipInfo) -> Parts | None:
+        """Samples of whole frames, features of as many frames; None where the lengths contradict each other."""
         wav = read_audio(clip.audio, self.data.sampling_rate)
         frames = len(wav) // self.data.hop_length
         ssl = fit_frames(read_features(clip.features), frames)
-        return None if ssl is None else (wav[: frames * self.data.hop_length], ssl)
+        if ssl is None:
+            return None
+        speaker = read_speaker(clip.speaker, self.spec.speaker_channels) if clip.speaker is not None else None
+        return Parts(wav[: frames * self.data.hop_length], ssl, speaker)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -176,7 +247,7 @@ class S2Dataset(Dataset[Example]):
         parts = self._cache.get(clip.name) or self._read(clip)
         if parts is None:
             raise DatasetError(f"{clip.name} changed while training", "an unchanged data set", "start again")
-        samples, ssl = parts
+        samples, ssl, speaker = parts
         start, aligned = 0, frame_alignment(clip.alignment, ssl.shape[1])
         if self.max_frames and ssl.shape[1] > self.max_frames:
             start = round(position * (ssl.shape[1] - self.max_frames))
@@ -187,7 +258,8 @@ class S2Dataset(Dataset[Example]):
         spec = spectrogram_torch(
             wav[None], self.data.filter_length, self.data.sampling_rate, hop, self.data.win_length, center=False
         )[0]
-        return Example(ssl.float(), spec, wav, torch.tensor(clip.phones, dtype=torch.long), aligned)
+        mel = training_mel(wav, self.data.sampling_rate, self.spec.mel) if self.spec.mel else None
+        return Example(ssl.float(), spec, wav, torch.tensor(clip.phones, dtype=torch.long), aligned, speaker, mel)
 
 
 def frame_alignment(indices: Sequence[int], frames: int) -> Tensor:
@@ -200,10 +272,12 @@ def collate(examples: Sequence[Example]) -> Batch:
     """Pad to a common length, longest clip first.
 
     Features and spectrograms are padded to 2 * (floor(max / 2) + 1) frames, because the codes have half the frame
-    rate; audio to the longest clip; phones with 0, on the right, with their lengths beside them.
+    rate; audio and mels to the longest clip; phones with 0, on the right, with their lengths beside them.
     """
     ordered = sorted(examples, key=lambda example: -example.spec.shape[1])
     longest = 2 * (ordered[0].spec.shape[1] // 2 + 1)
+    speakers = [e.speaker for e in ordered if e.speaker is not None]
+    mels = [e.mel for e in ordered if e.mel is not None]
     return Batch(
         ssl=torch.stack([_pad(e.ssl, longest) for e in ordered]),
         spec=torch.stack([_pad(e.spec, longest) for e in ordered]),
@@ -212,6 +286,9 @@ def collate(examples: Sequence[Example]) -> Batch:
         text=torch.stack([_pad(e.phones, max(len(o.phones) for o in ordered)) for e in ordered]),
         text_lengths=torch.tensor([len(e.phones) for e in ordered]),
         alignment=torch.stack([F.pad(e.alignment, (0, longest - len(e.alignment)), value=-1) for e in ordered]),
+        speaker=torch.stack(speakers) if speakers else None,
+        mel=torch.stack([_pad(mel, max(m.shape[1] for m in mels)) for mel in mels]) if mels else None,
+        mel_lengths=torch.tensor([mel.shape[1] for mel in mels]) if mels else None,
     )
 
 

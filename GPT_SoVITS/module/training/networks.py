@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +25,8 @@ logger = logging.getLogger(__name__)
 SLOW_PARTS = ("enc_p.text_embedding.", "enc_p.encoder_text.", "enc_p.mrte.")
 
 
-def build_generator(settings: S2Settings, ssl_dim: int) -> SynthesizerTrn:
-    """The synthesiser with random weights for features of ``ssl_dim`` channels.
+def model_values(settings: S2Settings, ssl_dim: int) -> dict[str, Any]:
+    """The ``model`` section, for features of ``ssl_dim`` channels.
 
     Raises:
         CheckpointError: the configuration is for features of another width.
@@ -37,12 +38,19 @@ def build_generator(settings: S2Settings, ssl_dim: int) -> SynthesizerTrn:
             "equal numbers",
             "make the features with the encoder of this model, or correct model.ssl_dim",
         )
+    return model
+
+
+def build_generator(settings: S2Settings, ssl_dim: int) -> SynthesizerTrn:
+    """The synthesiser with random weights. CheckpointError as :func:`model_values`."""
+    model = model_values(settings, ssl_dim)
     return SynthesizerTrn(settings.data.spec_channels, settings.segment_frames, **model)
 
 
-def build_discriminator(train: TrainSettings) -> MultiPeriodDiscriminator:
-    """The discriminators, thinner or fewer where the settings say so."""
-    return MultiPeriodDiscriminator(False, periods=train.disc_periods, width=train.disc_width)
+def build_discriminator(settings: S2Settings) -> MultiPeriodDiscriminator:
+    """The discriminators of the version, thinner or fewer where the settings say so."""
+    periods = settings.train.disc_periods or settings.spec.periods
+    return MultiPeriodDiscriminator(False, periods=periods, width=settings.train.disc_width)
 
 
 def load_parts(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> list[str]:
@@ -110,6 +118,7 @@ def generator_optimizer(network: nn.Module, train: TrainSettings, head: nn.Modul
     groups = [{"params": rest, "lr_scale": 1.0}, {"params": slow, "lr_scale": train.text_low_lr_rate}]
     if head is not None:
         groups.append({"params": list(head.parameters()), "lr_scale": 1.0})
+    groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas, eps=train.eps, fused=True)
 
 

@@ -68,7 +68,9 @@ class TrainingForward(nn.Module):
     def forward(self, batch: Batch, route: Route) -> Outcome:
         """A training pass; on the prior path the posterior's latents are those of the prior, detached."""
         if route is Route.POSTERIOR:
-            speech = self.network(batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths)
+            speech = self.network(
+                batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths, batch.speaker
+            )
             return Outcome(speech, None, None, speech.z_mask)
         return self._from_prior(batch, speaks=route is Route.PRIOR)
 
@@ -76,7 +78,7 @@ class TrainingForward(nn.Module):
         net, frozen = self.network, speaks and self.freeze_prior
         mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         with torch.no_grad() if frozen else nullcontext():
-            style = net.style_of(batch.spec, mask, None)
+            style = net.style_of(batch.spec, mask, batch.speaker)
             quantized, commit = net.quantize(batch.ssl)
             heard = replace_codes(quantized, net.quantizer.codebook.embed, self.code_noise, net.config.frames_per_token)
             prior, attention = self._prior(heard, batch, net.prior_style(style))

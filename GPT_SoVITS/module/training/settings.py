@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from errors import ConfigError
+from module.versions import VersionSpec, version_spec
 
 T = TypeVar("T")
 
 # Keys that public tools write and that this recipe has no use for; they are kept in saved configs.
-LEGACY_TRAIN_KEYS = frozenset(
-    {"init_lr_ratio", "warmup_epochs", "eval_interval", "gpu_numbers", "lora_rank", "grad_ckpt"}
-)
+LEGACY_TRAIN_KEYS = frozenset({"init_lr_ratio", "warmup_epochs", "eval_interval", "gpu_numbers"})
 LEGACY_DATA_KEYS = frozenset(
     {"max_wav_value", "add_blank", "n_speakers", "cleaned_text", "training_files", "validation_files"}
 )
@@ -48,6 +47,8 @@ class TrainSettings:
     if_save_latest: bool = True
     if_save_every_weights: bool = True
     save_every_epoch: int = 4
+    lora_rank: int = 32  # of the adapter of v3 and v4; public files may hold it as text
+    grad_ckpt: bool = False  # v3 and v4: less memory, more time
     # -- additions; the defaults are the public behaviour --
     max_steps: int = 0  # 0 = epochs alone decide
     max_minutes: float = 0.0  # 0 = no limit; counted for this run, not over resumed ones
@@ -67,7 +68,7 @@ class TrainSettings:
     c_adv: float = 1.0
     disc_every: int = 1  # the discriminators learn at every k-th step
     disc_width: float = 1.0  # channel multiplier of the discriminators
-    disc_periods: tuple[int, ...] = (2, 3, 5, 7, 11)
+    disc_periods: tuple[int, ...] = ()  # empty: those of the version
     ema_decay: float = 0.0  # 0 = off; else the saved small weights are the averaged ones
     max_frames: int = 0  # longer clips are cut at random to this many frames (0 = whole)
     cache_mb: int = 4096  # memory for audio and features; the rest is read again each time
@@ -112,6 +113,11 @@ class S2Settings:
     raw: dict[str, Any] = field(repr=False, default_factory=dict)
 
     @property
+    def spec(self) -> VersionSpec:
+        """Row of the version table."""
+        return version_spec(self.version)
+
+    @property
     def segment_frames(self) -> int:
         """Length of a decoder slice in spectrogram frames."""
         return self.train.segment_size // self.data.hop_length
@@ -140,11 +146,11 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
     """Turn a public-layout dict into settings; relative folders are taken from ``root``.
 
     Raises:
-        ConfigError: a section is missing, a key is unknown, or values contradict each other.
+        ConfigError: a section is missing, a key or version is unknown, or values contradict each other.
     """
     for name in ("train", "data", "model"):
         _check(isinstance(raw.get(name), Mapping), f"the configuration has no section '{name}'", "train, data, model")
-    train = _section(TrainSettings, raw["train"], LEGACY_TRAIN_KEYS, "train")
+    train = _section(TrainSettings, {**raw["train"], **_rank(raw["train"])}, LEGACY_TRAIN_KEYS, "train")
     data = _section(DataSettings, raw["data"], LEGACY_DATA_KEYS, "data")
     model = dict(raw["model"])
     _check_values(train, data, model)
@@ -153,6 +159,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
     version = str(raw.get("version") or model.get("version") or "v2")
     model["version"] = version
     exp_dir = root / data.exp_dir
+    adapter = f"_lora_{train.lora_rank}" if version_spec(version).mel else ""
     weights = "SoVITS_weights" if version == "v1" else f"SoVITS_weights_{version}"
     return S2Settings(
         train,
@@ -160,12 +167,20 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
         model,
         name,
         exp_dir=exp_dir,
-        state_dir=exp_dir / f"logs_s2_{version}",
+        state_dir=exp_dir / f"logs_s2_{version}{adapter}",
         log_dir=root / (raw.get("s2_ckpt_dir") or exp_dir),
         save_weight_dir=root / (raw.get("save_weight_dir") or weights),
         version=version,
         raw=dict(raw),
     )
+
+
+def _rank(train: Mapping[str, Any]) -> dict[str, int]:
+    """``lora_rank`` as a number where it is given; the public pages write it as text."""
+    word = train.get("lora_rank", TrainSettings.lora_rank)
+    whole = str(word).isdecimal() and int(word) > 0
+    _check(whole, f"train.lora_rank is {word!r}", "a whole number from 1, for example 32")
+    return {"lora_rank": int(word)}
 
 
 def _check_values(train: TrainSettings, data: DataSettings, model: Mapping[str, Any]) -> None:

@@ -32,6 +32,14 @@ class Learner:
     network: nn.Module
     optimizer: torch.optim.Optimizer
 
+    def learn(self, loss: Tensor, accelerator: Accelerator, clip: float) -> Tensor:
+        """Backward pass and optimiser step; gives the gradient norm before clipping at ``clip`` (0: not clipped)."""
+        self.optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        norm = accelerator.clip_grad_norm_(self.network.parameters(), clip or float("inf"))
+        self.optimizer.step()
+        return torch.as_tensor(norm)
+
 
 class S2Step:
     """Call with a batch and the step number; updates the networks and gives the losses by name, detached."""
@@ -49,7 +57,7 @@ class S2Step:
         if outcome.speech is not None:
             losses.update(self._speech_losses(batch, outcome.speech, step))
         losses["g/total"] = torch.stack([value for name, value in losses.items() if name.startswith("g/")]).sum()
-        losses["g/grad_norm"] = self._update(self.generator, losses["g/total"])
+        losses["g/grad_norm"] = self.generator.learn(losses["g/total"], self.accelerator, self.settings.train.grad_clip)
         return {name: value.detach() for name, value in losses.items()}
 
     def _prior_losses(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
@@ -111,7 +119,8 @@ class S2Step:
         with self.accelerator.autocast():
             scores_real, scores_fake, _, _ = self.disc.network(real, fake)
         total, _, _ = discriminator_loss(scores_real, scores_fake)
-        return {"d/total": total, "d/grad_norm": self._update(self.disc, total)}
+        norm = self.disc.learn(total, self.accelerator, self.settings.train.grad_clip)
+        return {"d/total": total, "d/grad_norm": norm}
 
     def _adversarial_losses(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """What the discriminators say to the generator: least squares and feature matching.
@@ -131,12 +140,3 @@ class S2Step:
             "g/adversarial": generator_loss(scores)[0] * train.c_adv,
             "g/features": feature_loss(maps_real, maps_fake) * train.c_fm,
         }
-
-    def _update(self, learner: Learner, loss: Tensor) -> Tensor:
-        """Backward pass and optimiser step; gives the gradient norm before clipping."""
-        learner.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        limit = self.settings.train.grad_clip or float("inf")
-        norm = self.accelerator.clip_grad_norm_(learner.network.parameters(), limit)
-        learner.optimizer.step()
-        return torch.as_tensor(norm)

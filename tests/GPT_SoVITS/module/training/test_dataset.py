@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from errors import DatasetError
 from module.training.clips import ClipInfo, ScanResult
 from module.training.dataset import S2Dataset, collate, fit_frames, read_audio, read_features
 from module.training.settings import DataSettings
+from module.versions import VERSIONS
 
 DATA = DataSettings(sampling_rate=16000, filter_length=1024, hop_length=320, win_length=1024, n_mel_channels=20)
 
@@ -97,3 +99,30 @@ def test_collate_pads_to_even_lengths_longest_first(tmp_path: Path) -> None:
     assert batch.wav.shape == (2, 1, 16000)
     assert batch.text_lengths.tolist() == [3, 3]
     assert not batch.spec[1, :, 35:].any() and not batch.wav[1, :, 35 * 320 :].any()
+
+
+def test_speaker_vectors_come_along(tmp_path: Path) -> None:
+    clips = [write_clip(tmp_path, "a.wav", 0.7), write_clip(tmp_path, "b.wav", 1.0)]
+    vectors = [torch.randn(1, 20480), torch.randn(1, 20480).half()]
+    for number, vector in enumerate(vectors):
+        torch.save(vector, tmp_path / f"{number}.pt")
+        clips[number] = replace(clips[number], speaker=tmp_path / f"{number}.pt")
+    dataset = S2Dataset(scanned(*clips), DATA, spec=VERSIONS["v2Pro"])
+    batch = collate([dataset[(0, 0.0)], dataset[(1, 0.0)]])  # the longest first
+    assert batch.speaker is not None and torch.equal(batch.speaker, torch.cat([vectors[1].float(), vectors[0]]))
+    moved = batch.to(torch.device("cpu"))
+    assert moved.speaker is not None and moved.mel is None and moved.mel_lengths is None
+
+
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_a_mel_has_the_columns_that_its_version_makes_of_the_frames(tmp_path: Path, version: str) -> None:
+    spec = VERSIONS[version]
+    clips = [write_clip(tmp_path, "a.wav", 0.7), write_clip(tmp_path, "b.wav", 1.0)]
+    dataset = S2Dataset(scanned(*clips), DATA, spec=spec)
+    batch = collate([dataset[(0, 0.0)], dataset[(1, 0.0)]])
+    assert spec.mel is not None and batch.mel is not None and batch.mel_lengths is not None
+    columns = [int(frames * spec.mel.feature_scale) for frames in (50, 35)]
+    assert batch.mel_lengths.tolist() == columns and batch.mel.shape == (2, 100, columns[0])
+    assert not batch.mel[1, :, columns[1] :].any() and -1.1 < batch.mel.min() < batch.mel.max() < 1.1
+    band = batch.mel[0].mean(1).argmax()  # a tone of 200 Hz lies in the lowest bands
+    assert band < 8

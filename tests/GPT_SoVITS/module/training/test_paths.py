@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from errors import RequestError
 from module.models import SynthesizerTrn
 from module.training.dataset import Example, collate, frame_alignment
 from module.training.paths import Route, TrainingForward, replace_codes
@@ -62,6 +63,20 @@ def test_the_prior_way_also_speaks_a_slice(forward: TrainingForward) -> None:
     outcome = forward(collate([example(40, 9, 1)]), Route.PRIOR)
     assert outcome.speech is not None and outcome.speech.wav.shape == (1, 1, 8 * 16)
     assert outcome.mel is not None
+
+
+@pytest.mark.parametrize("route", [Route.POSTERIOR, Route.PRIOR])
+def test_speaker_vectors_are_part_of_the_style_on_every_way(route: Route) -> None:
+    torch.manual_seed(3)
+    forward = TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **{**MODEL, "version": "v2Pro"}), MELS)
+    examples = [replace(example(40, 9, seed), speaker=torch.randn(20480)) for seed in (1, 2)]
+    outcome = forward(collate(examples), route)
+    assert outcome.speech is not None
+    outcome.speech.wav.square().sum().backward()
+    grad = forward.network.sv_emb.weight.grad
+    assert grad is not None and bool(grad.any())
+    with pytest.raises(RequestError, match="needs a speaker embedding"):
+        forward(collate([example(40, 9, 1)]), route)
 
 
 def test_guided_attention_finds_the_phones(forward: TrainingForward) -> None:

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from config import REPO_ROOT
 from errors import ConfigError
+from module.models import build_synthesizer
 from module.training.networks import learning_rate
 from module.training.settings import TrainSettings, load_settings, parse_settings
+from published import S2G, place
 
-CONFIGS = Path(__file__).resolve().parents[4] / "GPT_SoVITS" / "configs"
+ROOT = Path(__file__).resolve().parents[4]
+CONFIGS = ROOT / "GPT_SoVITS" / "configs"
+TENSORS = json.loads((ROOT / "tests" / "golden" / "checkpoints.json").read_text(encoding="utf-8"))["tensors"]
 
 
 def public(name: str = "s2.json") -> dict[str, Any]:
@@ -35,7 +41,24 @@ def test_our_configurations_can_be_read(name: str) -> None:
 def test_public_keys_that_are_not_used_are_accepted() -> None:
     raw = public()
     raw["train"].update(gpu_numbers="0", lora_rank="32", grad_ckpt=True, pretrained_s2G="a.pth")
-    assert parse_settings(raw, Path("/")).train.pretrained_s2G == "a.pth"
+    train = parse_settings(raw, Path("/")).train
+    assert train.pretrained_s2G == "a.pth" and train.lora_rank == 32 and train.grad_ckpt
+
+
+@pytest.mark.parametrize(("version", "states"), [
+    ("v2Pro", "logs_s2_v2Pro"), ("v2ProPlus", "logs_s2_v2ProPlus"), ("v3", "logs_s2_v3_lora_32"),
+    ("v4", "logs_s2_v4_lora_32"),
+])  # fmt: skip
+def test_presets_of_other_versions_have_the_published_sizes(version: str, states: str) -> None:
+    settings = parse_settings(public(f"s2{version}.json"), Path("/root_folder"))
+    assert settings.version == version and settings.state_dir == Path("/root_folder/logs/voice") / states
+    assert settings.save_weight_dir == Path(f"/root_folder/SoVITS_weights_{version}")
+    assert place(S2G[version]) == REPO_ROOT / settings.train.pretrained_s2G
+    with torch.device("meta"):
+        network = build_synthesizer(settings.data.spec_channels, settings.segment_frames, **settings.model)
+    shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
+    extra = TENSORS.get(f"s2_{version}_extra_in_pretrained_and_training_files", [])
+    assert shapes == {name: shape for name, shape, *_ in (*TENSORS[f"s2_{version}"], *extra)}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +70,7 @@ def test_public_keys_that_are_not_used_are_accepted() -> None:
         ("train", "batch_size", 0, "batch_size is 0"),
         ("train", "max_frames", 5, "shorter than a segment"),
         ("train", "ema_decay", 1.0, "ema_decay"),
+        ("train", "lora_rank", "many", "lora_rank is 'many'"),
         ("model", "upsample_rates", [10, 8], "multiply to 80"),
         ("data", "exp_dir", "", "exp_dir is not set"),
     ],
