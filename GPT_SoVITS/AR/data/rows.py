@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Batching:
         repeat: how often every clip comes in an epoch.
         splice_probability: share of the targets that go on, in their middle, as another clip of the speaker does
             (splice.py).
+        easy_epochs: the first so many epochs have no spliced targets.
     """
 
     batch_tokens: int
@@ -38,6 +39,7 @@ class Batching:
     max_row_tokens: int = 1000
     repeat: int = 1
     splice_probability: float = 0.0
+    easy_epochs: int = 0
 
 
 def small_set_repeat(clips: int) -> int:
@@ -96,6 +98,8 @@ def make_batches(rows: Sequence[Row], how: Batching, rng: np.random.Generator) -
 def epoch_batches(clips: Sequence[Clip], how: Batching, seed: int, epoch: int) -> list[list[Row]]:
     """The batches of an epoch, the same for the same arguments."""
     rng = np.random.default_rng([seed, epoch])
+    if epoch < how.easy_epochs:
+        how = replace(how, splice_probability=0.0)
     return make_batches(plan_rows(clips, how, rng), how, rng)
 
 

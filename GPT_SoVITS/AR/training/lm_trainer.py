@@ -42,7 +42,7 @@ class LMTrainingModule(nn.Module):
 
     def __init__(self, model: Qwen3T2SModel, config: LMTrainConfig) -> None:
         super().__init__()
-        self.model, self.settings = model, config
+        self.model, self.settings, self.token_noise = model, config, config.train.token_noise
 
     def forward(self, batch: Mapping[str, Any], guidance: float = 0.0) -> Tensor:
         """Loss of a batch (lm_collate.py); ``guidance`` weighs guided attention."""
@@ -58,10 +58,9 @@ class LMTrainingModule(nn.Module):
 
     def _heard(self, ids: Tensor, kinds: Tensor) -> Tensor:
         """[B, L] ids with some of the semantic tokens replaced by random ones."""
-        share = self.settings.train.token_noise
-        if not share:
+        if not self.token_noise:
             return ids
-        noisy = (kinds == lm_rows.SEMANTIC) & (torch.rand(ids.shape, device=ids.device) < share)
+        noisy = (kinds == lm_rows.SEMANTIC) & (torch.rand(ids.shape, device=ids.device) < self.token_noise)
         return torch.where(noisy, torch.randint_like(ids, EOS), ids)
 
 
@@ -91,12 +90,13 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         train = config.train
         self.batching = Batching(train.batch_tokens, train.batch_size, config.data.join_probability,
                                  config.data.max_row_tokens, small_set_repeat(len(self.train_clips)),
-                                 config.data.splice_probability if model.config.uses_phones else 0.0)  # fmt: skip
+                                 config.data.splice_probability if model.config.uses_phones else 0.0,
+                                 config.data.easy_epochs)  # fmt: skip
         self.collate = LMCollator(model.tokenizer, model.config, config.guided.weight > 0)
         module = LMTrainingModule(model, config)
         super().__init__(model=module, args=_arguments(config, output), train_dataset=ItemData(self.train_clips),
                          data_collator=self.collate, callbacks=[_Control(self)])  # fmt: skip
-        self.stop_asked = False
+        self.stop_asked, self.easy_batches = False, 0
         self.average = WeightAverage(_Trained(model), train.ema_decay)
 
     # -- data
@@ -106,6 +106,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         config, share = self.lm_config, (self.args.process_index, self.args.world_size)
         batches = ItemBatches(self.train_clips, self.batching, self.lm_model.config, config.qwen3.stream_dropout,
                               config.train.seed, config.train.epochs, share)  # fmt: skip
+        self.easy_batches = sum(batches.lengths[: config.data.easy_epochs])
         return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.collate,
                           num_workers=config.data.num_workers, generator=torch.Generator())  # fmt: skip
 
@@ -120,7 +121,10 @@ class LMTrainer(Trainer):  # type: ignore[misc]
 
     def compute_loss(self, model: nn.Module, inputs: Any, *args: Any, **kwargs: Any) -> Tensor:
         """The loss of one batch."""
-        return model(inputs, guided_weight(self.lm_config.guided, self.state.global_step))  # type: ignore[no-any-return]
+        step, train = self.state.global_step, self.lm_config.train
+        easy = step * train.gradient_accumulation < self.easy_batches
+        self.accelerator.unwrap_model(model).token_noise = 0.0 if easy else train.token_noise
+        return model(inputs, guided_weight(self.lm_config.guided, step))  # type: ignore[no-any-return]
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a rate for the backbone and one for the adapter; weight decay on matrices only."""

@@ -117,6 +117,7 @@ class S1Training:
             max_row_tokens=config.data.max_row_tokens,
             repeat=small_set_repeat(len(self.train_clips)),
             splice_probability=0.0 if self.with_bert else config.data.splice_probability,
+            easy_epochs=config.data.easy_epochs,
         )
         torch.manual_seed(train.seed + 1000 * self.accelerator.process_index)
         self._resume()
@@ -210,8 +211,9 @@ class S1Training:
 
     def _epoch(self) -> bool:
         """The rest of the present epoch; True when the run is to end in the middle of it."""
-        position = self.position
+        position, config = self.position, self.config
         batches = self._batches(position.epoch)
+        self.plain.token_noise = 0.0 if position.epoch < config.data.easy_epochs else config.train.token_noise
         if position.batch >= len(batches):  # resumed with larger batches: what is left of this epoch is nothing
             position.epoch, position.batch = position.epoch + 1, 0
             return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,8 @@ def test_rows_are_spliced_within_a_speaker_and_below_the_limit() -> None:
     for target in made:
         assert {name[0] for name in target.name.split("+")} == {target.speaker}
         assert len(target.phones) + len(target.tokens) <= 60
+    easy = [row for batch in epoch_batches(clips, replace(how, easy_epochs=2), 1, 1) for row in batch]
+    assert len(easy) == 20 and not any("+" in row[-1].name for row in easy)
     again = [row for batch in epoch_batches(clips, how, 1, 0) for row in batch]
     assert [[c.name for c in row] for row in rows] == [[c.name for c in row] for row in again]
 
