@@ -94,6 +94,20 @@ def test_a_new_model_learns_and_a_resumed_run_is_the_same(exp: Path, tmp_path: P
     assert decode(model, [request], SamplingParams(seed=1, max_tokens=20))[0].tokens.numel() > 0
 
 
+@pytest.mark.parametrize(("keep", "steps"), [("best", 3), ("last", 6)])
+def test_the_folder_holds_the_best_or_the_last(
+    exp: Path, tmp_path: Path, keep: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from AR.training.lm_trainer import LMTrainer
+
+    rising = iter([1.0, 2.0])
+    monkeypatch.setattr(LMTrainer, "_held_out_loss", lambda self: next(rising))
+    run = ("--set", "train.max_steps=6", "--set", f"train.keep={keep}")
+    assert train(write(tmp_path), exp, tmp_path / "run", *run) == 0
+    facts = Qwen3T2SModel.from_pretrained(tmp_path / "weights" / "tiny").config.training
+    assert facts["steps"] == steps and facts["held_out_loss"] == steps / 3
+
+
 def test_lora_on_a_pretrained_model(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("peft")
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -15,6 +15,7 @@ from AR.training.config import SPANS, SPEAKER_FROM, DataSection, GuidedSection, 
 
 SECTIONS = ("qwen3", "train", "optimizer", "data", "guided")
 TUNINGS = ("lora", "full", "frozen")
+KEPT = ("best", "last")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class LMTrainSection:
         threads: CPU threads; 0 leaves torch's own choice.
         exp_name: folder below ``output_root`` for the trained model.
         save_half: the trained model is stored in float16.
+        keep: which weights the trained folder holds, those of the "best" held-out loss or the "last" ones. With little
+            data that loss may rise while what is spoken still becomes clearer.
     """
 
     seed: int = 1234
@@ -96,6 +99,7 @@ class LMTrainSection:
     exp_name: str = "qwen3"
     output_root: str = "GPT_weights_qwen3"
     save_half: bool = True
+    keep: str = "best"
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ def _check(config: LMTrainConfig) -> None:
         "qwen3.text_mode": (config.qwen3.text_mode, TEXT_MODES),
         "qwen3.symbols": (config.qwen3.symbols, ("v1", "v2")),
         "qwen3.tuning": (config.qwen3.tuning, TUNINGS),
+        "train.keep": (config.train.keep, KEPT),
         "train.precision": (config.train.precision, ("32", "bf16")),
         "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
         "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),

@@ -72,7 +72,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         model: with its backbone prepared (lm_model.py).
         clips: (training, held-out).
         output: folder of the training states.
-        save_best: called with facts about the training whenever the held-out loss is the best so far.
+        export: called with facts about the training when the trained folder is to be written.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         model: Qwen3T2SModel,
         clips: tuple[list[Clip], list[Clip]],
         output: Path,
-        save_best: Callable[[Mapping[str, Any]], None],
+        export: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self.lm_config, self.lm_model, self.save_best, self.output = config, model, save_best, output
+        self.lm_config, self.lm_model, self.export, self.output = config, model, export, output
         self.train_clips, self.held_clips = clips
         self.minutes_before, self.begun = 0.0, time.monotonic()
         self.best, self.bad_evaluations, self.evaluated_at = float("inf"), 0, -1
@@ -169,17 +169,16 @@ class LMTrainer(Trainer):  # type: ignore[misc]
     # -- evaluation
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Held-out loss of the averaged weights; saves the folder when it is the best so far."""
+        """Held-out loss of the averaged weights; writes the trained folder when it is the best, or as ``keep`` says."""
         if not self.held_clips or self.evaluated_at == self.state.global_step:
             return {}
         self.evaluated_at = self.state.global_step
         with self.average.applied():
             loss = self._held_out_loss()
-            if loss < self.best:
-                self.best, self.bad_evaluations = loss, 0
-                self._save_best()
-            else:
-                self.bad_evaluations += 1
+            better = loss < self.best
+            self.best, self.bad_evaluations = (loss, 0) if better else (self.best, self.bad_evaluations + 1)
+            if better or self.lm_config.train.keep == "last":
+                self._export(loss)
         logger.info("step %d, %.1f min: held-out loss %.4f (best %.4f)", self.state.global_step, self.minutes, loss,
                     self.best)  # fmt: skip
         metrics = {"eval_loss": loss}
@@ -206,11 +205,11 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         module.train()
         return total / max(1, count)
 
-    def _save_best(self) -> None:
+    def _export(self, loss: float | None = None) -> None:
         if self.args.should_save:
             facts = {"steps": self.state.global_step, "minutes": round(self.minutes, 1), "clips": len(self.train_clips),
-                     "held_out_loss": round(self.best, 4) if self.held_clips else None}  # fmt: skip
-            self.save_best(facts)
+                     "held_out_loss": None if loss is None else round(loss, 4)}  # fmt: skip
+            self.export(facts)
 
     # -- states
 
@@ -252,7 +251,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             self.evaluate()
         if not self.held_clips or math.isinf(self.best):
             with self.average.applied():
-                self._save_best()
+                self._export()
         self._save_checkpoint(self.model, trial=None)
         return self.best
 

@@ -138,7 +138,6 @@ def test_speaks_with_the_ar_model(page: Any, snap: Any, request: pytest.FixtureR
         assert snap(page, "inference").stat().st_size < 400_000
 
 
-@pytest.mark.usefixtures("stand_in_only")
 def test_speaks_with_the_language_model_and_switches_back(page: Any, snap: Any, trained: Path,
                                                           request: pytest.FixtureRequest) -> None:
     status, name = page.locator("#voice-status"), page.locator("#lm-name input")
@@ -183,7 +182,6 @@ def test_a_model_without_weights_warns_and_there_is_sound(page: Any, snap: Any, 
     playwright.expect(page.locator("#voice-status")).to_contain_text("AR model (original)")
 
 
-@pytest.mark.usefixtures("stand_in_only")
 def test_stops_in_the_middle_of_a_long_text(page: Any, stand_in: Any, request: pytest.FixtureRequest) -> None:
     say(page, LONG_TEXT)
     progress(page, re.compile(r"Sentence \d+,"))
@@ -212,7 +210,6 @@ def take_away(page: Any) -> None:
     page.locator("#reference input[type=file]").wait_for(state="attached")
 
 
-@pytest.mark.usefixtures("stand_in_only")
 def test_a_bad_upload_is_a_sentence(page: Any, tmp_path: Path) -> None:
     bad = tmp_path / "voice.wav"
     bad.write_text("this is no sound")
@@ -226,7 +223,6 @@ def test_a_bad_upload_is_a_sentence(page: Any, tmp_path: Path) -> None:
     assert DONE.search(spoken(page, "And it goes on.")[0])
 
 
-@pytest.mark.usefixtures("stand_in_only")
 def test_two_visitors_at_once_get_their_own_voices(page: Any, visit: Visit, tmp_path: Path) -> None:
     """Two pages are open, with different clips, and speak at the same time; each gets what it gets alone."""
     pages = [page, ready(visit(page.url))]
