@@ -30,6 +30,7 @@ pytestmark = pytest.mark.ui
 
 RATE = 16000
 PATIENCE_SECONDS = float(os.environ.get("UI_PATIENCE", "60"))
+playwright.expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # its own 5 s are too short to load a model in
 LONG_TEXT = "This is one of many sentences. " * 600
 DONE = re.compile(r"[\d.]+ s of speech in [\d.]+ s")
 START_SECONDS = 600
