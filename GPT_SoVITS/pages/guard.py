@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import inspect
 import logging
 from collections.abc import Callable, Iterator
@@ -38,6 +39,11 @@ def visitor() -> str:
     return str(request.session_hash or "") if request is not None else ""
 
 
+def plain(text: str) -> str:
+    """``text`` for gradio's messages, which read HTML: names and errors with a "<" in them stay as they are."""
+    return html.escape(text, quote=False)
+
+
 def guarded(handler: Handler, say: Say) -> Handler:
     """``handler`` (function or generator function) as gradio may call it.
 
@@ -49,7 +55,7 @@ def guarded(handler: Handler, say: Say) -> Handler:
             return error
         title = say("page.error_title")
         if isinstance(error, GSVError):
-            return gr.Error(str(error), title=title, print_exception=False)
+            return gr.Error(plain(str(error)), title=title, print_exception=False)
         logger.exception("page handler %s failed", getattr(handler, "__name__", handler), exc_info=error)
         return gr.Error(say("page.bug", kind=type(error).__name__), title=title, print_exception=False)
 

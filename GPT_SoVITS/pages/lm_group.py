@@ -13,6 +13,7 @@ import gradio as gr
 
 from errors import GSVError, RequestError
 from pages.context import PageContext
+from pages.guard import plain
 from pages.lm_models import PACK_MODEL, PARAMETERS, choices
 from pages.voice import Speaker
 
@@ -68,9 +69,9 @@ def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, A
         else:
             speaker.set_t2s("ar")
         if speaker.last_fallback is not None:
-            gr.Warning(speaker.last_fallback.message, title=context.say("voice.fell_title"))
+            gr.Warning(plain(speaker.last_fallback.message), title=context.say("voice.fell_title"))
     except GSVError as error:
-        gr.Warning(str(error), title=context.say("page.error_title"))
+        gr.Warning(plain(str(error)), title=context.say("page.error_title"))
         if speaker.configs.use_qwen3 != use_qwen3 or getattr(speaker.configs, "qwen3_strict", False):
             speaker.set_t2s("ar")
     on, name = seat(context, speaker)

@@ -10,6 +10,7 @@ import gradio as gr
 
 from errors import GSVError
 from pages.context import PageContext
+from pages.guard import plain
 from pages.weights import gpt_choices, sovits_choices
 
 LOOK_SECONDS = 5.0
@@ -72,5 +73,5 @@ def take_weights(context: PageContext, path: str, kind: Literal["gpt", "sovits"]
     try:
         context.voice.take_weights(kind, str(context.path(path or "")))
     except GSVError as error:
-        gr.Warning(str(error), title=context.say("page.error_title"))
+        gr.Warning(plain(str(error)), title=context.say("page.error_title"))
     return (*updates(context), context.voice.status(context.say))

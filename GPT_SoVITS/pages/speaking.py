@@ -16,7 +16,7 @@ from audio_io import to_int16
 from errors import GSVError, TextError
 from pages.context import PageContext
 from pages.controls import Controls
-from pages.guard import visitor
+from pages.guard import plain, visitor
 from pages.live import LiveSpeech, player
 from pages.spectrogram import picture
 from pages.voice import Speaker, asked_for, who_speaks
@@ -123,7 +123,7 @@ def _result(context: PageContext, recording: Recording, seed: int, took: float) 
     if not recording.pieces:
         raise TextError(context.say("inference.nothing"))
     if recording.fallback is not None:
-        gr.Warning(recording.fallback.message, title=context.say("voice.fell_title"))
+        gr.Warning(plain(recording.fallback.message), title=context.say("voice.fell_title"))
     samples = np.concatenate(recording.pieces)
     who = who_speaks(recording.model_name, recording.fallback, context.say)
     summary = context.say("inference.done", seconds=f"{recording.seconds:.1f}", took=f"{took:.1f}", seed=seed, who=who)

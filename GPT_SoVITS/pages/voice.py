@@ -5,6 +5,7 @@ Knows how loading goes on and how it ended; knows nothing about widgets. Importi
 
 from __future__ import annotations
 
+import html
 import logging
 import threading
 import time
@@ -148,7 +149,8 @@ class Voice:
         settings = speaker.configs
         voice = say("voice.loaded", version=settings.version, device=settings.device,
                     gpt=short(settings.t2s_weights_path), sovits=short(settings.vits_weights_path))
-        return f"{voice}<br>{say('voice.speaks', who=who_speaks(asked_for(settings), speaker.last_fallback, say))}"
+        who = html.escape(who_speaks(asked_for(settings), speaker.last_fallback, say), quote=False)
+        return f"{voice}<br>{say('voice.speaks', who=who)}"
 
 
 def asked_for(settings: Any) -> str | None:

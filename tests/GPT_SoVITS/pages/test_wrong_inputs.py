@@ -11,9 +11,10 @@ import pytest
 
 gr = pytest.importorskip("gradio")
 
+from errors import RequestError  # noqa: E402
 from pages.context import PageContext  # noqa: E402
 from pages.controls import Controls  # noqa: E402
-from pages.guard import MAX_TEXT, guarded  # noqa: E402
+from pages.guard import MAX_TEXT, guarded, plain  # noqa: E402
 from pages.lm_group import checked_name, take  # noqa: E402
 from pages.model_lists import take_weights  # noqa: E402
 from pages.speaking import speak  # noqa: E402
@@ -115,3 +116,15 @@ def test_a_closed_generator_is_closed_within(context: PageContext, toy: Any) -> 
     next(running)
     running.close()
     assert toy.closed.wait(5)
+
+
+def test_messages_are_no_html() -> None:
+    """gradio's messages read HTML; "<urlopen error ...>" took the rest of its sentence with it."""
+    assert plain("(URLError: <urlopen error>); 'a' & \"b\"") == "(URLError: &lt;urlopen error&gt;); 'a' &amp; \"b\""
+
+    def fails() -> None:
+        raise RequestError("<name>", "a name")
+
+    with pytest.raises(gr.Error) as caught:
+        guarded(fails, lambda key, **_: key)()
+    assert "&lt;name&gt;" in str(caught.value)
