@@ -31,6 +31,7 @@ from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_guided
 from AR.training.ema import WeightAverage
 from AR.training.lm_config import LMTrainConfig
+from AR.training.loss import with_noise
 from AR.training.schedule import guided_weight
 
 logger = logging.getLogger(__name__)
@@ -48,20 +49,14 @@ class LMTrainingModule(nn.Module):
         """Loss of a batch (lm_collate.py); ``guidance`` weighs guided attention."""
         smoothing = self.settings.train.label_smoothing if self.training else 0.0
         if self.training:
-            batch = {**batch, "ids": self._heard(batch["ids"], batch["kinds"])}
+            spoken = batch["kinds"] == lm_rows.SEMANTIC
+            batch = {**batch, "ids": with_noise(batch["ids"], self.token_noise, EOS, spoken)}
         guide = batch.get("guide")
         if guide is None or guidance <= 0 or not self.training:
             return self.model.training_loss(batch, smoothing)
         with lm_guided.listening(guide, self.settings.guided, batch["kinds"] != lm_rows.PAD) as heard:
             loss = self.model.training_loss(batch, smoothing)
         return loss + guidance * heard.loss()
-
-    def _heard(self, ids: Tensor, kinds: Tensor) -> Tensor:
-        """[B, L] ids with some of the semantic tokens replaced by random ones."""
-        if not self.token_noise:
-            return ids
-        noisy = (kinds == lm_rows.SEMANTIC) & (torch.rand(ids.shape, device=ids.device) < self.token_noise)
-        return torch.where(noisy, torch.randint_like(ids, EOS), ids)
 
 
 class LMTrainer(Trainer):  # type: ignore[misc]

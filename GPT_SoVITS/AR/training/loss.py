@@ -148,10 +148,21 @@ class T2STrainingModule(nn.Module):
 
     def _heard(self, tokens: Tensor) -> Tensor:
         """[B, T_sem] tokens as the network hears them in training."""
-        if not self.training or self.token_noise <= 0:
-            return tokens
-        noisy = torch.rand(tokens.shape, device=tokens.device) < self.token_noise
-        return torch.where(noisy, torch.randint_like(tokens, self.model.ar_predict_layer.out_features - 1), tokens)
+        share = self.token_noise if self.training else 0.0
+        return with_noise(tokens, share, self.model.ar_predict_layer.out_features - 1)
+
+
+def with_noise(ids: Tensor, share: float, codes: int, where: Tensor | None = None) -> Tensor:
+    """``ids`` with a ``share`` of them, of those ``where`` is True, replaced by random ones below ``codes``.
+
+    Draws nothing where the share is 0. All tensors [B, L].
+    """
+    if share <= 0:
+        return ids
+    noisy = torch.rand(ids.shape, device=ids.device) < share
+    if where is not None:
+        noisy &= where
+    return torch.where(noisy, torch.randint_like(ids, codes), ids)
 
 
 def _top3(log_probs: Tensor, targets: Tensor) -> Tensor:

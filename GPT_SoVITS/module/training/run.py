@@ -216,8 +216,9 @@ class S2Run(TrainingRun):
         super()._restore_run(state)
         if self.settings.train.freeze_prior and self.average is not None:
             # the decoder alone learns now: let it hear the averaged prior, which is the one that is exported
-            averaged = self.average.weights.items()
-            self.network.load_state_dict({n: w for n, w in averaged if not n.startswith("dec.")}, strict=False)
+            live = self.network.state_dict()
+            averaged = self.average.applied_to(live)
+            self.network.load_state_dict({n: live[n] if n.startswith("dec.") else averaged[n] for n in live})
 
     @property
     def network(self) -> SynthesizerTrn:

@@ -31,6 +31,20 @@ def fake_clean(text: str, language: str, version: str) -> tuple[list[str], list[
     return phones, [1] * len(phones) if language == "zh" else None, text
 
 
+def stops_at_third(work: Callable[[np.ndarray], torch.Tensor]) -> Callable[[np.ndarray], torch.Tensor]:
+    """``work``, interrupted by Ctrl+C in its third call."""
+    calls = 0
+
+    def counted(samples: np.ndarray) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return work(samples)
+
+    return counted
+
+
 def job_for(path: Path, folder: Path, part: int = 0, parts: int = 1) -> Job:
     return Job(read_list(path)[0], folder, part, parts)
 
@@ -91,17 +105,8 @@ def test_audio_stage_writes_public_files(make_list: MakeList, tmp_path: Path, ti
 def test_audio_stage_goes_on_where_it_stopped(make_list: MakeList, tmp_path: Path, tiny_hubert: Path) -> None:
     path = make_list(LINES)
     encode = hubert_stage.load_encoder(tiny_hubert)
-    calls = 0
-
-    def stops_at_third(samples: np.ndarray) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return encode(samples)
-
     with pytest.raises(KeyboardInterrupt):
-        hubert_stage.run(job_for(path, tmp_path), stops_at_third, "e1")
+        hubert_stage.run(job_for(path, tmp_path), stops_at_third(encode), "e1")
     report = hubert_stage.run(job_for(path, tmp_path), encode, "e1")
     assert (report.done, report.reused) == (1, 2)
     assert hubert_stage.run(job_for(path, tmp_path), encode, "another encoder").done == 3

@@ -20,7 +20,7 @@ from prepare_datasets import cli, sv_stage
 from prepare_datasets.job import Job
 from prepare_datasets.list_file import read_list
 from tests.GPT_SoVITS.prepare_datasets.conftest import tone
-from tests.GPT_SoVITS.prepare_datasets.test_stages import LINES, run_script
+from tests.GPT_SoVITS.prepare_datasets.test_stages import LINES, run_script, stops_at_third
 
 MakeList = Callable[..., Path]
 
@@ -68,17 +68,8 @@ def test_the_network_hears_the_training_audio_at_16_khz(
 
 def test_it_goes_on_where_it_stopped(make_list: MakeList, tmp_path: Path) -> None:
     path = make_list(LINES)
-    calls = 0
-
-    def stops_at_third(samples: np.ndarray) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return embed(samples)
-
     with pytest.raises(KeyboardInterrupt):
-        sv_stage.run(job_for(path, tmp_path), stops_at_third, "n1")
+        sv_stage.run(job_for(path, tmp_path), stops_at_third(embed), "n1")
     job = Job(read_list(path)[0], tmp_path)
     report = sv_stage.run(job, embed, "n1")
     assert (report.done, report.reused) == (1, 2)
