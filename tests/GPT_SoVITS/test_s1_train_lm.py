@@ -19,8 +19,8 @@ from AR.data.clips import Clip
 from AR.data.collate import IGNORE
 from AR.data.lm_collate import Item, LMCollator, draw_streams
 from AR.decode import decode
-from AR.errors import T2SError
-from AR.models import lm_rows
+from AR.errors import LMUnavailable, T2SError
+from AR.models import lm_backbone, lm_rows
 from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_model
@@ -108,7 +108,10 @@ def test_the_folder_holds_the_best_or_the_last(
     assert facts["steps"] == steps and facts["held_out_loss"] == steps / 3
 
 
-def test_lora_on_a_pretrained_model(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("layers", [0, 1])
+def test_lora_on_a_pretrained_model(
+    exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, layers: int
+) -> None:
     pytest.importorskip("peft")
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -118,16 +121,29 @@ def test_lora_on_a_pretrained_model(exp: Path, tmp_path: Path, caplog: pytest.Lo
     shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
     LlamaForCausalLM(LlamaConfig(**shape, vocab_size=len(tokenizer))).save_pretrained(base)
     tokenizer.save_pretrained(base)
-    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(base), qwen3__lora_rank=4)
+    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(base), qwen3__lora_rank=4,
+                   qwen3__layers=layers, guided__layers=[0])  # fmt: skip
     with caplog.at_level("INFO"):
         assert train(config, exp, tmp_path / "run", "--set", "train.max_steps=3") == 0
     assert "memory for training" in caplog.text
     folder = tmp_path / "weights" / "tiny"
     assert {p.name for p in folder.iterdir()} == {"t2s_config.json", "adapter.safetensors", "lora"}
     trained = Qwen3T2SModel.from_pretrained(folder)
+    assert len(trained.decoder.layers) == (layers or SHAPE["num_hidden_layers"])
     plain = LlamaForCausalLM.from_pretrained(base)
     changed = trained.decoder.layers[0].self_attn.q_proj.weight - plain.model.layers[0].self_attn.q_proj.weight
-    assert 0 < float(changed.abs().max()) < 1, "the LoRA is merged into the weights"
+    assert 0 < float(changed.detach().abs().max()) < 1, "the LoRA is merged into the weights"
+    request = T2SRequest(torch.tensor(cleaned_text_to_sequence(["HH", "L"], "v2")), text="hello")
+    assert decode(trained, [request], SamplingParams(seed=1, max_tokens=20))[0].tokens.numel() > 0
+
+
+def test_more_layers_than_the_backbone_has_are_refused() -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
+    decoder = LlamaForCausalLM(LlamaConfig(**shape, vocab_size=50)).model
+    with pytest.raises(LMUnavailable, match=f"first 9 layers are wanted, the backbone has {len(decoder.layers)}"):
+        lm_backbone.keep_layers(decoder, 9)
 
 
 def test_environment_asks_for_the_language_model(exp: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,7 +260,7 @@ def find_gguf(folder: Path, named: str = "") -> str:
 
 
 def load_backbone(name: str, gguf_file: str = "", device: torch.device | str = "cpu",
-                  dtype: torch.dtype = torch.float32, config: Any = None) -> Backbone:  # fmt: skip
+                  dtype: torch.dtype = torch.float32, config: Any = None, layers: int = 0) -> Backbone:  # fmt: skip
     """Load a causal LM and its tokenizer; judged against free memory first.
 
     Args:
@@ -268,6 +268,7 @@ def load_backbone(name: str, gguf_file: str = "", device: torch.device | str = "
         gguf_file: file within the folder, for GGUF weights; found alone where it is the only one.
         device, dtype: where and in which precision.
         config: its configuration where it was read before.
+        layers: only the first so many layers are kept (0: all).
 
     Raises:
         LMUnavailable: with the reason why not.
@@ -277,10 +278,13 @@ def load_backbone(name: str, gguf_file: str = "", device: torch.device | str = "
     config = config or read_config(folder, gguf_file)
     count = gguf_parameter_count(folder / gguf_file) if gguf_file else parameter_count(config)
     check_memory(count, device, dtype, name)
-    return Backbone(_load_decoder(folder, gguf_file, device, dtype), load_tokenizer(folder, gguf_file), config, name)
+    decoder = _load_decoder(folder, gguf_file, dtype)
+    if layers:
+        keep_layers(decoder, layers)
+    return Backbone(decoder.to(device), load_tokenizer(folder, gguf_file), config, name)
 
 
-def _load_decoder(folder: Path, gguf_file: str, device: torch.device, dtype: torch.dtype) -> nn.Module:
+def _load_decoder(folder: Path, gguf_file: str, dtype: torch.dtype) -> nn.Module:
     from transformers import AutoModelForCausalLM
 
     extra: dict[str, Any] = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
@@ -296,7 +300,23 @@ def _load_decoder(folder: Path, gguf_file: str, device: torch.device, dtype: tor
     unexpected = sorted(key for key in info["unexpected_keys"] if "lm_head" not in key)
     if missing or unexpected:
         raise LMUnavailable("weights_missing", f"{folder}: missing {missing[:4]}, unexpected {unexpected[:4]}")
-    return decoder_of(model).eval().requires_grad_(False).to(device)
+    return decoder_of(model).eval().requires_grad_(False)
+
+
+def keep_layers(decoder: Any, layers: int) -> None:
+    """Keep the first ``layers`` of a decoder stack, in place: faster, and a trained adapter makes do with them.
+
+    Raises:
+        LMUnavailable: ``adapter_mismatch``: it has fewer.
+    """
+    have = len(decoder.layers)
+    if not 1 <= layers <= have:
+        raise LMUnavailable("adapter_mismatch", f"the first {layers} layers are wanted, the backbone has {have}")
+    decoder.layers = decoder.layers[:layers]
+    config = decoder.config.get_text_config()
+    if getattr(config, "layer_types", None):  # Gemma3: which layers look far
+        config.layer_types = config.layer_types[:layers]
+    config.num_hidden_layers = layers
 
 
 def decoder_of(model: Any) -> nn.Module:

@@ -40,7 +40,8 @@ class LMConfig:
     Attributes:
         backbone: hub id or folder of the causal LM; "backbone" means the folder's own.
         gguf_file: file within ``backbone`` where the weights are in GGUF.
-        fingerprint: shape of the backbone that the adapter was trained with.
+        fingerprint: shape of the whole backbone that the adapter was trained with.
+        layers: how many of its layers are used, from the first; 0: all.
         text_mode: which text streams the row has: "bpe+phones", "phones" or "bpe".
         symbols: "v1" or "v2", the phone symbols.
         phone_count: rows of the phone table.
@@ -58,6 +59,7 @@ class LMConfig:
     codebook: str = ""
     weights: str = "frozen"
     training: Mapping[str, Any] = field(default_factory=dict)
+    layers: int = 0
 
     def __post_init__(self) -> None:
         for name, value, known in (("text_mode", self.text_mode, TEXT_MODES), ("weights", self.weights, WEIGHTS),

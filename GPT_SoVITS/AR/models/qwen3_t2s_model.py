@@ -158,7 +158,7 @@ class Qwen3T2SModel(nn.Module):
         gguf = lm_backbone.find_gguf(where, gguf)
         shape = lm_backbone.read_config(where, gguf)
         check_fingerprint(config.fingerprint, shape, source)
-        backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape)
+        backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape, config.layers)
         if config.weights == "lora":
             lm_backbone.merge_lora(backbone.decoder, folder / LORA_FOLDER)
         model = cls(backbone.decoder, backbone.tokenizer, config, trained=True)

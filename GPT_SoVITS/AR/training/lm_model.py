@@ -41,7 +41,7 @@ def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.de
     section = config.qwen3
     if config.new_model:
         decoder = new_decoder(config.new_model, tokenizer).to(device)
-        model = _wrap(section, decoder, tokenizer, "backbone", codebook)
+        model = _wrap(section, decoder, decoder.config, tokenizer, "backbone", codebook)
         decoder.requires_grad_(True)
     else:
         model = _pretrained(config, codebook, device)
@@ -66,9 +66,10 @@ def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Q
     report_memory(config, shape, device)
     half = config.train.precision == "bf16" and device.type == "cuda" and torch.cuda.is_bf16_supported()
     dtype = torch.bfloat16 if half and section.tuning != "full" else torch.float32
-    backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape)
+    backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape, section.layers)
     kept = {"lora": "lora", "full": "backbone", "frozen": "frozen"}[section.tuning]
-    model = _wrap(section, backbone.decoder, backbone.tokenizer, kept, codebook)
+    whole = backbone.decoder.config if kept == "backbone" else shape
+    model = _wrap(section, backbone.decoder, whole, backbone.tokenizer, kept, codebook)
     if section.tuning == "full":
         backbone.decoder.requires_grad_(True)
     elif section.tuning == "lora":
@@ -76,10 +77,13 @@ def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Q
     return model
 
 
-def _wrap(section: ModelSection, decoder: nn.Module, tokenizer: Any, weights: str, codebook: str) -> Qwen3T2SModel:
+def _wrap(section: ModelSection, decoder: nn.Module, shape: Any, tokenizer: Any, weights: str,
+          codebook: str) -> Qwen3T2SModel:  # fmt: skip
+    """``shape``: configuration of the backbone as it will be found when the folder is loaded."""
     named = section.model_name if weights != "backbone" else "backbone"
-    settings = LMConfig(named, section.gguf_file, shape_fingerprint(decoder.config), section.text_mode,
-                        section.symbols, PHONE_ROWS[section.symbols], codebook, weights)  # fmt: skip
+    settings = LMConfig(named, section.gguf_file, shape_fingerprint(shape), section.text_mode,
+                        section.symbols, PHONE_ROWS[section.symbols], codebook, weights,
+                        layers=0 if weights == "backbone" else section.layers)  # fmt: skip
     return Qwen3T2SModel(decoder, tokenizer, settings, trained=True)
 
 
@@ -190,7 +194,7 @@ def memory_estimate(config: LMTrainConfig, shape: Any) -> dict[str, float]:
     section, train = config.qwen3, config.train
     text = shape.get_text_config()
     count = lm_backbone.parameter_count(shape)
-    width, inner, layers = text.hidden_size, text.intermediate_size, text.num_hidden_layers
+    width, inner, layers = text.hidden_size, text.intermediate_size, section.layers or text.num_hidden_layers
     full = section.tuning == "full" or bool(config.new_model)
     adapter = width * (PHONE_ROWS[section.symbols] + 2 + 2 * 1025)
     lora = section.lora_rank * layers * (4 * 2 * width + 3 * (width + inner)) if section.tuning == "lora" else 0
