@@ -7,6 +7,7 @@ unless a language model is asked for.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
@@ -276,18 +277,19 @@ def load_backbone(name: str, gguf_file: str = "", device: torch.device | str = "
     folder, device = locate(name), torch.device(device)
     gguf_file = find_gguf(folder, gguf_file)
     config = config or read_config(folder, gguf_file)
-    count = gguf_parameter_count(folder / gguf_file) if gguf_file else parameter_count(config)
-    check_memory(count, device, dtype, name)
-    decoder = _load_decoder(folder, gguf_file, dtype)
+    check_memory(parameter_count(config), device, dtype, name)
+    decoder = _load_decoder(folder, gguf_file, dtype, config)
     if layers:
         keep_layers(decoder, layers)
     return Backbone(decoder.to(device), load_tokenizer(folder, gguf_file), config, name)
 
 
-def _load_decoder(folder: Path, gguf_file: str, dtype: torch.dtype) -> nn.Module:
+def _load_decoder(folder: Path, gguf_file: str, dtype: torch.dtype, config: Any) -> nn.Module:
+    """``config`` is given along: to read it again from a GGUF file takes seconds."""
     from transformers import AutoModelForCausalLM
 
     extra: dict[str, Any] = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
+    extra["config"] = copy.deepcopy(config)  # the loaded model keeps and changes it
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=dtype, trust_remote_code=False, local_files_only=True, output_loading_info=True, **extra
