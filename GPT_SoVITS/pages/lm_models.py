@@ -97,14 +97,14 @@ def _parameters(name: str, folder: Path | None) -> int | None:
     if folder is None:
         return PARAMETERS.get(name)
     from AR.errors import LMUnavailable
-    from AR.models.lm_folder import BACKBONE_FOLDER, LMConfig
+    from AR.models.lm_folder import BACKBONE_FOLDER, LMConfig, parameters_of
 
     try:
         config = LMConfig.read(folder)
         if config.backbone in PARAMETERS:
             return PARAMETERS[config.backbone]
         backbone = folder / BACKBONE_FOLDER if config.backbone == BACKBONE_FOLDER else _backbone_folder(config)
-        return _count(backbone, config.gguf_file)
+        return parameters_of(config.fingerprint) if config.gguf_file else _count(backbone)
     except (LMUnavailable, OSError) as error:
         logger.info("memory of %s is not known: %s", name, error)
         return None
@@ -117,14 +117,10 @@ def _backbone_folder(config: Any) -> Path | None:
     return package_folder(package) if package != config.backbone else on_disk(config.backbone)
 
 
-def _count(folder: Path | None, gguf_file: str) -> int | None:
+def _count(folder: Path | None) -> int | None:
     """Parameters in a backbone's folder, from the shapes in its files' headers."""
     if folder is None:
         return None
-    if gguf_file:
-        from AR.models.lm_backbone import gguf_parameter_count
-
-        return gguf_parameter_count(folder / gguf_file)
     files = sorted(folder.glob("*.safetensors"))
     return sum(_tensor_elements(path) for path in files) if files else None
 

@@ -199,15 +199,6 @@ def parameter_count(config: Any) -> int:
         return sum(p.numel() for p in AutoModel.from_config(config).parameters())
 
 
-def gguf_parameter_count(path: Path) -> int:
-    """Parameters in a GGUF file; 2 per byte of the file where the gguf package is missing."""
-    try:
-        from gguf import GGUFReader
-    except ImportError:
-        return 2 * path.stat().st_size
-    return sum(math.prod(int(n) for n in tensor.shape) for tensor in GGUFReader(path).tensors)
-
-
 def check_memory(parameters: int, device: torch.device, dtype: torch.dtype, name: str) -> None:
     """Judge, before anything is loaded, whether a model has room.
 

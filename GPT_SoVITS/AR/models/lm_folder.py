@@ -126,6 +126,18 @@ def shape_fingerprint(config: Any) -> dict[str, Any]:
     return values
 
 
+def parameters_of(fingerprint: Mapping[str, Any]) -> int | None:
+    """Parameters of a Llama-like decoder stack of that shape, norms and biases left out; None where it says too little.
+
+    Spares the reading of a GGUF file, whose header alone takes seconds.
+    """
+    wanted = [fingerprint.get(key) for key in (*SHAPE_KEYS[1:], "head_dim")]
+    if not all(isinstance(value, int) for value in wanted):
+        return None
+    hidden, layers, heads, groups, inner, words, size = (int(value) for value in wanted if value is not None)
+    return words * hidden + layers * hidden * (2 * size * (heads + groups) + 3 * inner)
+
+
 def check_fingerprint(wanted: Mapping[str, Any], config: Any, where: str) -> None:
     """Compare the shape that an adapter was trained with to a backbone's.
 

@@ -17,7 +17,7 @@ from AR.backend import EOS, SamplingParams, T2SRequest
 from AR.decode import decode, stream_decode
 from AR.errors import LMUnavailable, T2SError
 from AR.models import lm_backbone, lm_rows
-from AR.models.lm_folder import codebook_fingerprint
+from AR.models.lm_folder import codebook_fingerprint, parameters_of, shape_fingerprint
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 
 KINDS = ("qwen3", "qwen2", "llama", "gemma3")
@@ -181,8 +181,11 @@ def test_seven_billion_parameters_are_counted_without_loading(tmp_path: Path) ->
 
     Qwen2Config(vocab_size=152064, hidden_size=3584, intermediate_size=18944, num_hidden_layers=28,
                 num_attention_heads=28, num_key_value_heads=4).save_pretrained(tmp_path)  # fmt: skip
-    count = lm_backbone.parameter_count(lm_backbone.read_config(tmp_path))
+    config = lm_backbone.read_config(tmp_path)
+    count = lm_backbone.parameter_count(config)
     assert 7.0e9 < count < 7.2e9  # without the output head over words
+    assert parameters_of(shape_fingerprint(config)) == pytest.approx(count, rel=1e-3)
+    assert parameters_of({"hidden_size": 64}) is None
     with pytest.raises(LMUnavailable, match=r"needs \d+\.\d GiB in float32 on cpu, \d+\.\d GiB are free") as caught:
         lm_backbone.check_memory(count * 100, torch.device("cpu"), torch.float32, "Qwen/Qwen2-7B")
     assert caught.value.reason == "out_of_memory"
