@@ -100,8 +100,8 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("qwen3_gsv_tiny", "Qwen3 3.6M", 0.5, 0.3),
-        Preset("qwen3_lora_smollm2", "SmolLM2-135M", 3.3, 1.7),
+        Preset("qwen3_gsv_tiny", "Qwen3 2.7M", 0.2, 0.1),
+        Preset("qwen3_lora_smollm2", "SmolLM2-135M", 1.0, 0.6),
         Preset("qwen3_lora_0.6b", "Qwen/Qwen3-0.6B", 21.2, 10.7),
         Preset("qwen3_lora_1.7b", "Qwen/Qwen3-1.7B", 44.4, 22.4),
         Preset("qwen3_lora_8b", "Qwen/Qwen3-8B", 34.2, 17.9),
