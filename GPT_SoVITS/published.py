@@ -174,6 +174,11 @@ def fetch_command(name: str) -> str:
     return f"python tools/download.py {name}"
 
 
+def training_command(version: str) -> str:
+    """The command that fetches all that training of ``version`` starts from, discriminators included."""
+    return fetch_command(f"{version}-train" if version in S2D else version)
+
+
 def fix_for(path: str | os.PathLike[str], otherwise: str) -> str:
     """What to do about a missing path: the command that fetches it where one does, else ``otherwise``."""
     asked = Path(path).absolute()

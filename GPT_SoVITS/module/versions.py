@@ -56,6 +56,7 @@ class VersionSpec:
         periods: periods of the training discriminators.
         sampling_rate: output rate in Hz of the published weights.
         mel: how a mel is made, for versions whose network ends there; None where it ends in a waveform.
+        recipe: file of ``GPT_SoVITS/configs`` with the settings that training goes on from the published weights with.
     """
 
     name: str
@@ -67,6 +68,17 @@ class VersionSpec:
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)
     sampling_rate: int = 32000
     mel: MelSpec | None = None
+    recipe: str = "s2.json"
+
+    @property
+    def trains_adapter(self) -> bool:
+        """True where training makes an adapter (LoRA) on top of the published model, and no whole one."""
+        return self.mel is not None
+
+    @property
+    def folder_suffix(self) -> str:
+        """What follows GPT_weights and SoVITS_weights in the public names of a version's folders."""
+        return "" if self.name == "v1" else f"_{self.name}"
 
     @property
     def needs_speaker_embedding(self) -> bool:
@@ -85,10 +97,12 @@ VERSIONS: dict[str, VersionSpec] = {
     for spec in (
         VersionSpec("v1", symbols="v1", symbol_count=322, style_bins=None),
         VersionSpec("v2", symbols="v2", symbol_count=732, style_bins=704),
-        VersionSpec("v2Pro", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS),
-        VersionSpec("v2ProPlus", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS),
-        VersionSpec("v3", "v2", 732, 704, sampling_rate=24000, mel=_MEL_V3),
-        VersionSpec("v4", "v2", 732, 704, sampling_rate=48000, mel=_MEL_V4),
+        VersionSpec("v2Pro", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS,
+                    recipe="s2v2Pro.json"),
+        VersionSpec("v2ProPlus", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS,
+                    recipe="s2v2ProPlus.json"),
+        VersionSpec("v3", "v2", 732, 704, sampling_rate=24000, mel=_MEL_V3, recipe="s2v3.json"),
+        VersionSpec("v4", "v2", 732, 704, sampling_rate=48000, mel=_MEL_V4, recipe="s2v4.json"),
     )
 }
 

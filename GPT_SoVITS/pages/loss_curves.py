@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 POINTS = 400
 """Of each curve at most."""
 KEPT_FOLDERS = 8
-SHOWN = re.compile(r"g/(?:total|mel|kl)|(?:train|held_out|eval)/(?:token_)?loss")
+SHOWN = re.compile(r"g/(?:total|mel|kl)|(?:train|held_out|eval)/(?:token_)?loss|train/preference")
 """The curves that are shown: SoVITS, AR and language model trainings name theirs so."""
 HELD_OUT = re.compile(r"(?:held_out|eval)/")
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config import CONFIGS_ROOT, PACK_DIR
-from published import HUBERT, S1, S2D, S2G, place
+from module.versions import VERSIONS, VersionSpec, version_spec
+from published import HUBERT, S1, S2D, S2G, SPEAKER, place
 from TTS_infer_pack.pack import PACK_FILE, read_pack
 
-PUBLISHED_VERSIONS = ("v2", "v1")
-"""Published versions that s2_train.py can go on from."""
+FIRST = "v2"
+"""The version that is offered before the others."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,32 @@ class Base:
     s1_recipe: Path
     s2_recipe: Path
 
+    @property
+    def spec(self) -> VersionSpec:
+        """Row of the version table."""
+        return version_spec(self.version)
+
+    @property
+    def lacks_discriminators(self) -> bool:
+        """True for published weights without the discriminators that are published with them."""
+        return self.s2_disc is None and self.name in S2D
+
+
+def published_base(spec: VersionSpec) -> Base | None:
+    """The published weights of a version, None where something that its training needs is not on disk."""
+    hubert, s1, s2 = place(HUBERT), place(S1[spec.name]), place(S2G[spec.name])
+    needed = (hubert, s1, s2, *((place(SPEAKER),) if spec.needs_speaker_embedding else ()))
+    if not all(path.exists() for path in needed):
+        return None
+    disc = place(S2D[spec.name]) if spec.name in S2D else None
+    return Base(spec.name, spec.name, hubert, s1, s2, disc if disc is not None and disc.is_file() else None,
+                CONFIGS_ROOT / "s1.yaml", CONFIGS_ROOT / spec.recipe)  # fmt: skip
+
 
 def bases() -> list[Base]:
     """All that is on disk: published weights first, then the voice pack."""
-    found = []
-    hubert = place(HUBERT)
-    for version in PUBLISHED_VERSIONS:
-        s1, s2, disc = (place(table[version]) for table in (S1, S2G, S2D))
-        if s1.is_file() and s2.is_file() and hubert.is_dir():
-            found.append(Base(version, version, hubert, s1, s2, disc if disc.is_file() else None,
-                              CONFIGS_ROOT / "s1.yaml", CONFIGS_ROOT / "s2.json"))  # fmt: skip
+    rows = sorted(VERSIONS.values(), key=lambda spec: spec.name != FIRST)
+    found = [base for base in map(published_base, rows) if base is not None]
     if (PACK_DIR / PACK_FILE).is_file():
         pack = read_pack(PACK_DIR)
         found.append(Base(pack.name, pack.version, pack.hubert, pack.s1, pack.s2, None,
@@ -83,8 +100,8 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("qwen3_gsv_tiny", "Qwen3 3.6M", 0.5, 0.3),
-        Preset("qwen3_lora_smollm2", "SmolLM2-135M", 3.3, 1.7),
+        Preset("qwen3_gsv_tiny", "Qwen3 2.7M", 0.2, 0.1),
+        Preset("qwen3_lora_smollm2", "SmolLM2-135M", 1.0, 0.6),
         Preset("qwen3_lora_0.6b", "Qwen/Qwen3-0.6B", 21.2, 10.7),
         Preset("qwen3_lora_1.7b", "Qwen/Qwen3-1.7B", 44.4, 22.4),
         Preset("qwen3_lora_8b", "Qwen/Qwen3-8B", 34.2, 17.9),

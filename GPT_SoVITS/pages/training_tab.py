@@ -1,4 +1,7 @@
-"""The training tab: the prepared data of a voice, three trainings on top of what is on disk, their losses, stop."""
+"""The training tab: the prepared data of a voice, trainings on top of published weights or the pack, losses, stop.
+
+What a training of a version needs and which settings it has is asked of the version table and ``training_jobs``.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,31 @@ from typing import Any
 import gradio as gr
 
 from errors import RequestError
+from module.versions import VERSIONS, VersionSpec
 from pages import dataset_jobs
 from pages.context import PageContext
 from pages.job_panel import build_job_panel, current, runner_of
 from pages.jobs import JobRunner, JobState
 from pages.loss_curves import LossCurves
 from pages.training_bases import PRESETS, Base, bases, devices, free_gib
-from pages.training_jobs import LIMITS, STAGES, TRAIN_KIND, TrainingWish, check, training_job
-from pages.voice_folder import model_name, voice_folder
+from pages.training_jobs import (
+    LIMITS,
+    STAGES,
+    TRAIN_KIND,
+    TrainingWish,
+    check,
+    settings_that_count,
+    training_job,
+)
+from pages.voice_folder import VoiceFolder, model_name, voice_folder
 from pages.voice_list import build_voice_list
+from published import training_command
 
 KINDS = (dataset_jobs.PREPARE_KIND, TRAIN_KIND)
-DEFAULTS = {"epochs": 8, "batch_size": 8, "minutes": 0, "save_every": 4}
+DEFAULTS = {"epochs": 8, "batch_size": 8, "minutes": 0, "save_every": 4, "lora_rank": 32}
+SWITCHES = ("grad_ckpt", "if_dpo")
+CHANGING = ("preset", "backbone", "save_every", "lora_rank", *SWITCHES)
+"""Settings that only some trainings have."""
 CURVE_SECONDS = 4.0
 
 
@@ -45,6 +61,7 @@ def _source_widgets(context: PageContext) -> dict[str, Any]:
         "voice": build_voice_list(context, t("training.voice"), None, "training-voice"),
         "list_file": gr.Textbox(label=t("training.list_file"), info=t("training.list_file_info")),
         "base": gr.Dropdown([], label=t("training.base"), info=t("training.base_info"), elem_id="training-base"),
+        "note": gr.Markdown(visible=False, elem_id="training-base-note"),
         "device": gr.Dropdown(["cpu"], value="cpu", label=t("training.device"), elem_id="training-device"),
     }  # fmt: skip
 
@@ -56,20 +73,25 @@ def _training_widgets(context: PageContext) -> dict[str, Any]:
         "stage": gr.Radio(stages, value=STAGES[0], label=t("training.stage"), elem_id="training-stage"),
         "name": gr.Textbox(label=t("training.name"), info=t("training.name_info"), elem_id="training-name"),
     }  # fmt: skip
-    with gr.Group() as language_model:
-        widgets["preset"] = gr.Dropdown([(preset.backbone, name) for name, preset in PRESETS.items()],
-                                        value=next(iter(PRESETS)), label=t("training.preset"),
-                                        elem_id="training-preset")  # fmt: skip
-        widgets["backbone"] = gr.Textbox(label=t("training.backbone"), info=t("training.backbone_info"))
+    at_first = settings_that_count(STAGES[0], None)
+    widgets["preset"] = gr.Dropdown([(preset.backbone, name) for name, preset in PRESETS.items()],
+                                    value=next(iter(PRESETS)), label=t("training.preset"),
+                                    elem_id="training-preset")  # fmt: skip
+    widgets["backbone"] = gr.Textbox(label=t("training.backbone"), info=t("training.backbone_info"))
     with gr.Row():
         for name, value in DEFAULTS.items():
             low, high = LIMITS[name]
             widgets[name] = gr.Number(value, label=t(f"training.{name}"), minimum=low, maximum=high,
-                                      precision=None if name == "minutes" else 0,
-                                      elem_id=f"training-{name.replace('_', '-')}")  # fmt: skip
-    widgets["stage"].change(lambda stage: gr.Group(visible=stage == "lm"), widgets["stage"], language_model,
-                            api_visibility="private", queue=False)  # fmt: skip
+                                      precision=None if name == "minutes" else 0, visible=name in at_first,
+                                      elem_id=_id(name))  # fmt: skip
+    for name in SWITCHES:
+        widgets[name] = gr.Checkbox(label=t(f"training.{name}"), info=t(f"training.{name}_info"),
+                                    visible=name in at_first, elem_id=_id(name))  # fmt: skip
     return widgets
+
+
+def _id(name: str) -> str:
+    return f"training-{name.replace('_', '-')}"
 
 
 def _loss_plot(context: PageContext, runner: JobRunner) -> None:
@@ -106,18 +128,22 @@ def table_of(points: list[Any]) -> Any:
 def _wire(context: PageContext, runner: JobRunner, source: dict[str, Any], wish: dict[str, Any],
           buttons: tuple[gr.Button, gr.Button]) -> None:  # fmt: skip
     """Buttons, and the lists that depend on this computer."""
-    fields = list(wish)
+    note, given = source["note"], {name: widget for name, widget in source.items() if name != "note"}
 
     def prepare(*values: Any) -> None:
-        start_preparation(context, runner, dict(zip(source, values, strict=True)))
+        start_preparation(context, runner, dict(zip(given, values, strict=True)))
 
     def start(*values: Any) -> None:
-        given = dict(zip([*source, *fields], values, strict=True))
-        start_training(context, runner, given)
+        start_training(context, runner, dict(zip([*given, *wish], values, strict=True)))
+
+    def show(stage: str, base: str | None) -> list[Any]:
+        return shown(context, stage, base)
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
-    buttons[0].click(context.guard(prepare), list(source.values()), None, **quiet)
-    buttons[1].click(context.guard(start), [*source.values(), *wish.values()], None, **quiet)
+    buttons[0].click(context.guard(prepare), list(given.values()), None, **quiet)
+    buttons[1].click(context.guard(start), [*given.values(), *wish.values()], None, **quiet)
+    gr.on([wish["stage"].change, source["base"].change], context.guard(show), [wish["stage"], source["base"]],
+          [note, *(wish[name] for name in CHANGING)], show_progress="hidden", **quiet)  # fmt: skip
     gr.on(None, context.guard(lambda: opened(context)), None, [source["base"], source["device"], wish["preset"]],
           show_progress="hidden", **quiet)  # fmt: skip
     source["device"].input(context.guard(lambda device: preset_list(context, _device(context, device))),
@@ -127,8 +153,32 @@ def _wire(context: PageContext, runner: JobRunner, source: dict[str, Any], wish:
 def opened(context: PageContext) -> tuple[Any, Any, Any]:
     """What there is on this computer: bases, devices, and the presets with their memory."""
     names, places = [base.name for base in bases()], devices()
-    return (gr.Dropdown(names, value=names[0] if names else None), gr.Dropdown(places, value=places[0]),
-            preset_list(context, places[0]))
+    absent = [(context.say("training.base_absent", name=name), name) for name in VERSIONS if name not in names]
+    return (gr.Dropdown([*((name, name) for name in names), *absent], value=names[0] if names else None),
+            gr.Dropdown(places, value=places[0]), preset_list(context, places[0]))
+
+
+def shown(context: PageContext, stage: str, base_name: str | None) -> list[Any]:
+    """The note about the chosen weights, then each of the ``CHANGING`` settings, seen only where it means something."""
+    base = next((base for base in bases() if base.name == base_name), None)
+    spec = base.spec if base else VERSIONS.get(base_name or "")
+    counting = settings_that_count(stage, spec)
+    text = base_note(context, stage, base, spec)
+    return [gr.Markdown(text, visible=bool(text)), *(gr.update(visible=name in counting) for name in CHANGING)]
+
+
+def base_note(context: PageContext, stage: str, base: Base | None, spec: VersionSpec | None) -> str:
+    """What is missing of the chosen weights, with the command that fetches it; empty where nothing is."""
+    if base is None:
+        return absent_text(context, spec.name) if spec else ""
+    if stage == "s2" and base.lacks_discriminators:
+        return context.say("training.no_discriminators", name=base.name, command=training_command(base.version))
+    return ""
+
+
+def absent_text(context: PageContext, version: str) -> str:
+    """That published weights are not on disk, and the command that fetches them."""
+    return context.say("training.fetch_base", name=version, command=training_command(version))
 
 
 def preset_list(context: PageContext, device: str) -> Any:
@@ -147,9 +197,11 @@ def chosen_base(context: PageContext, name: str) -> Base:
     """The base that a visitor chose.
 
     Raises:
-        RequestError: there is none of that name.
+        RequestError: there is none of that name, or it is not on disk.
     """
     found = {base.name: base for base in bases()}
+    if name in VERSIONS and name not in found:
+        raise RequestError(absent_text(context, name))
     if name not in found:
         raise RequestError(context.say("training.no_base"))
     return found[name]
@@ -189,15 +241,28 @@ def start_training(context: PageContext, runner: JobRunner, given: dict[str, Any
         stage=given["stage"], name=(given["name"] or "").strip() or voice.name, epochs=given["epochs"],
         batch_size=given["batch_size"], minutes=given["minutes"], save_every=given["save_every"],
         device=_device(context, given["device"]), preset=given["preset"] or "",
-        backbone=model_name(context, backbone) if backbone else "",
+        backbone=model_name(context, backbone) if backbone else "", lora_rank=given["lora_rank"],
+        grad_ckpt=bool(given["grad_ckpt"]), if_dpo=bool(given["if_dpo"]),
     )  # fmt: skip
-    check(context, wish)
+    base = chosen_base(context, given["base"])
+    check(context, wish, base.spec)
     preparing = [view.id for view in runner.views(dataset_jobs.PREPARE_KIND)
                  if view.spec.facts["voice"] == voice.name and not view.state.is_over]  # fmt: skip
-    if not preparing and not voice.is_prepared:
-        raise RequestError(context.say("training.not_prepared", voice=voice.name))
-    base = chosen_base(context, given["base"])
+    if not preparing:
+        check_data(context, voice, wish.stage, base.spec)
     title = context.say("training.train_job", stage=context.say(f"training.stage_{wish.stage}"), name=wish.name)
     job = runner.submit(training_job(context, wish, voice, base, title, next(iter(preparing), "")))
     gr.Info(context.say("training.started"))
     return job
+
+
+def check_data(context: PageContext, voice: VoiceFolder, stage: str, spec: VersionSpec) -> None:
+    """Refuse to train without the files of the stages that the version needs.
+
+    Raises:
+        RequestError: which button makes them.
+    """
+    if not voice.is_prepared:
+        raise RequestError(context.say("training.not_prepared", voice=voice.name))
+    if stage == "s2" and spec.needs_speaker_embedding and not voice.has_speaker_vectors:
+        raise RequestError(context.say("training.no_speaker_vectors", voice=voice.name, version=spec.name))

@@ -13,6 +13,7 @@ NAME = re.compile(r"\w[-.\w ]{0,62}\w|\w")
 RESERVED = frozenset({"jobs"})
 """Folders beside the voices."""
 PREPARED = ("2-name2text.txt", "6-name2semantic.tsv")
+SPEAKER_VECTORS = "7-sv_cn"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -45,6 +46,11 @@ class VoiceFolder:
     def is_prepared(self) -> bool:
         """True where the stages have been run."""
         return all((self.folder / name).is_file() for name in PREPARED)
+
+    @property
+    def has_speaker_vectors(self) -> bool:
+        """True where the stage that only some versions need has been run."""
+        return any((self.folder / SPEAKER_VECTORS).glob("*.pt"))
 
 
 def voice_folder(context: PageContext, name: str) -> VoiceFolder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 import published
 import s2_train_v3_lora
 import TTS_infer_pack.TTS as pipeline
-from errors import CheckpointError, ConfigError
+from errors import CheckpointError, ConfigError, MissingDependencyError
 from module.lora import UP, WRAPPER
 from module.models import SynthesizerTrnV3
 from module.training.adapter import add_adapter, public_names, trained_tensors
@@ -186,3 +187,11 @@ def test_a_state_of_something_else_is_refused(tmp_path: Path, losses: Losses) ->
     folder.rename(folder.with_name("logs_s2_v3_lora_2"))
     with pytest.raises(CheckpointError, match="does not fit the configuration"):
         run(tmp_path, max_steps=2, lora_rank=2)
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with torch.device("meta"):
+        network = SynthesizerTrnV3(513, 10, **raw(Path("/none"), "v3")["model"])
+    with pytest.raises(MissingDependencyError, match=r"needs peft.*\[train\]"):
+        add_adapter(network, RANK)

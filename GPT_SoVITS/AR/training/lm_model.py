@@ -130,7 +130,8 @@ def add_lora(decoder: nn.Module, section: ModelSection) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise LMUnavailable("transformers_missing", "LoRA training needs peft: pip install peft") from error
+        raise LMUnavailable("transformers_missing", "LoRA training needs peft, which is in the extra 'train': "
+                            'pip install -e ".[train]"') from error  # fmt: skip
     targets = section.lora_targets.strip()
     chosen = targets if targets == "all-linear" else [name.strip() for name in targets.split(",")]
     lora = LoraConfig(r=section.lora_rank, lora_alpha=section.lora_alpha, lora_dropout=section.lora_dropout,

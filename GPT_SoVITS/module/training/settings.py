@@ -159,8 +159,8 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
     version = str(raw.get("version") or model.get("version") or "v2")
     model["version"] = version
     exp_dir = root / data.exp_dir
-    adapter = f"_lora_{train.lora_rank}" if version_spec(version).mel else ""
-    weights = "SoVITS_weights" if version == "v1" else f"SoVITS_weights_{version}"
+    spec = version_spec(version)
+    adapter = f"_lora_{train.lora_rank}" if spec.trains_adapter else ""
     return S2Settings(
         train,
         data,
@@ -169,7 +169,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
         exp_dir=exp_dir,
         state_dir=exp_dir / f"logs_s2_{version}{adapter}",
         log_dir=root / (raw.get("s2_ckpt_dir") or exp_dir),
-        save_weight_dir=root / (raw.get("save_weight_dir") or weights),
+        save_weight_dir=root / (raw.get("save_weight_dir") or f"SoVITS_weights{spec.folder_suffix}"),
         version=version,
         raw=dict(raw),
     )

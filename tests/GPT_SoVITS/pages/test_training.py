@@ -17,6 +17,7 @@ pytest.importorskip("gradio")
 
 from config import CONFIGS_ROOT, PACK_DIR, REPO_ROOT  # noqa: E402
 from errors import GSVError, RequestError  # noqa: E402
+from module.versions import VERSIONS  # noqa: E402
 from pages import training_bases, training_tab  # noqa: E402
 from pages.context import PageContext  # noqa: E402
 from pages.jobs import JobSpec, JobState  # noqa: E402
@@ -30,7 +31,7 @@ from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
 WISH = TrainingWish("lm", "my voice", 3, 4, 0, 2, "cpu", "qwen3_gsv_tiny")
 GIVEN: dict[str, Any] = {"voice": "anna", "list_file": "", "base": "tiny", "device": "cpu", "stage": "lm", "name": "",
                          "preset": "qwen3_gsv_tiny", "backbone": "", "epochs": 3, "batch_size": 4, "minutes": 0,
-                         "save_every": 2}  # fmt: skip
+                         "save_every": 2, "lora_rank": 8, "grad_ckpt": True, "if_dpo": True}  # fmt: skip
 
 
 class NoRunner:
@@ -101,7 +102,9 @@ def test_an_ar_training_starts_from_the_bases_network(place: PageContext, anna: 
     config = parse_config(settings_of(spec))
     assert (config.train.epochs, config.train.save_every_n_epoch, config.optimizer.schedule) == (3, 2, "steps")
     assert config.train.half_weights_save_dir == str(place.weights.root / "GPT_weights_v2")
-    assert config.optimizer.lr <= 2e-4
+    assert config.optimizer.lr <= 2e-4 and not config.train.if_dpo
+    spec = training_job(place, replace(WISH, stage="s1", if_dpo=True), anna, base, "title")
+    assert parse_config(settings_of(spec)).train.if_dpo
     assert build_model(config).ar_text_embedding.word_embeddings.weight.shape == (732, 32)
 
 
@@ -149,6 +152,7 @@ def test_a_training_waits_for_the_preparation_of_its_voice(place: PageContext, a
     ({"minutes": -1}, "Minutes"), ({"minutes": float("nan")}, "Minutes"), ({"stage": "s9"}, "no such training"),
     ({"preset": "none"}, "no such preset"), ({"base": "other"}, "start from"), ({"device": "cuda:9"}, "cuda:9"),
     ({"backbone": "/etc"}, "outside"), ({"voice": "ben"}, "not prepared"),
+    ({"base": "v3"}, "v3 is trained from is not on disk.*: python tools/download.py v3"),
 ])  # fmt: skip
 def test_wrong_wishes_start_nothing(
     place: PageContext, anna: VoiceFolder, change: dict[str, Any], words: str
@@ -171,7 +175,14 @@ def test_wrong_lists_prepare_nothing(place: PageContext, anna: VoiceFolder, chan
 
 def test_good_wishes_pass(context: PageContext) -> None:
     for stage in ("lm", "s1", "s2"):
-        check(context, replace(WISH, stage=stage))
+        check(context, replace(WISH, stage=stage), VERSIONS["v2"])
+
+
+def test_only_settings_that_count_are_checked(context: PageContext) -> None:
+    wish = replace(WISH, stage="s2", lora_rank=0)
+    check(context, wish, VERSIONS["v2"])
+    with pytest.raises(RequestError, match="Rank"):
+        check(context, wish, VERSIONS["v3"])
 
 
 # ---- what is on this computer ---------------------------------------------------------------------------------------
@@ -189,6 +200,21 @@ def test_bases_are_what_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = training_bases.bases()
     assert [base.name for base in found] == ["v2", *pack]
     assert found[0].s2_disc == tmp_path / training_bases.S2D["v2"] and found[0].s1_recipe.is_file()
+    for version in VERSIONS:
+        for table in (training_bases.S1, training_bases.S2G):
+            path = tmp_path / table[version]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
+    whole = ["v2", "v1", "v3", "v4", *pack]
+    assert [base.name for base in training_bases.bases()] == whole, "Pro versions need the speaker network"
+    network = tmp_path / training_bases.SPEAKER
+    network.parent.mkdir(parents=True)
+    network.write_text("")
+    found = training_bases.bases()
+    assert {base.name for base in found} == {*VERSIONS, *pack}
+    assert all(base.s1_recipe.is_file() and base.s2_recipe.is_file() for base in found)
+    lacking = {base.name for base in found if base.lacks_discriminators}
+    assert lacking == {"v1", "v2Pro", "v2ProPlus"}
 
 
 def test_presets_say_what_they_need_and_whether_that_is_free(
@@ -255,11 +281,13 @@ def write(tmp_path: Path) -> Callable[..., None]:
 def test_curves_of_all_trainings_are_read(tmp_path: Path, write: Callable[..., None]) -> None:
     assert LossCurves().read(tmp_path / "nothing") == []
     write("s1/tb", {"train/token_loss": [(10, 4.0)], "held_out/token_loss": [(10, 5.0)], "train/lr": [(10, 0.1)]})
+    write("dpo/tb", {"train/preference": [(10, 0.5)], "train/preferred": [(10, 0.9)]})
     write("lm/runs/today", {"train/loss": [(10, 3.0)], "eval/loss": [(10, 3.5)], "train/train_loss": [(10, 9.0)]})
     write("s2/tb", {"g/total": [(1, 50.0)], "g/mel": [(1, 20.0)], "d/total": [(1, 1.0)]})
     curves = LossCurves()
     assert curves.read(tmp_path / "s1") == [Point(10, 5.0, "held-out"), Point(10, 4.0, "loss")]
     assert curves.read(tmp_path / "lm") == [Point(10, 3.5, "held-out"), Point(10, 3.0, "loss")]
+    assert curves.read(tmp_path / "dpo") == [Point(10, 0.5, "preference")]
     assert curves.read(tmp_path / "s2") == [Point(1, 20.0, "mel"), Point(1, 50.0, "total")]
 
 
