@@ -50,7 +50,7 @@ def load_lm_config(raw: Mapping[str, Any], path: Path, model_name: str = "") -> 
 
 def tokenizer_of(config: LMTrainConfig, clips: Sequence[Clip]) -> Any:
     """The tokenizer of a new model: the folder named, or a BPE of the texts; None for a pretrained model."""
-    if not config.new_model:
+    if not config.new_model or config.qwen3.start_from:
         return None
     if config.qwen3.tokenizer:
         from AR.models.lm_backbone import load_tokenizer
@@ -59,6 +59,26 @@ def tokenizer_of(config: LMTrainConfig, clips: Sequence[Clip]) -> Any:
     from AR.training.lm_tokenizer import train_bpe
 
     return train_bpe((clip.text for clip in clips), config.qwen3.tokenizer_size)
+
+
+def start_of(config: LMTrainConfig) -> Path | None:
+    """The trained folder that the run goes on from; None for a new adapter.
+
+    Raises:
+        TrainingError: there is none of that name.
+    """
+    name = config.qwen3.start_from
+    if not name:
+        return None
+    from TTS_infer_pack.language_model import places
+
+    known = places()
+    found = known.find(name) or known.find(str(REPO_ROOT / name))
+    if found is None:
+        known_names = ", ".join(known.stages()) or "none is there"
+        raise TrainingError(f"there is no trained language model {name}",
+                            f"qwen3.start_from as a folder with t2s_config.json, or one of: {known_names}")  # fmt: skip
+    return found
 
 
 def codebook_of(config: LMTrainConfig) -> str:
@@ -85,8 +105,9 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
         from AR.training.lm_trainer import LMTrainer, last_state
 
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model = lm_model.build(config, tokenizer_of(config, [*train, *held]), codebook_of(config), device)
-        if config.qwen3.warm_start and last_state(output) is None:
+        start = start_of(config)
+        model = lm_model.build(config, tokenizer_of(config, [*train, *held]), codebook_of(config), device, start)
+        if config.qwen3.warm_start and start is None and last_state(output) is None:
             lm_model.warm_start(model, process_ckpt.load_s1(find_path(config.qwen3.warm_start))["weight"])
         target = REPO_ROOT / config.train.output_root / config.train.exp_name
         return LMTrainer(config, model, (train, held), output, partial(_save, model, target, config.train.save_half))

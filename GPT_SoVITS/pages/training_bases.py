@@ -100,6 +100,7 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
+        Preset("qwen3_further", "gsv-tiny", 0.2, 0.1),
         Preset("qwen3_gsv_tiny", "Qwen3 2.7M", 0.2, 0.1),
         Preset("qwen3_lora_smollm2", "SmolLM2-135M", 1.0, 0.6),
         Preset("qwen3_lora_0.6b", "Qwen/Qwen3-0.6B", 21.2, 10.7),

@@ -191,7 +191,7 @@ def plan_lm(wish: TrainingWish, voice: VoiceFolder, base: Base, roots: WeightRoo
     model["sovits_path"] = str(base.s2)
     model["symbols"] = base.spec.symbols
     if wish.backbone:
-        model["model_name"] = wish.backbone
+        model["start_from" if "start_from" in model else "model_name"] = wish.backbone
     train |= {"epochs": wish.epochs, "batch_size": wish.batch_size, "max_minutes": wish.minutes,
               "exp_name": wish.name, "output_root": str(roots.lm)}  # fmt: skip
     stem = wish.preset if not wish.backbone else f"{wish.preset}_{Path(wish.backbone).name}"

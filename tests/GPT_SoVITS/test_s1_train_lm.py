@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 import s1_train
 import s1_train_lm
@@ -108,10 +109,9 @@ def test_the_folder_holds_the_best_or_the_last(
     assert facts["steps"] == steps and facts["held_out_loss"] == steps / 3
 
 
-@pytest.mark.parametrize("layers", [0, 1])
-def test_lora_on_a_pretrained_model(
-    exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, layers: int
-) -> None:
+@pytest.fixture
+def pretrained(tmp_path: Path) -> Path:
+    """A tiny random Llama with its tokenizer."""
     pytest.importorskip("peft")
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -121,7 +121,16 @@ def test_lora_on_a_pretrained_model(
     shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
     LlamaForCausalLM(LlamaConfig(**shape, vocab_size=len(tokenizer))).save_pretrained(base)
     tokenizer.save_pretrained(base)
-    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(base), qwen3__lora_rank=4,
+    return base
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_lora_on_a_pretrained_model(
+    exp: Path, tmp_path: Path, pretrained: Path, caplog: pytest.LogCaptureFixture, layers: int
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(pretrained), qwen3__lora_rank=4,
                    qwen3__layers=layers, guided__layers=[0])  # fmt: skip
     with caplog.at_level("INFO"):
         assert train(config, exp, tmp_path / "run", "--set", "train.max_steps=3") == 0
@@ -130,11 +139,48 @@ def test_lora_on_a_pretrained_model(
     assert {p.name for p in folder.iterdir()} == {"t2s_config.json", "adapter.safetensors", "lora"}
     trained = Qwen3T2SModel.from_pretrained(folder)
     assert len(trained.decoder.layers) == (layers or SHAPE["num_hidden_layers"])
-    plain = LlamaForCausalLM.from_pretrained(base)
+    plain = LlamaForCausalLM.from_pretrained(pretrained)
     changed = trained.decoder.layers[0].self_attn.q_proj.weight - plain.model.layers[0].self_attn.q_proj.weight
     assert 0 < float(changed.detach().abs().max()) < 1, "the LoRA is merged into the weights"
     request = T2SRequest(torch.tensor(cleaned_text_to_sequence(["HH", "L"], "v2")), text="hello")
     assert decode(trained, [request], SamplingParams(seed=1, max_tokens=20))[0].tokens.numel() > 0
+
+
+def test_a_trained_model_is_trained_further(exp: Path, tmp_path: Path) -> None:
+    assert train(write(tmp_path), exp, tmp_path / "first", "--set", "train.max_steps=6") == 0
+    folder = tmp_path / "weights" / "tiny"
+    before = Qwen3T2SModel.from_pretrained(folder)
+    facts = before.config.training
+    further = write(tmp_path, qwen3__start_from=str(folder), train__exp_name="mine", guided__weight=0.0)
+    assert train(further, exp, tmp_path / "second", "--set", "train.max_steps=3") == 0
+    after = Qwen3T2SModel.from_pretrained(tmp_path / "weights" / "mine")
+    assert after.config.training["steps"] == 3
+    assert after.config.training["held_out_loss"] < facts["held_out_loss"], "it goes on where the first ended"
+    assert {p.name for p in (tmp_path / "weights" / "mine").iterdir()} == {p.name for p in folder.iterdir()}
+    assert before.tokenizer("hello world")["input_ids"] == after.tokenizer("hello world")["input_ids"]
+    for name in ("phone_embedding.weight", "decoder.layers.1.mlp.up_proj.weight"):
+        assert not torch.equal(before.get_parameter(name), after.get_parameter(name))
+
+
+def test_a_trained_lora_is_trained_further_as_one(exp: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(pretrained), qwen3__lora_rank=4)
+    assert train(config, exp, tmp_path / "first", "--set", "train.max_steps=6") == 0
+    folder, lora = tmp_path / "weights" / "tiny", "lora/adapter_model.safetensors"
+    facts = LMConfig.read(folder).training
+    further = write(tmp_path, qwen3__new_model={}, qwen3__start_from=str(folder), train__exp_name="mine")
+    assert train(further, exp, tmp_path / "second", "--set", "train.max_steps=3") == 0
+    mine = tmp_path / "weights" / "mine"
+    assert LMConfig.read(mine).training["held_out_loss"] < facts["held_out_loss"]
+    assert LMConfig.read(mine).backbone == str(pretrained)
+    first, second = load_file(folder / lora), load_file(mine / lora)
+    assert {n: t.shape for n, t in first.items()} == {n: t.shape for n, t in second.items()}
+    moved = sum(float((first[n].float() - second[n].float()).norm()) for n in first)
+    assert 0 < moved < sum(float(t.float().norm()) for t in first.values())
+
+
+def test_further_training_names_what_there_is(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert train(write(tmp_path, qwen3__start_from="nobody"), exp, tmp_path / "run") == 2
+    assert "no trained language model nobody" in caplog.text
 
 
 def test_more_layers_than_the_backbone_has_are_refused() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ class Qwen3T2SModel(nn.Module):
         dtype: torch.dtype = torch.float32,
         codebook: str = "",
         symbols: str = "",
+        put_lora: Callable[[nn.Module, Path], None] = lm_backbone.merge_lora,
     ) -> Qwen3T2SModel:
         """Load a trained folder, a backbone with a trained ``adapter`` folder, or a bare backbone (to be trained).
 
@@ -139,6 +140,7 @@ class Qwen3T2SModel(nn.Module):
             device, dtype: of the backbone.
             codebook: fingerprint of the SoVITS quantizer that will speak the tokens; empty: not compared.
             symbols: phone symbols ("v1", "v2") that requests will have; empty: not compared.
+            put_lora: how a folder's LoRA weights get into the backbone: added to its own, or to be trained further.
 
         Raises:
             LMUnavailable: with the reason why not.
@@ -160,7 +162,7 @@ class Qwen3T2SModel(nn.Module):
         check_fingerprint(config.fingerprint, shape, source)
         backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape, config.layers)
         if config.weights == "lora":
-            lm_backbone.merge_lora(backbone.decoder, folder / LORA_FOLDER)
+            put_lora(backbone.decoder, folder / LORA_FOLDER)
         model = cls(backbone.decoder, backbone.tokenizer, config, trained=True)
         model.load_adapter(folder / ADAPTER_FILE)
         return model.eval()

@@ -23,6 +23,8 @@ class ModelSection:
     """Which language model, and what of it is trained; the adapter and its embeddings always are.
 
     Attributes:
+        start_from: a trained folder, or its name in a model list, to train further, on data of the same SoVITS model.
+            It decides what ``model_name`` to ``tuning`` and ``lora_*`` say below; empty: a new adapter.
         model_name: hub id, folder, or "package:<name>" for weights that a Python package carries.
         gguf_file: file within the folder, for GGUF weights.
         new_model: instead of a pretrained one, a new model of this shape: keys of a transformers configuration with
@@ -41,6 +43,7 @@ class ModelSection:
         gradient_checkpointing: less memory, more time.
     """
 
+    start_from: str = ""
     model_name: str = "Qwen/Qwen3-0.6B"
     gguf_file: str = ""
     tokenizer: str = ""

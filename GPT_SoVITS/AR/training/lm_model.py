@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ logger = logging.getLogger(__name__)
 PHONE_ROWS = {"v1": 322, "v2": 732}
 
 
-def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.device) -> Qwen3T2SModel:
+def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.device,
+          start: Path | None = None) -> Qwen3T2SModel:  # fmt: skip
     """The model to train, with its trained parts switched on.
 
     Args:
@@ -33,13 +35,16 @@ def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.de
         tokenizer: of a new model; None for a pretrained one.
         codebook: fingerprint of the quantizer that made the tokens, or empty.
         device: where it is trained.
+        start: trained folder to go on from, in place of a new adapter.
 
     Raises:
         T2SError: a backbone that cannot be had, or settings that do not fit it.
     """
     torch.manual_seed(config.train.seed)
     section = config.qwen3
-    if config.new_model:
+    if start is not None:
+        model = _further(config, start, codebook, device)
+    elif config.new_model:
         decoder = new_decoder(config.new_model, tokenizer).to(device)
         model = _wrap(section, decoder, decoder.config, tokenizer, "backbone", codebook)
         decoder.requires_grad_(True)
@@ -52,20 +57,46 @@ def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.de
         _check_guided(config, model)
         lm_guided.enable(model.decoder)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    logger.info("%s: %.2fM parameters, %.2fM of them trained", section.model_name if not config.new_model else
-                "new model", sum(p.numel() for p in model.parameters()) / 1e6, trained / 1e6)  # fmt: skip
+    named = section.start_from or ("new model" if config.new_model else section.model_name)
+    whole = sum(p.numel() for p in model.parameters())
+    logger.info("%s: %.2fM parameters, %.2fM of them trained", named, whole / 1e6, trained / 1e6)
     return model
+
+
+def _further(config: LMTrainConfig, folder: Path, codebook: str, device: torch.device) -> Qwen3T2SModel:
+    """A trained stage as it is on disk; its LoRA stays apart from the backbone, so that it can be saved as one."""
+    known = LMConfig.read(folder)
+    tuning = {"backbone": "full", "lora": "lora", "frozen": "frozen"}[known.weights]
+    section = replace(config.qwen3, tuning=tuning, layers=known.layers)
+    *_, shape = _find(known, folder)
+    report_memory(replace(config, qwen3=section, new_model={}), shape, device)
+    model = Qwen3T2SModel.from_pretrained(folder, None, device, _dtype(config, tuning, device), codebook,
+                                          section.symbols, _attach_lora)  # fmt: skip
+    if tuning == "full":
+        model.decoder.requires_grad_(True)
+    model.config = replace(known, codebook=codebook or known.codebook)
+    return model
+
+
+def _find(stage: LMConfig, folder: Path) -> tuple[Path, str, Any]:
+    """(folder, GGUF file, transformers configuration) of a stage's backbone."""
+    source, gguf = backbone_source(stage, folder, None)
+    where = lm_backbone.locate(source)
+    gguf = lm_backbone.find_gguf(where, gguf)
+    return where, gguf, lm_backbone.read_config(where, gguf)
+
+
+def _dtype(config: LMTrainConfig, tuning: str, device: torch.device) -> torch.dtype:
+    """Of the backbone: bfloat16 where the device has it, unless all of the backbone learns."""
+    half = config.train.precision == "bf16" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if half and tuning != "full" else torch.float32
 
 
 def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Qwen3T2SModel:
     section = config.qwen3
-    source, gguf = backbone_source(LMConfig(section.model_name, section.gguf_file), Path(), None)
-    where = lm_backbone.locate(source)
-    gguf = lm_backbone.find_gguf(where, gguf)
-    shape = lm_backbone.read_config(where, gguf)
+    where, gguf, shape = _find(LMConfig(section.model_name, section.gguf_file), Path())
     report_memory(config, shape, device)
-    half = config.train.precision == "bf16" and device.type == "cuda" and torch.cuda.is_bf16_supported()
-    dtype = torch.bfloat16 if half and section.tuning != "full" else torch.float32
+    dtype = _dtype(config, section.tuning, device)
     backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape, section.layers)
     kept = {"lora": "lora", "full": "backbone", "frozen": "frozen"}[section.tuning]
     whole = backbone.decoder.config if kept == "backbone" else shape
@@ -127,21 +158,49 @@ def add_lora(decoder: nn.Module, section: ModelSection) -> None:
         LMUnavailable: peft is not installed.
         T2SError: targets that the backbone does not have.
     """
+    peft = _import_peft()
+    targets = section.lora_targets.strip()
+    chosen = targets if targets == "all-linear" else [name.strip() for name in targets.split(",")]
+    lora = peft.LoraConfig(r=section.lora_rank, lora_alpha=section.lora_alpha, lora_dropout=section.lora_dropout,
+                      target_modules=chosen)  # fmt: skip
     try:
-        from peft import LoraConfig, inject_adapter_in_model
+        peft.inject_adapter_in_model(lora, decoder)
+    except ValueError as error:
+        raise T2SError(f"qwen3.lora_targets {targets!r} do not fit the backbone ({error})") from error
+    _in_full_precision(decoder)
+
+
+def _attach_lora(decoder: nn.Module, folder: Path) -> None:
+    """Put a folder's LoRA into a backbone as layers that can be trained further, in place."""
+    from safetensors.torch import load_file
+
+    peft = _import_peft()
+    try:
+        settings = peft.LoraConfig.from_pretrained(str(folder))
+        weights = load_file(folder / "adapter_model.safetensors")
+        settings.inference_mode = False
+        peft.inject_adapter_in_model(settings, decoder)
+        left = peft.set_peft_model_state_dict(decoder, weights, adapter_name="default").unexpected_keys
+    except Exception as error:  # noqa: BLE001 - peft, safetensors and json have error kinds of their own
+        raise LMUnavailable("adapter_mismatch", f"LoRA folder {folder} cannot be used ({error})") from error
+    if left:
+        raise LMUnavailable("adapter_mismatch", f"{folder}: unexpected LoRA parts {left[:4]}")
+    _in_full_precision(decoder)
+
+
+def _import_peft() -> Any:
+    try:
+        import peft
     except ImportError as error:
         raise LMUnavailable("transformers_missing", "LoRA training needs peft, which is in the extra 'train': "
                             'pip install -e ".[train]"') from error  # fmt: skip
-    targets = section.lora_targets.strip()
-    chosen = targets if targets == "all-linear" else [name.strip() for name in targets.split(",")]
-    lora = LoraConfig(r=section.lora_rank, lora_alpha=section.lora_alpha, lora_dropout=section.lora_dropout,
-                      target_modules=chosen)  # fmt: skip
-    try:
-        inject_adapter_in_model(lora, decoder)
-    except ValueError as error:
-        raise T2SError(f"qwen3.lora_targets {targets!r} do not fit the backbone ({error})") from error
+    return peft
+
+
+def _in_full_precision(decoder: nn.Module) -> None:
+    """The LoRA itself: small steps get lost in half precision."""
     for parameter in decoder.parameters():
-        if parameter.requires_grad:  # the LoRA itself: small steps get lost in half precision
+        if parameter.requires_grad:
             parameter.data = parameter.data.float()
 
 

@@ -252,6 +252,10 @@ def test_the_memory_of_the_presets_is_what_training_estimates() -> None:
     }  # fmt: skip
     for name, preset in PRESETS.items():
         config = parse_lm_config(yaml.safe_load(preset.path.read_text(encoding="utf-8")))
+        if config.qwen3.start_from:  # the pack's model, all of it
+            tiny = parse_lm_config(yaml.safe_load(PRESETS["qwen3_gsv_tiny"].path.read_text(encoding="utf-8")))
+            config = replace(config, new_model=tiny.new_model,
+                                         qwen3=replace(tiny.qwen3, tuning="full"))  # fmt: skip
         shape = published.get(name) or dict(config.new_model) | {"vocab_size": config.qwen3.tokenizer_size}
         kind = str(shape.pop("model_type"))
         for device, expected in (("cpu", preset.gib_float32), ("cuda", preset.gib_bfloat16)):
