@@ -27,7 +27,7 @@ from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 
 SHAPES: dict[str, dict[str, int]] = {
-    "tiny": {"vocab_size": 1024, "hidden_size": 192, "intermediate_size": 576, "num_hidden_layers": 6,
+    "tiny": {"vocab_size": 1024, "hidden_size": 192, "intermediate_size": 576, "num_hidden_layers": 4,
              "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 48},
     "0.6b": {"vocab_size": 151936, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
              "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128},
