@@ -135,7 +135,7 @@ def make_list(page: Any, runner: JobRunner, voice: Path, folder: Path) -> None:
 def proofread(page: Any, written: Path) -> None:
     """The list is shown, a row is heard and corrected, the list is saved."""
     page.click("#list-load")
-    cell = page.locator("#list-table td:visible").filter(has_text="Late that night").first
+    cell = page.locator("#list-table").get_by_role("gridcell").filter(has_text="Late that night").first
     playwright.expect(cell).to_be_visible(timeout=PATIENCE)
     cell.click()
     playwright.expect(page.locator("#list-player a[download]")).to_be_attached(timeout=PATIENCE)
