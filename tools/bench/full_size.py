@@ -6,9 +6,9 @@ loaded from disk and spoken through ``TTS.run``.
     python tools/bench/full_size.py --tiny                   # a layer or two of each network: does every step run?
 
 Sizes: AR 24 layers of width 512, HuBERT base, chinese-roberta-wwm-ext-large, the SoVITS generator of the version, its
-speaker network or vocoder. Random AR weights never end a sentence by themselves, so drawing is greedy (``top_k`` 1:
-one try, no retries) and the AR stage stops at its own bound, which the number of phones gives (``AR.backend.
-default_max_tokens``): every version speaks the same number of tokens. What is said is noise; what it costs is real.
+speaker network or vocoder. The AR weights never end a sentence by themselves (their EOS row is zero), drawing is greedy
+(``top_k`` 1: one try, no retries), and the AR stage stops at its own bound, which the number of phones gives
+(``AR.backend.default_max_tokens``): every version speaks the same number of tokens. What is said is noise; what it costs is real.
 
 Each version is written in one process and speaks in another. Prints a markdown table, and a last line of JSON. CPU
 seconds stand beside those of the clock, which other work on the machine makes longer; memory is the process's resident
@@ -97,7 +97,9 @@ def _write_s1(path: Path, version: str, sizes: Sizes) -> None:
     from process_ckpt import save_s1
 
     config = s1_config(version, sizes)
-    save_s1(path, Text2SemanticDecoder(config).state_dict(), config, "GPT-e1")
+    weight = Text2SemanticDecoder(config).state_dict()
+    weight["ar_predict_layer.weight"][config["model"]["EOS"]] = 0  # never the greatest: no sentence ends by chance
+    save_s1(path, weight, config, "GPT-e1")
 
 
 def _write_s2(path: Path, version: str, sizes: Sizes) -> None:
