@@ -8,7 +8,8 @@ loaded from disk and spoken through ``TTS.run``.
 Sizes: AR 24 layers of width 512, HuBERT base, chinese-roberta-wwm-ext-large, the SoVITS generator of the version, its
 speaker network or vocoder. The AR weights never end a sentence by themselves (their EOS row is zero), drawing is greedy
 (``top_k`` 1: one try, no retries), and the AR stage stops at its own bound, which the number of phones gives
-(``AR.backend.default_max_tokens``): every version speaks the same number of tokens. What is said is noise; what it costs is real.
+(``AR.backend.default_max_tokens``): every version speaks the same number of tokens. What is said is noise; what it
+costs is real.
 
 Each version is written in one process and speaks in another. Prints a markdown table, and a last line of JSON. CPU
 seconds stand beside those of the clock, which other work on the machine makes longer; memory is the process's resident
