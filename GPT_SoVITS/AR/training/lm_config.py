@@ -32,7 +32,7 @@ class ModelSection:
         tokenizer: tokenizer folder of a new model; empty: a BPE of ``tokenizer_size`` is trained on the texts.
         text_mode: "bpe+phones", "phones" or "bpe".
         symbols: phone symbols, "v1" or "v2".
-        layers: only the first so many layers of a pretrained model are used: faster to train and to speak (0: all).
+        layers: only the first so many layers of a pretrained model are used: faster (0: all).
         tuning: "lora", "full" (always, for a new model) or "frozen" (adapter only).
         lora_rank, lora_alpha, lora_dropout: of the LoRA.
         lora_targets: "all-linear", or module names separated by commas.
