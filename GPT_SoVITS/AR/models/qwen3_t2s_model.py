@@ -62,6 +62,16 @@ class LMDecodeState:
     real: Tensor | None
 
 
+@dataclass(frozen=True)
+class FoundBackbone:
+    """Where a backbone is: the name it was looked for by, its folder, a GGUF file or "", its configuration."""
+
+    source: str
+    folder: Path
+    gguf_file: str
+    shape: Any
+
+
 class Qwen3T2SModel(nn.Module):
     """Text, phones and prompt tokens to semantic tokens, by a causal LM.
 
@@ -130,7 +140,6 @@ class Qwen3T2SModel(nn.Module):
         dtype: torch.dtype = torch.float32,
         codebook: str = "",
         symbols: str = "",
-        put_lora: Callable[[nn.Module, Path], None] = lm_backbone.merge_lora,
     ) -> Qwen3T2SModel:
         """Load a trained folder, a backbone with a trained ``adapter`` folder, or a bare backbone (to be trained).
 
@@ -140,7 +149,6 @@ class Qwen3T2SModel(nn.Module):
             device, dtype: of the backbone.
             codebook: fingerprint of the SoVITS quantizer that will speak the tokens; empty: not compared.
             symbols: phone symbols ("v1", "v2") that requests will have; empty: not compared.
-            put_lora: how a folder's LoRA weights get into the backbone: added to its own, or to be trained further.
 
         Raises:
             LMUnavailable: with the reason why not.
@@ -155,12 +163,33 @@ class Qwen3T2SModel(nn.Module):
         folder = Path(adapter).expanduser()
         config = LMConfig.read(folder)
         check_request_alphabet(config, codebook, symbols)
-        source, gguf = backbone_source(config, folder, None if given == folder else str(model_name_or_folder))
-        where = lm_backbone.locate(source)
-        gguf = lm_backbone.find_gguf(where, gguf)
-        shape = lm_backbone.read_config(where, gguf)
-        check_fingerprint(config.fingerprint, shape, source)
-        backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape, config.layers)
+        found = find_backbone(config, folder, None if given == folder else str(model_name_or_folder))
+        return cls.of_folder(folder, config, found, device, dtype)
+
+    @classmethod
+    def of_folder(
+        cls,
+        folder: Path,
+        config: LMConfig,
+        found: FoundBackbone,
+        device: torch.device | str,
+        dtype: torch.dtype,
+        put_lora: Callable[[nn.Module, Path], None] = lm_backbone.merge_lora,
+    ) -> Qwen3T2SModel:
+        """Load a trained folder onto the backbone that was found for it.
+
+        Args:
+            folder, config: the folder, and what it says about itself.
+            found: its backbone.
+            device, dtype: of the backbone.
+            put_lora: how the folder's LoRA weights get into the backbone: added to its own, or to be trained further.
+
+        Raises:
+            LMUnavailable: with the reason why not.
+        """
+        check_fingerprint(config.fingerprint, found.shape, found.source)
+        backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
+                                             config.layers)  # fmt: skip
         if config.weights == "lora":
             put_lora(backbone.decoder, folder / LORA_FOLDER)
         model = cls(backbone.decoder, backbone.tokenizer, config, trained=True)
@@ -373,6 +402,18 @@ def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[
     if source.startswith("package:"):  # weights that a Python package carries
         return str(lm_backbone.package_folder(source.removeprefix("package:"))), config.gguf_file
     return source, config.gguf_file
+
+
+def find_backbone(config: LMConfig, folder: Path, named: str | None = None) -> FoundBackbone:
+    """The backbone of a stage in ``folder``, on this machine; ``named`` wins over the configured one. Loads no weights.
+
+    Raises:
+        LMUnavailable: with the reason why there is none.
+    """
+    source, gguf = backbone_source(config, folder, named)
+    where = lm_backbone.locate(source)
+    gguf = lm_backbone.find_gguf(where, gguf)
+    return FoundBackbone(source, where, gguf, lm_backbone.read_config(where, gguf))
 
 
 def _stored(weights: Mapping[str, Tensor], half: bool) -> dict[str, Tensor]:

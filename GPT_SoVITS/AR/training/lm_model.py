@@ -18,12 +18,14 @@ from AR.errors import LMUnavailable, T2SError
 from AR.models import lm_backbone
 from AR.models.lm_backbone import GIB
 from AR.models.lm_folder import LMConfig, shape_fingerprint
-from AR.models.qwen3_t2s_model import Qwen3T2SModel, backbone_source
+from AR.models.qwen3_t2s_model import Qwen3T2SModel, check_request_alphabet, find_backbone
 from AR.training import lm_guided
 from AR.training.lm_config import LMTrainConfig, ModelSection
 
 logger = logging.getLogger(__name__)
 PHONE_ROWS = {"v1": 322, "v2": 732}
+KEPT_WEIGHTS = {"lora": "lora", "full": "backbone", "frozen": "frozen"}
+"""What a trained folder holds of the backbone (``LMConfig.weights``), by ``qwen3.tuning``."""
 
 
 def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.device,
@@ -66,24 +68,16 @@ def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.de
 def _further(config: LMTrainConfig, folder: Path, codebook: str, device: torch.device) -> Qwen3T2SModel:
     """A trained stage as it is on disk; its LoRA stays apart from the backbone, so that it can be saved as one."""
     known = LMConfig.read(folder)
-    tuning = {"backbone": "full", "lora": "lora", "frozen": "frozen"}[known.weights]
+    check_request_alphabet(known, codebook, config.qwen3.symbols)
+    tuning = next(tuning for tuning, weights in KEPT_WEIGHTS.items() if weights == known.weights)
+    found = find_backbone(known, folder)
     section = replace(config.qwen3, tuning=tuning, layers=known.layers)
-    *_, shape = _find(known, folder)
-    report_memory(replace(config, qwen3=section, new_model={}), shape, device)
-    model = Qwen3T2SModel.from_pretrained(folder, None, device, _dtype(config, tuning, device), codebook,
-                                          section.symbols, _attach_lora)  # fmt: skip
+    report_memory(replace(config, qwen3=section, new_model={}), found.shape, device)
+    model = Qwen3T2SModel.of_folder(folder, known, found, device, _dtype(config, tuning, device), _attach_lora)
     if tuning == "full":
         model.decoder.requires_grad_(True)
     model.config = replace(known, codebook=codebook or known.codebook)
     return model
-
-
-def _find(stage: LMConfig, folder: Path) -> tuple[Path, str, Any]:
-    """(folder, GGUF file, transformers configuration) of a stage's backbone."""
-    source, gguf = backbone_source(stage, folder, None)
-    where = lm_backbone.locate(source)
-    gguf = lm_backbone.find_gguf(where, gguf)
-    return where, gguf, lm_backbone.read_config(where, gguf)
 
 
 def _dtype(config: LMTrainConfig, tuning: str, device: torch.device) -> torch.dtype:
@@ -94,12 +88,13 @@ def _dtype(config: LMTrainConfig, tuning: str, device: torch.device) -> torch.dt
 
 def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Qwen3T2SModel:
     section = config.qwen3
-    where, gguf, shape = _find(LMConfig(section.model_name, section.gguf_file), Path())
-    report_memory(config, shape, device)
+    found = find_backbone(LMConfig(section.model_name, section.gguf_file), Path())
+    report_memory(config, found.shape, device)
     dtype = _dtype(config, section.tuning, device)
-    backbone = lm_backbone.load_backbone(str(where), gguf, device, dtype, shape, section.layers)
-    kept = {"lora": "lora", "full": "backbone", "frozen": "frozen"}[section.tuning]
-    whole = backbone.decoder.config if kept == "backbone" else shape
+    backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
+                                         section.layers)  # fmt: skip
+    kept = KEPT_WEIGHTS[section.tuning]
+    whole = backbone.decoder.config if kept == "backbone" else found.shape
     model = _wrap(section, backbone.decoder, whole, backbone.tokenizer, kept, codebook)
     if section.tuning == "full":
         backbone.decoder.requires_grad_(True)
