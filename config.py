@@ -24,6 +24,7 @@ PACK_DIR = PRETRAINED_ROOT / "gsv-tiny"
 """The voice pack that is part of the checkout."""
 
 LOOPBACK = "127.0.0.1"
+PRECISIONS = ("auto", "float32")
 MODEL_VERSIONS = ("v1", "v2", "v3", "v4", "v2Pro", "v2ProPlus")
 LANGUAGES = ("auto", "zh_CN", "en_US", "ja_JP", "ko_KR")
 TRUE_WORDS = ("true", "1", "yes")
@@ -111,6 +112,11 @@ def _parse_language(name: str, value: object) -> str:
     return parse_choice(name, value, LANGUAGES)
 
 
+def parse_precision(name: str, value: object) -> str:
+    """Weights of the language model: what the device does best, or float32."""
+    return parse_choice(name, value, PRECISIONS)
+
+
 @dataclass(frozen=True)
 class Config:
     """The project's settings. Build one with :meth:`from_environment`; change one with :meth:`with_arguments`.
@@ -131,6 +137,7 @@ class Config:
     qwen3_enable_training: bool = False
     qwen3_enable_inference: bool = True
     qwen3_strict: bool = False
+    qwen3_precision: str = "auto"
     language: str = "auto"
     is_share: bool = False
     webui_user: str | None = None
@@ -181,6 +188,7 @@ _PARSERS: dict[str, Parser] = {
     "qwen3_enable_training": parse_bool,
     "qwen3_enable_inference": parse_bool,
     "qwen3_strict": parse_bool,
+    "qwen3_precision": parse_precision,
     "language": _parse_language,
     "is_share": parse_bool,
     "webui_user": parse_text,

@@ -19,6 +19,9 @@ from AR.sampling import NEG_INF, RowNoise, redraw, sample
 
 FinishReason = Literal["eos", "length", "stopped"]
 
+COMPACT_AT = 0.75
+"""Ended rows leave the batch when at most this share of its rows is live: every leaving copies the whole KV cache."""
+
 
 @dataclass(frozen=True)
 class TokenChunk:
@@ -111,8 +114,7 @@ def _row_seeds(seed: int | None, rows: int) -> list[int]:
 class _Run:
     """State of one ``stream_decode`` call.
 
-    ``slots[i]`` is the request that row i of the batch belongs to, or None for a row that ended while the backend
-    cannot drop rows.
+    ``slots[i]`` is the request that row i of the batch belongs to, or None for a row that ended and is still there.
     """
 
     def __init__(self, backend: T2SBackend, requests: Sequence[T2SRequest], sampling: SamplingParams) -> None:
@@ -187,8 +189,8 @@ class _Run:
         return None
 
     def _drop(self, keep: list[int]) -> None:
-        """Go on with the batch rows ``keep`` only, where the backend can; else mark the others as dead."""
-        if not isinstance(self.backend, RowSelect):
+        """Go on with the batch rows ``keep``: the others leave where the backend can drop rows and enough have ended."""
+        if not isinstance(self.backend, RowSelect) or len(keep) > COMPACT_AT * len(self.slots):
             self.slots = [row if slot in keep else None for slot, row in enumerate(self.slots)]
             return
         assert self.last is not None

@@ -83,13 +83,14 @@ def load_language_model(
     dtype: torch.dtype = torch.float32,
     codebook: str = "",
     symbols: str = "",
+    packed: bool = False,
 ) -> Qwen3T2SModel:
     """Load the stage that ``name`` stands for, with a trained adapter.
 
     Args:
         name: see the top of this file.
         places: where trained stages may lie.
-        device, dtype: of the backbone.
+        device, dtype, packed: of the backbone, see ``Qwen3T2SModel.from_pretrained``.
         codebook, symbols: of the voice that will speak; compared with what the adapter was trained for.
 
     Raises:
@@ -107,4 +108,4 @@ def load_language_model(
             raise LMUnavailable("no_adapter", f"there is no trained adapter for {name} (trained ones: {known}); train "
                                 "one with s1_train.py or choose one of these")  # fmt: skip
         folder = where
-    return Qwen3T2SModel.from_pretrained(folder, None, device, dtype, codebook, symbols)
+    return Qwen3T2SModel.from_pretrained(folder, None, device, dtype, codebook, symbols, packed)

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from AR.backend import SamplingParams, T2SBackend
 from AR.fallback import FallbackInfo
+from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
-from TTS_infer_pack.language_model import LanguageModelSeat, OnFall
+from TTS_infer_pack.language_model import LanguageModelSeat, OnFall, of_voice
 from TTS_infer_pack.models import (
     Placement,
     VoiceModels,
@@ -215,6 +216,14 @@ class TTS:
     def ar_model(self) -> T2SBackend:
         """The AR model of the voice, whatever sits in the seat."""
         return self._models.t2s
+
+    def language_model(self, name: str) -> Qwen3T2SModel:
+        """A language model that speaks this voice's tokens, beside whatever sits in the seat.
+
+        Raises:
+            LMUnavailable: with the reason why there is none.
+        """
+        return of_voice(name, self._models)
 
     def prompt_of(self, path: PathLike, text: str, lang: str) -> Prompt:
         """Words and tokens of a reference clip, as speech goes on from them.

@@ -18,11 +18,13 @@ from AR.backend import T2SBackend
 from AR.errors import LMUnavailable
 from AR.fallback import FallbackInfo, FallbackT2S
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
+from AR.models import lm_half
 from AR.models.lm_folder import codebook_fingerprint
 from config import PACK_DIR, REPO_ROOT
 from errors import CheckpointError
 
 if TYPE_CHECKING:
+    from AR.models.qwen3_t2s_model import Qwen3T2SModel
     from TTS_infer_pack.models import VoiceModels
     from TTS_infer_pack.tts_config import TTS_Config
 
@@ -53,6 +55,7 @@ class _Asked:
     device: str
     codebook: str
     symbols: str
+    precision: str
 
 
 class LanguageModelSeat:
@@ -78,8 +81,7 @@ class LanguageModelSeat:
         """
         if not (configs.use_qwen3 and configs.qwen3_enable_inference):
             return models.t2s
-        symbols = models.spec.symbols
-        asked = _Asked(configs.qwen3_model_name, str(models.device), _codebook(models), symbols)
+        asked = _asked(configs.qwen3_model_name, models, configs.qwen3_precision)
         with self._lock:
             if asked != self._asked:
                 self._load(asked)
@@ -94,12 +96,8 @@ class LanguageModelSeat:
         """Load what is asked for; what was loaded before goes first, so that both need not fit."""
         self._drop()
         self._asked = asked
-        device = torch.device(asked.device)
-        local = REPO_ROOT / asked.name  # like every path in the settings, a relative one starts at the repository
-        name = str(local) if local.is_dir() else asked.name
         try:
-            self._model = load_language_model(name, places(), device, _precision(device), asked.codebook,
-                                              asked.symbols)
+            self._model = _load(asked)
             logger.info("language model %s is in the text-to-semantic seat", asked.name)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the AR model speaks
             self._error = error
@@ -116,11 +114,38 @@ class LanguageModelSeat:
             self._drop()
 
 
-def _precision(device: torch.device) -> torch.dtype:
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+def of_voice(name: str, models: VoiceModels, precision: str = "auto") -> Qwen3T2SModel:
+    """A language model that speaks the tokens of a voice, for work that the seat does not do.
+
+    Raises:
+        LMUnavailable: with the reason why there is none.
+    """
+    return _load(_asked(name, models, precision))
 
 
-def _codebook(models: VoiceModels) -> str:
-    return codebook_fingerprint(models.vits.quantizer.codebook.embed)
+def _asked(name: str, models: VoiceModels, precision: str) -> _Asked:
+    codebook = codebook_fingerprint(models.vits.quantizer.codebook.embed)
+    return _Asked(name, str(models.device), codebook, models.spec.symbols, precision)
+
+
+def _load(asked: _Asked) -> Qwen3T2SModel:
+    device = torch.device(asked.device)
+    local = REPO_ROOT / asked.name  # like every path in the settings, a relative one starts at the repository
+    name = str(local) if local.is_dir() else asked.name
+    dtype, packed = weight_precision(device, asked.precision)
+    return load_language_model(name, places(), device, dtype, asked.codebook, asked.symbols, packed)
+
+
+def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype, bool]:
+    """(type of the backbone's weights, whether they are packed for computing in float32) on a device.
+
+    Args:
+        device: where it will speak.
+        precision: "auto" or "float32", as ``qwen3_precision``.
+    """
+    if precision == "float32":
+        return torch.float32, False
+    if device.type == "cuda":
+        return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
+    packed = device.type == "cpu" and lm_half.available()
+    return (torch.float16 if packed else torch.float32), packed

@@ -94,7 +94,7 @@ def seat(context: PageContext, speaker: Speaker) -> tuple[Any, Any]:
     """The checkbox and the list as the settings are now."""
     settings = speaker.configs
     chosen = settings.qwen3_model_name if settings.use_qwen3 else PACK_MODEL
-    listed = choices(str(settings.device), chosen, context.say)
+    listed = choices(str(settings.device), settings.qwen3_precision, chosen, context.say)
     return bool(settings.use_qwen3), gr.Dropdown(listed, value=chosen, visible=bool(settings.use_qwen3))
 
 

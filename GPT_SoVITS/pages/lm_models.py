@@ -61,20 +61,21 @@ def size(count: int) -> str:
     return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 1e6:.0f} MB"
 
 
-def entries(device: str) -> list[LMEntry]:
+def entries(device: str, precision: str = "auto") -> list[LMEntry]:
     """The pack's model, every trained folder, and the published backbones, in this order. Imports torch.
 
     Args:
         device: where the model would go, as in the settings.
+        precision: in which weights, as ``qwen3_precision``.
     """
     import torch
 
     from AR.models.lm_backbone import HEADROOM, free_memory
-    from TTS_infer_pack.language_model import places
+    from TTS_infer_pack.language_model import places, weight_precision
 
     where, place = places(), torch.device(device)
     stages, free = where.stages(), free_memory(place)
-    width = 4 if place.type == "cpu" else 2  # float32 on the CPU, else half precision
+    width = weight_precision(place, precision)[0].itemsize
 
     def entry(name: str, folder: Path | None) -> LMEntry:
         count = _parameters(name, folder)
@@ -86,9 +87,9 @@ def entries(device: str) -> list[LMEntry]:
     return found + [entry(name, where.find(name)) for name in PARAMETERS if name not in stages]
 
 
-def choices(device: str, chosen: str, say: Say) -> list[Choice]:
+def choices(device: str, precision: str, chosen: str, say: Say) -> list[Choice]:
     """The list for the dropdown; the chosen model is in it even if somebody typed it."""
-    found = [(entry.label(say), entry.name) for entry in entries(device)]
+    found = [(entry.label(say), entry.name) for entry in entries(device, precision)]
     return found if any(name == chosen for _, name in found) else [*found, (chosen, chosen)]
 
 

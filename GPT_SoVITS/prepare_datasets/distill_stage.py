@@ -1,5 +1,8 @@
-"""Stage 4, distillation: the AR model speaks a text list; writes ``2-name2text.txt``, ``6-name2semantic.tsv`` and
-``speakers.tsv`` as recordings would give them. No audio is made. Collapsed results are dropped and counted.
+"""Stage 4, distillation: the AR model, or a language model, speaks a text list; writes ``2-name2text.txt``,
+``6-name2semantic.tsv`` and ``speakers.tsv`` as recordings would give them, and ``alignment.tsv`` where a language model
+speaks whose attention tells which phone it is at. No audio is made. Collapsed results are dropped and counted.
+
+The method is sequence-level distillation (Kim and Rush 2016): what a model draws is easier to learn than recordings.
 
 A run that was interrupted goes on where it stopped: what is in the files is not spoken again.
 """
@@ -16,8 +19,11 @@ from pathlib import Path
 
 import torch
 
-from AR.backend import SamplingParams, T2SRequest
+from AR.backend import SamplingParams, T2SBackend, T2SRequest
 from AR.checked import decode_checked, why_collapsed
+from AR.errors import LMUnavailable
+from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.training.lm_alignment import Head, Spoken, align, find_head
 from config import REPO_ROOT
 from errors import DatasetError, GSVError, TextError
 from prepare_datasets.list_file import read_list
@@ -28,7 +34,7 @@ from TTS_infer_pack.TTS import TTS, TTS_Config
 
 logger = logging.getLogger(__name__)
 HEADER = "item_name\tsemantic_audio"
-NAMES = ("2-name2text.txt", "6-name2semantic.tsv", "speakers.tsv")
+TEXTS, SPEAKERS, ALIGNMENT, TOKENS = "2-name2text.txt", "speakers.tsv", "alignment.tsv", "6-name2semantic.tsv"
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,33 @@ def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
     return [Voice(speaker, tts.prompt_of(path, text, lang)) for speaker, path, text, lang in rows]
 
 
-class Distiller:
-    """Speaks texts with the AR model of a voice and appends the results to the files."""
+@dataclass(frozen=True)
+class Result:
+    """A text that was spoken: a line of each file; ``alignment`` is empty where it is not known."""
 
-    def __init__(self, tts: TTS, run: Distillation) -> None:
-        self.tts, self.run = tts, run
-        self.backend, self.version = tts.ar_model, tts.configs.version
+    name: str
+    phones: str
+    words: str
+    tokens: str
+    speaker: str
+    alignment: str = ""
+
+
+class Distiller:
+    """Speaks texts in a voice and appends the results to the files.
+
+    Args:
+        tts: the voice.
+        run: settings.
+        language_model: what speaks; None: the voice's AR model.
+    """
+
+    def __init__(self, tts: TTS, run: Distillation, language_model: Qwen3T2SModel | None = None) -> None:
+        self.tts, self.run, self.language_model = tts, run, language_model
+        self.backend: T2SBackend = language_model or tts.ar_model
+        self.version = tts.configs.version
+        self.head: Head | None = None
+        self.head_sought = False
         self.text = TextPreprocessor(device="cpu")
         table = symbols.symbols if self.version == "v1" else symbols2.symbols
         self.phone_names: Sequence[str] = table
@@ -131,14 +158,15 @@ class Distiller:
         self.run.folder.mkdir(parents=True, exist_ok=True)
         done = _known_names(self.run.folder)
         kept = len(done)
+        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # like lengths together: less padding
         for seed_index, seed in enumerate(self.run.seeds):
             for start in range(0, len(texts), self.run.batch):
-                numbers = range(start, min(start + self.run.batch, len(texts)))
+                numbers = order[start : start + self.run.batch]
                 todo = [n for n in numbers if _name(n, seed) not in done]
                 rows = list(self._speak_batch(todo, texts, voices, seed_index, seed)) if todo else []
                 _append(self.run.folder, rows)
                 kept += len(rows)
-                logger.info("seed %d, %d of %d texts, %d kept", seed, numbers.stop, len(texts), kept)
+                logger.info("seed %d, %d of %d texts, %d kept", seed, start + len(numbers), len(texts), kept)
         told = ", ".join(f"{count} {why}" for why, count in self.reasons.most_common()) or "nothing"
         logger.info("%d results kept; dropped: %s", kept, told)
         if not kept:
@@ -146,22 +174,34 @@ class Distiller:
         return kept
 
     def _speak_batch(self, todo: Sequence[int], texts: Sequence[str], voices: Sequence[Voice], turn: int,
-                     seed: int) -> Iterator[tuple[str, str, str, str, str]]:
-        """(name, phones, words, tokens, speaker) of each text of a batch that came out well."""
+                     seed: int) -> Iterator[Result]:  # fmt: skip
+        """What came out well of a batch."""
         read = [(n, self._read(texts[n]), voices[(n + turn) % len(voices)]) for n in todo]
         good = [(n, text, voice) for n, text, voice in read if text is not None]
         if not good:
             return
         requests = [self._request(voice, text) for _, text, voice in good]
         results = decode_checked(self.backend, requests, replace(self.run.sampling, seed=seed))
-        for (n, text, voice), request, result in zip(good, requests, results, strict=True):
-            why = why_collapsed(request, result)
-            if why is not None:
-                self.reasons["collapsed"] += 1
-                continue
+        kept = [(*one, Spoken(request, result.tokens)) for one, request, result
+                in zip(good, requests, results, strict=True) if why_collapsed(request, result) is None]  # fmt: skip
+        self.reasons["collapsed"] += len(good) - len(kept)
+        alignments = self._align([spoken for *_, spoken in kept])
+        for (n, text, voice, spoken), alignment in zip(kept, alignments, strict=True):
             phones = " ".join(self.phone_names[i] for i in text.ids.tolist())
-            tokens = " ".join(map(str, result.tokens.tolist()))
-            yield _name(n, seed), phones, " ".join(text.text.split()), tokens, voice.name
+            tokens = " ".join(map(str, spoken.tokens.tolist()))
+            yield Result(_name(n, seed), phones, " ".join(text.text.split()), tokens, voice.name, alignment)
+
+    def _align(self, rows: Sequence[Spoken]) -> list[str]:
+        """Phone indices of each row as a line of ``alignment.tsv``; empty where no head of the model tells them."""
+        model = self.language_model
+        if model is None or not rows:
+            return [""] * len(rows)
+        if not self.head_sought:
+            self.head, self.head_sought = find_head(model, rows), True
+            logger.info("alignment is read off %s", self.head or "nothing: no head follows the text")
+        if self.head is None:
+            return [""] * len(rows)
+        return [" ".join(map(str, path.tolist())) for path in align(model, rows, self.head)]
 
 
 def _name(number: int, seed: int) -> str:
@@ -170,27 +210,31 @@ def _name(number: int, seed: int) -> str:
 
 def _known_names(folder: Path) -> set[str]:
     """Names whose tokens are written already."""
-    path = folder / NAMES[1]
+    path = folder / TOKENS
     if not path.is_file():
         return set()
     return {line.split("\t")[0] for line in path.read_text(encoding="utf-8").splitlines()[1:]}
 
 
-def _append(folder: Path, rows: Sequence[tuple[str, str, str, str, str]]) -> None:
-    """Append to the three files; tokens come last, as they mark a text as done."""
-    texts = "".join(f"{name}\t{phones}\tNone\t{words}\n" for name, phones, words, _, _ in rows)
-    speakers = "".join(f"{name}\t{speaker}\n" for name, _, _, _, speaker in rows)
-    tokens = "".join(f"{name}\t{ids}\n" for name, _, _, ids, _ in rows)
-    if not (folder / NAMES[1]).exists():
-        tokens = f"{HEADER}\n{tokens}"
-    for name, content in ((NAMES[0], texts), (NAMES[2], speakers), (NAMES[1], tokens)):
-        with (folder / name).open("a", encoding="utf-8") as file:
-            file.write(content)
+def _append(folder: Path, rows: Sequence[Result]) -> None:
+    """Append to the files; tokens come last, as they mark a text as done."""
+    lines = {
+        TEXTS: [f"{row.name}\t{row.phones}\tNone\t{row.words}\n" for row in rows],
+        SPEAKERS: [f"{row.name}\t{row.speaker}\n" for row in rows],
+        ALIGNMENT: [f"{row.name}\t{row.alignment}\n" for row in rows if row.alignment],
+        TOKENS: [f"{row.name}\t{row.tokens}\n" for row in rows],
+    }
+    if not (folder / TOKENS).exists():
+        lines[TOKENS].insert(0, f"{HEADER}\n")
+    for name, content in lines.items():
+        if content:
+            with (folder / name).open("a", encoding="utf-8") as file:
+                file.writelines(content)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(description="Let the AR model speak a text list; its tokens are training data.")
+    parser = argparse.ArgumentParser(description="Let a model speak a text list; its tokens are training data.")
     parser.add_argument("--texts", type=Path, required=True, help="text list, a text a line, UTF-8")
     parser.add_argument("--exp", required=True, help="name below logs/, or a folder")
     parser.add_argument("--references", type=Path, help="list of reference clips, path|speaker|language|text a line "
@@ -199,11 +243,20 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="every text is spoken once with each")
     parser.add_argument("--batch", type=int, default=16, help="texts spoken together (default: 16)")
     parser.add_argument("--config", help="settings of the voice (YAML)")
+    parser.add_argument("--lm", help="a language model speaks in place of the AR model: its name or folder")
     parser.add_argument("--gpt_model", help="GPT weights (.ckpt)")
     parser.add_argument("--sovits_model", help="SoVITS weights (.pth)")
     for name, kind in (("top_k", int), ("top_p", float), ("temperature", float), ("repetition_penalty", float)):
         parser.add_argument(f"--{name}", type=kind, help="sampling of semantic tokens (default: the voice's)")
     return parser
+
+
+def _language_model(tts: TTS, name: str) -> Qwen3T2SModel:
+    try:
+        return tts.language_model(name)
+    except LMUnavailable as error:
+        raise DatasetError(str(error), "a trained language model", "see the table of reasons in docs/qwen3.md"
+                           ) from error  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -219,7 +272,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = {name: getattr(args, name) for name in known if getattr(args, name) is not None}
         values = {name: value for name, value in (known | given).items() if value is not None}
         run = Distillation(folder, args.language, args.seeds, args.batch, SamplingParams(**values))
-        Distiller(tts, run).speak(read_texts(args.texts), read_voices(tts, args.references))
+        speaker = _language_model(tts, args.lm) if args.lm else None
+        Distiller(tts, run, speaker).speak(read_texts(args.texts), read_voices(tts, args.references))
     except GSVError as error:
         logger.error("%s", error)
         return 2

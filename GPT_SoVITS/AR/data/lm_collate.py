@@ -129,6 +129,11 @@ class ItemBatches(Sampler[list[Item]]):
     def __len__(self) -> int:
         return sum(self.lengths)
 
+    def batches_of(self, epochs: float) -> int:
+        """Batches in the first so many epochs; the last may be a part of one."""
+        whole = int(epochs)
+        return sum(self.lengths[:whole]) + int(sum(self.lengths[whole : whole + 1]) * (epochs - whole))
+
     def _epoch(self, epoch: int) -> list[list[Row]]:
         return share_of_process(epoch_batches(self.clips, self.how, self.seed, epoch), *self.share)
 

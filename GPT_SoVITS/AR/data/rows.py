@@ -30,7 +30,7 @@ class Batching:
         repeat: how often every clip comes in an epoch.
         splice_probability: share of the targets that go on, in their middle, as another clip of the speaker does
             (splice.py).
-        easy_epochs: the first so many epochs have no spliced targets.
+        easy_epochs: the first so many epochs have no spliced targets (an epoch that is easy in part has none).
     """
 
     batch_tokens: int
@@ -39,7 +39,7 @@ class Batching:
     max_row_tokens: int = 1000
     repeat: int = 1
     splice_probability: float = 0.0
-    easy_epochs: int = 0
+    easy_epochs: float = 0.0
 
 
 def small_set_repeat(clips: int) -> int:

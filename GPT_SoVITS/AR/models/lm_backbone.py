@@ -372,7 +372,7 @@ def merge_lora(decoder: nn.Module, folder: Path) -> None:
         delta = scale * (parts["B"].float() @ parts["A"].float())
         if not isinstance(weight, Tensor) or weight.shape != delta.shape:
             raise LMUnavailable("adapter_mismatch", f"{folder}: {layer} is {tuple(delta.shape)}, not the backbone's")
-        weight.add_(delta.to(weight.device, weight.dtype))
+        weight.copy_(weight.float() + delta.to(weight.device))  # rounded once where the weights are in half precision
 
 
 

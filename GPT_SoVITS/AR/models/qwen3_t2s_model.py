@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from AR.backend import EOS, VOCAB_SIZE, T2SRequest
 from AR.errors import LMUnavailable, T2SError
-from AR.models import lm_backbone, lm_fast, lm_rows
+from AR.models import lm_backbone, lm_fast, lm_half, lm_rows
 from AR.models.lm_folder import (
     ADAPTER_FILE,
     BACKBONE_FOLDER,
@@ -101,6 +101,8 @@ class Qwen3T2SModel(nn.Module):
         for module in (self.phone_embedding, self.marker_embedding, self.semantic_embedding):
             nn.init.normal_(module.weight, std=scale)
         nn.init.normal_(self.head.weight, std=0.02)
+        self.packed = lm_half.is_packed(decoder)
+        """Weights of linear layers are in float16, all else is float32 (lm_half.py)."""
         self.plain = False
         """True: every step goes through the decoder's own ``forward`` (slower; the fast path must equal it)."""
         self._code_table = torch.empty(0, 0)
@@ -126,8 +128,8 @@ class Qwen3T2SModel(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The backbone's precision; the adapter stays in float32."""
-        return self.word_table.weight.dtype
+        """What the backbone computes in; the adapter is always in float32."""
+        return torch.float32 if self.packed else self.word_table.weight.dtype
 
     # ---- loading and saving -----------------------------------------------------------------------------------------
 
@@ -140,6 +142,7 @@ class Qwen3T2SModel(nn.Module):
         dtype: torch.dtype = torch.float32,
         codebook: str = "",
         symbols: str = "",
+        packed: bool = False,
     ) -> Qwen3T2SModel:
         """Load a trained folder, a backbone with a trained ``adapter`` folder, or a bare backbone (to be trained).
 
@@ -149,6 +152,7 @@ class Qwen3T2SModel(nn.Module):
             device, dtype: of the backbone.
             codebook: fingerprint of the SoVITS quantizer that will speak the tokens; empty: not compared.
             symbols: phone symbols ("v1", "v2") that requests will have; empty: not compared.
+            packed: float16 weights computed with in float32, for speaking on a CPU (lm_half.py); in place of ``dtype``.
 
         Raises:
             LMUnavailable: with the reason why not.
@@ -164,7 +168,7 @@ class Qwen3T2SModel(nn.Module):
         config = LMConfig.read(folder)
         check_request_alphabet(config, codebook, symbols)
         found = find_backbone(config, folder, None if given == folder else str(model_name_or_folder))
-        return cls.of_folder(folder, config, found, device, dtype)
+        return cls.of_folder(folder, config, found, device, dtype, packed=packed)
 
     @classmethod
     def of_folder(
@@ -175,23 +179,27 @@ class Qwen3T2SModel(nn.Module):
         device: torch.device | str,
         dtype: torch.dtype,
         put_lora: Callable[[nn.Module, Path], None] = lm_backbone.merge_lora,
+        packed: bool = False,
     ) -> Qwen3T2SModel:
         """Load a trained folder onto the backbone that was found for it.
 
         Args:
             folder, config: the folder, and what it says about itself.
             found: its backbone.
-            device, dtype: of the backbone.
+            device, dtype, packed: of the backbone, see :meth:`from_pretrained`.
             put_lora: how the folder's LoRA weights get into the backbone: added to its own, or to be trained further.
 
         Raises:
             LMUnavailable: with the reason why not.
         """
         check_fingerprint(config.fingerprint, found.shape, found.source)
+        dtype = torch.float16 if packed else dtype
         backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
                                              config.layers)  # fmt: skip
         if config.weights == "lora":
             put_lora(backbone.decoder, folder / LORA_FOLDER)
+        if packed:
+            lm_half.pack(backbone.decoder)
         model = cls(backbone.decoder, backbone.tokenizer, config, trained=True)
         model.load_adapter(folder / ADAPTER_FILE)
         return model.eval()
@@ -235,9 +243,14 @@ class Qwen3T2SModel(nn.Module):
             folder: made where it is missing.
             training: facts for ``t2s_config.json``.
             half: store weights in float16, as the public checkpoints do.
+
+        Raises:
+            T2SError: the model is packed.
         """
         from safetensors.torch import save_file
 
+        if self.packed and self.config.weights != "frozen":
+            raise T2SError("packed weights cannot be saved; load the model without packed=True")
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         save_file(_stored(self.adapter_weights(), half), target / ADAPTER_FILE)

@@ -121,7 +121,7 @@ class DataSection:
     held_out_max: int = 100
     join_probability: float = 0.5
     splice_probability: float = 0.0
-    easy_epochs: int = 0
+    easy_epochs: float = 0.0
     max_row_tokens: int = 1000
     speaker_from: str = "none"
     num_workers: int = 0

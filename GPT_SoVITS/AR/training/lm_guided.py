@@ -59,8 +59,15 @@ def listening(batch: Batch, settings: GuidedSection, real: Tensor) -> Iterator[G
     # padding rows see themselves, so that no row of scores is empty
     allowed = (causal & real[:, None, :]) | torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
     guide = GuidedAttention(batch, settings, additive(allowed)[:, None])
-    token = _listener.set(guide.tap)
-    try:
+    with hearing(guide.tap):
         yield guide
+
+
+@contextmanager
+def hearing(listener: Listener) -> Iterator[None]:
+    """Call ``listener`` with layer, queries and keys of every attention inside."""
+    token = _listener.set(listener)
+    try:
+        yield
     finally:
         _listener.reset(token)

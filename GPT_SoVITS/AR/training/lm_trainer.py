@@ -80,7 +80,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
     ) -> None:
         self.lm_config, self.lm_model, self.export, self.output = config, model, export, output
         self.train_clips, self.held_clips = clips
-        self.minutes_before, self.begun = 0.0, time.monotonic()
+        self.minutes = self.minutes_before = self.saved_at = 0.0
+        self.begun = time.monotonic()
         self.best, self.bad_evaluations, self.evaluated_at = float("inf"), 0, -1
         train = config.train
         self.batching = Batching(train.batch_tokens, train.batch_size, config.data.join_probability,
@@ -101,7 +102,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         config, share = self.lm_config, (self.args.process_index, self.args.world_size)
         batches = ItemBatches(self.train_clips, self.batching, self.lm_model.config, config.qwen3.stream_dropout,
                               config.train.seed, config.train.epochs, share)  # fmt: skip
-        self.easy_batches = sum(batches.lengths[: config.data.easy_epochs])
+        self.easy_batches = batches.batches_of(config.data.easy_epochs)
         return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.collate,
                           num_workers=config.data.num_workers, generator=torch.Generator())  # fmt: skip
 
@@ -156,10 +157,18 @@ class LMTrainer(Trainer):  # type: ignore[misc]
 
         return share
 
-    @property
-    def minutes(self) -> float:
-        """Training time, over all restarts."""
-        return self.minutes_before + (time.monotonic() - self.begun) / 60
+    def look_around(self) -> None:
+        """Set ``minutes``, the training time over all restarts, and hear who was asked to stop.
+
+        The first process's clock counts for all, and one that is asked to stop stops all: else their learning rates
+        would differ, and some would wait for others that have ended.
+        """
+        minutes = self.minutes_before + (time.monotonic() - self.begun) / 60
+        if self.args.world_size > 1:
+            mine = torch.tensor([[minutes, float(self.stop_asked)]], device=self.args.device)
+            told = self.accelerator.gather(mine)
+            minutes, self.stop_asked = float(told[0, 0]), bool(told[:, 1].any())
+        self.minutes = minutes
 
     # -- evaluation
 
@@ -229,7 +238,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             for name, tensor in weights.items():
                 live[name].copy_(tensor)
         clock = json.loads((folder / CLOCK_FILE).read_text(encoding="utf-8"))
-        self.minutes_before, self.best = float(clock["minutes"]), float(clock["best"])
+        self.minutes = self.minutes_before = self.saved_at = float(clock["minutes"])
+        self.best = float(clock["best"])
         self.bad_evaluations = int(clock["bad_evaluations"])
         if self.average.average:
             averages = load_file(folder / AVERAGE_FILE)
@@ -240,7 +250,6 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         """Train to the end; returns the best held-out loss (inf without held-out clips)."""
         last = last_state(self.output)
         self.begun = time.monotonic()
-        self.saved_at = self.minutes
         self.train(resume_from_checkpoint=str(last) if last else None)
         if self.held_clips and not self.stop_asked:
             self.evaluate()
@@ -272,6 +281,7 @@ class _Control(TrainerCallback):  # type: ignore[misc]
         run = self.run
         train = run.lm_config.train
         run.average.update()
+        run.look_around()
         if run.held_clips and state.global_step % train.eval_steps == 0:
             control.should_evaluate = True
         if run.minutes - run.saved_at >= train.checkpoint_minutes:

@@ -58,7 +58,8 @@ class Toy:
         self.configs = SimpleNamespace(
             version="v2", device="cpu", t2s_weights_path=str(REPO_ROOT / "a" / "toy.ckpt"),
             vits_weights_path="/b/toy.pth", sampling={"top_k": 5, "text_split_method": "cut2"}, use_qwen3=False,
-            qwen3_model_name="Qwen/Qwen2-7B", qwen3_enable_inference=True, qwen3_strict=False)
+            qwen3_model_name="Qwen/Qwen2-7B", qwen3_enable_inference=True, qwen3_strict=False,
+            qwen3_precision="auto")
         self.requests: list[Any] = []
         self.closed, self.stopped = threading.Event(), threading.Event()
 
