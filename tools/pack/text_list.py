@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 PLAIN = re.compile(r"[A-Z][A-Za-z ,;:'-]*[.!?]")
 SHOUTED = re.compile(r"[A-Z]{2}")
 PARAGRAPH = re.compile(r"\n%\n|\n\s*\n")
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+")
 SOURCE = re.compile(r"\n\s*--.*", re.DOTALL)
 """Who said it, below a quotation."""
 
@@ -29,7 +30,7 @@ def sentences(text: str) -> Iterator[str]:
     """The sentences of a plain text, line breaks and outer quotation marks removed."""
     for paragraph in PARAGRAPH.split(text):
         joined = " ".join(SOURCE.sub("", paragraph).split())
-        for sentence in re.split(r"(?<=[.!?])\s+", joined):
+        for sentence in SENTENCE_END.split(joined):
             yield sentence.strip().strip("\"'()")
 
 

@@ -59,6 +59,19 @@ def test_batched_equals_single(model: Text2SemanticDecoder) -> None:
         assert alone.finish_reason == result.finish_reason
 
 
+def test_ended_rows_leave_together(model: Text2SemanticDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = SamplingParams(top_k=20, seed=7)  # how long a row may be follows from its phones
+    requests = [T2SRequest(torch.arange(1, 3 + row)) for row in range(16)]
+    alone = [decode(model, [request], params)[0].tokens.tolist() for request in requests]
+    sizes: list[int] = []
+    real = model.step
+    monkeypatch.setattr(model, "step", lambda state, tokens: (sizes.append(len(tokens)), real(state, tokens))[1])
+    assert [result.tokens.tolist() for result in decode(model, requests, params)] == alone
+    assert sizes[0] == 16 and sizes == sorted(sizes, reverse=True) and sizes[-1] <= 8
+    ends = {len(tokens) for tokens in alone}
+    assert len(set(sizes)) < len(ends), "a row that ends does not make the whole cache be copied each time"
+
+
 @pytest.mark.parametrize("chunk_tokens", [1, 7, 1000])
 def test_streamed_equals_whole(model: Text2SemanticDecoder, chunk_tokens: int) -> None:
     requests = make_requests()

@@ -11,6 +11,7 @@ from AR import checked
 from AR.backend import SamplingParams
 from AR.data.clips import DataPaths, Filters, read_clips
 from AR.decode import T2SResult
+from config import PACK_DIR
 from errors import DatasetError
 from prepare_datasets.distill_stage import Distillation, Distiller, main, read_texts, read_voices
 from text import cleaned_text_to_sequence
@@ -53,3 +54,30 @@ def test_mistakes_are_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture)
         read_texts(tmp_path / "empty.txt")
     assert main(["--texts", str(tmp_path / "none.txt"), "--exp", str(tmp_path / "x"), "--gpt_model", "/nowhere",
                  "--sovits_model", "/nowhere"]) == 2  # fmt: skip
+
+
+@pytest.mark.skipif(not (PACK_DIR / "lm").is_dir(), reason="no language model in this checkout's voice pack")
+def test_a_language_model_speaks_with_alignment(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Hello there, my good friend.\nNobody knows.\nIt is a very fine day.\n")
+    run = ["--texts", str(texts), "--exp", str(tmp_path / "exp"), "--lm", "gsv-tiny"]
+    assert main(run) == 0
+    paths = DataPaths.of_experiment(tmp_path / "exp")
+    clips = read_clips(paths, partial(cleaned_text_to_sequence, version="v2"), Filters())
+    assert len(clips) == 3
+    for clip in clips:
+        assert clip.alignment is not None and len(clip.alignment) == len(clip.tokens)
+        assert (clip.alignment[1:] >= clip.alignment[:-1]).all() and clip.alignment[-1] >= len(clip.phones) - 2
+    before = paths.alignment.read_text()
+    assert main(run) == 0 and paths.alignment.read_text() == before, "what is there is not spoken again"
+
+
+def test_a_language_model_that_is_not_there_is_named(
+    tmp_path: Path, tiny_pack: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Hello there.\n")
+    (tmp_path / "voice.yaml").write_text(f"custom:\n  pack: {tiny_pack}\n")
+    assert main(["--texts", str(texts), "--exp", str(tmp_path / "exp"), "--lm", "/no/such/model", "--config",
+                 str(tmp_path / "voice.yaml")]) == 2  # fmt: skip
+    assert "no model folder /no/such/model" in caplog.text and not (tmp_path / "exp").exists()
