@@ -189,7 +189,7 @@ class _Run:
         return None
 
     def _drop(self, keep: list[int]) -> None:
-        """Go on with the batch rows ``keep``: the others leave where the backend can drop rows and enough have ended."""
+        """Go on with the batch rows ``keep``: others leave where the backend can drop rows and enough have ended."""
         if not isinstance(self.backend, RowSelect) or len(keep) > COMPACT_AT * len(self.slots):
             self.slots = [row if slot in keep else None for slot, row in enumerate(self.slots)]
             return

@@ -137,7 +137,7 @@ def _load(asked: _Asked) -> Qwen3T2SModel:
 
 
 def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype, bool]:
-    """(type of the backbone's weights, whether they are packed for computing in float32) on a device.
+    """(type of the backbone's weights, whether they are packed instead where that is worthwhile) on a device.
 
     Args:
         device: where it will speak.
@@ -147,5 +147,4 @@ def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype,
         return torch.float32, False
     if device.type == "cuda":
         return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
-    packed = device.type == "cpu" and lm_half.available()
-    return (torch.float16 if packed else torch.float32), packed
+    return torch.float32, device.type == "cpu" and lm_half.available()

@@ -70,15 +70,17 @@ def entries(device: str, precision: str = "auto") -> list[LMEntry]:
     """
     import torch
 
+    from AR.models import lm_half
     from AR.models.lm_backbone import HEADROOM, free_memory
     from TTS_infer_pack.language_model import places, weight_precision
 
     where, place = places(), torch.device(device)
     stages, free = where.stages(), free_memory(place)
-    width = weight_precision(place, precision)[0].itemsize
+    dtype, packed = weight_precision(place, precision)
 
     def entry(name: str, folder: Path | None) -> LMEntry:
         count = _parameters(name, folder)
+        width = torch.float16.itemsize if packed and lm_half.worthwhile(count) else dtype.itemsize
         needed = None if count is None else int(count * width * HEADROOM)
         return LMEntry(name, folder is not None, needed, None if needed is None or free is None else needed <= free)
 

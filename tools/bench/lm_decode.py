@@ -4,14 +4,17 @@
     python tools/bench/lm_decode.py --shapes 0.6b --tokens 24 --rounds 2
 
 Both draw with top-k 15 and repetition penalty 1.35 after a prompt of the same length, in turn, in one process; the
-best round counts (with ``--cpu`` by CPU time, so that other processes do not count). ``generate`` is measured twice:
-with the backbone's own output head over words, and with the adapter's head of 1025 rows in its place. Prints a table,
-and a last line of JSON.
+best round counts (with ``--cpu`` by CPU time, so that other processes do not count). Ours is measured twice: with
+float32 weights, and as it speaks by itself on this CPU (``qwen3_precision`` auto: float16 weights computed with in
+float32, where the model is large enough). ``generate`` is measured twice, too: with the backbone's own output head over
+words, and with the adapter's head of 1025 rows in its place. The weights are such as published models have, numbers of
+bfloat16, which float16 holds too, so that all ways compute with the same ones. Prints a table, and a line of JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import sys
 import time
@@ -22,6 +25,7 @@ import torch
 
 from AR.backend import SamplingParams, T2SRequest
 from AR.decode import decode
+from AR.models import lm_half
 from AR.models.lm_backbone import decoder_of
 from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
@@ -37,15 +41,26 @@ PROMPT = 150
 TOP_K, PENALTY = 15, 1.35
 
 
-def build(shape: dict[str, int], dtype: torch.dtype) -> tuple[Any, Qwen3T2SModel]:
-    """A random causal LM of a Qwen3 shape, and the same weights in the text-to-semantic seat."""
+def build(shape: dict[str, int], dtype: torch.dtype) -> tuple[Any, Qwen3T2SModel, Qwen3T2SModel | None]:
+    """A random causal LM of a Qwen3 shape, the same weights in the text-to-semantic seat, and packed where that is to
+    be had."""
     from transformers import AutoModelForCausalLM, Qwen3Config
 
     torch.manual_seed(0)
     config = Qwen3Config(**shape, tie_word_embeddings=True, max_position_embeddings=4096)
     causal = AutoModelForCausalLM.from_config(config, dtype=dtype).eval().requires_grad_(False)
-    seat = Qwen3T2SModel(decoder_of(causal), None, LMConfig("random", text_mode="phones"), trained=True)
-    return causal, seat.eval().requires_grad_(False)
+    for parameter in causal.parameters():
+        parameter.data = parameter.data.bfloat16().to(dtype)
+    settings = LMConfig("random", text_mode="phones")
+    seat = Qwen3T2SModel(decoder_of(causal), None, settings, trained=True).eval().requires_grad_(False)
+    if not lm_half.available() or not lm_half.worthwhile(sum(p.numel() for p in seat.decoder.parameters())):
+        return causal, seat, None
+    decoder = copy.deepcopy(seat.decoder)
+    lm_half.pack(decoder)
+    packed = Qwen3T2SModel(decoder, None, settings, trained=True).eval().requires_grad_(False)
+    for weight, tensor in seat.adapter_weights().items():
+        packed.get_parameter(weight).copy_(tensor)
+    return causal, seat, packed
 
 
 def speak(seat: Qwen3T2SModel, tokens: int) -> int:
@@ -77,7 +92,7 @@ def best_rate(rounds: int, runs: Sequence[Callable[[], int]], clock: Callable[[]
 
 def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Callable[[], float]) -> dict[str, Any]:
     """All ways on one shape."""
-    causal, seat = build(SHAPES[name], dtype)
+    causal, seat, packed = build(SHAPES[name], dtype)
     words = causal.lm_head
 
     def with_head(head: Any) -> int:
@@ -89,12 +104,13 @@ def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Call
             return seat.head(x.float())  # type: ignore[no-any-return]
 
     small = SmallHead()
-    runs = [lambda: speak(seat, tokens), lambda: with_head(words), lambda: with_head(small)]
-    ours, full, adapter = best_rate(rounds, runs, clock)
+    runs = {"generate": lambda: with_head(words), "generate_small_head": lambda: with_head(small),
+            "float32": lambda: speak(seat, tokens)}  # fmt: skip
+    if packed is not None:
+        runs["auto"] = lambda: speak(packed, tokens)
+    rates = dict(zip(runs, best_rate(rounds, list(runs.values()), clock), strict=True))
     parameters = sum(p.numel() for p in seat.parameters()) / 1e6
-    return {"shape": name, "parameters_m": round(parameters, 1), "ours": round(ours, 1), "generate": round(full, 1),
-            "generate_small_head": round(adapter, 1), "ratio": round(ours / full, 2),
-            "ratio_small_head": round(ours / adapter, 2)}  # fmt: skip
+    return {"shape": name, "parameters_m": round(parameters, 1)} | {way: round(rate, 2) for way, rate in rates.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,10 +128,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     dtype = torch.bfloat16 if args.bf16 else torch.float32
     clock = time.process_time if args.cpu else time.perf_counter
     rows = [measure(name, args.tokens, args.rounds, dtype, clock) for name in args.shapes]
-    print(f"{'shape':<6} {'params':>8} {'ours':>9} {'generate':>9} {'gen.+head':>9}  ratio")
+    ways = ("generate", "generate_small_head", "float32", "auto")
+    print(f"{'shape':<6} {'params':>8}" + "".join(f"{way:>28}" for way in ways))
     for row in rows:
-        print(f"{row['shape']:<6} {row['parameters_m']:7.1f}M {row['ours']:7.1f}/s {row['generate']:7.1f}/s "
-              f"{row['generate_small_head']:7.1f}/s  {row['ratio']:.2f} / {row['ratio_small_head']:.2f}")
+        cells = [f"{row[way]:.1f}/s ({row[way] / row['generate']:.2f})" if way in row else "-" for way in ways]
+        print(f"{row['shape']:<6} {row['parameters_m']:7.1f}M" + "".join(f"{cell:>28}" for cell in cells))
     print(json.dumps({"bench": "lm_decode", "torch": torch.__version__, "threads": torch.get_num_threads(),
                       "tokens": args.tokens, "rows": rows}))
     return 0

@@ -35,7 +35,7 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def is_plain(sentence: str, words: tuple[int, int], known: frozenset[str]) -> bool:
-    """True for a sentence of ``words`` (least, most) words, all of them ``known``, without anything to be spelled out."""
+    """True for a sentence of ``words`` (least, most) words, all ``known``, without anything to be spelled out."""
     if not PLAIN.fullmatch(sentence) or SHOUTED.search(sentence):
         return False
     parts = re.findall(r"[a-z']+", sentence.lower())

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+WORTHWHILE = 8_000_000
+"""Parameters from which on it is faster: smaller models stay in the processor's cache, which is fast enough."""
 FLOAT16_MAX = torch.finfo(torch.float16).max
 
 
@@ -51,6 +53,11 @@ def available() -> bool:
     except (RuntimeError, AttributeError):
         return False
     return bool(torch.allclose(half, layer(x), atol=2e-3))
+
+
+def worthwhile(parameters: int | None) -> bool:
+    """True for a model of so many parameters (None: not known, so not small)."""
+    return parameters is None or parameters >= WORTHWHILE
 
 
 @torch.no_grad()

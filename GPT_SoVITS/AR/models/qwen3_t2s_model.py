@@ -33,6 +33,7 @@ from AR.models.lm_folder import (
     LMConfig,
     check_fingerprint,
     is_lm_folder,
+    parameters_of,
     shape_fingerprint,
 )
 
@@ -152,7 +153,8 @@ class Qwen3T2SModel(nn.Module):
             device, dtype: of the backbone.
             codebook: fingerprint of the SoVITS quantizer that will speak the tokens; empty: not compared.
             symbols: phone symbols ("v1", "v2") that requests will have; empty: not compared.
-            packed: float16 weights computed with in float32, for speaking on a CPU (lm_half.py); in place of ``dtype``.
+            packed: float16 weights computed with in float32, for speaking on a CPU (lm_half.py), in place of ``dtype``
+                where the model is large enough to be faster by it.
 
         Raises:
             LMUnavailable: with the reason why not.
@@ -193,6 +195,7 @@ class Qwen3T2SModel(nn.Module):
             LMUnavailable: with the reason why not.
         """
         check_fingerprint(config.fingerprint, found.shape, found.source)
+        packed = packed and lm_half.worthwhile(parameters_of(config.fingerprint))
         dtype = torch.float16 if packed else dtype
         backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
                                              config.layers)  # fmt: skip

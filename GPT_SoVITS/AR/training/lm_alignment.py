@@ -57,8 +57,7 @@ class _Ear:
 
 @torch.inference_mode()
 def _attention(model: Qwen3T2SModel, rows: Sequence[Spoken], heads: Sequence[Head] | None) -> list[dict[Head, Tensor]]:
-    """Per row: attention [T_sem, T_ph] of each head (None: of all) from the position that predicts a token to the phones
-    of the target."""
+    """Per row and head (None: all): attention [T_sem, T_ph] to the target's phones, from where a token is predicted."""
     lm_guided.enable(model.decoder)
     parts = [lm_rows.with_tokens(model.row_ids(row.request), row.tokens.tolist()) for row in rows]
     ids, kinds = (t.to(model.device) for t in lm_rows.left_pad(parts))
@@ -86,7 +85,7 @@ def _attention(model: Qwen3T2SModel, rows: Sequence[Spoken], heads: Sequence[Hea
 
 
 def best_path(attention: np.ndarray) -> np.ndarray:
-    """The path [T_sem] of phone indices through ``attention`` [T_sem, T_ph] with the most of it that never goes back."""
+    """The likeliest path [T_sem] of phone indices through ``attention`` [T_sem, T_ph] that never goes back."""
     score = np.log(attention + 1e-6)
     tokens, phones = score.shape
     back = np.zeros((tokens, phones), np.int64)

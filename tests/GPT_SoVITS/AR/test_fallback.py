@@ -25,7 +25,7 @@ from AR.decode import decode, stream_decode
 from AR.errors import LMUnavailable
 from AR.fallback import FallbackInfo, FallbackT2S, reason_of
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
-from AR.models import lm_backbone
+from AR.models import lm_backbone, lm_half
 from AR.models.t2s_model import Text2SemanticDecoder
 
 CONFIG = {"model": {"hidden_dim": 32, "head": 4, "linear_units": 64, "n_layer": 1, "phoneme_vocab_size": 40}}
@@ -316,6 +316,19 @@ def test_set_t2s_in_both_directions(voice: Any) -> None:
     voice.set_t2s("qwen3", "no-such-model")
     assert voice.last_fallback is not None and voice.last_fallback.reason == "weights_missing"
     assert speak(voice)
+
+
+def test_another_precision_loads_again(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lm_half, "WORTHWHILE", 0)
+    voice.set_t2s("qwen3", "tiny")
+    quick = voice._seat._model
+    assert quick.packed == lm_half.available() and speak(voice) and voice._seat._model is quick
+    voice.configs.qwen3_precision = "float32"
+    assert speak(voice)
+    exact = voice._seat._model
+    assert exact is not quick and not exact.packed
+    request = T2SRequest(torch.arange(20), text="hello")
+    assert torch.allclose(quick.prefill([request])[1], exact.prefill([request])[1], atol=1e-2)
 
 
 def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,7 @@ def test_language_model_defaults() -> None:
     config = TTS_Config()
     assert (config.use_qwen3, config.qwen3_model_name) == (False, "Qwen/Qwen2-7B")
     assert (config.qwen3_enable_training, config.qwen3_enable_inference) == (False, True)
+    assert (config.qwen3_strict, config.qwen3_precision) == (False, "auto")
 
 
 def test_a_wrong_word_names_the_variable_and_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +84,8 @@ def test_a_wrong_word_names_the_variable_and_the_words(monkeypatch: pytest.Monke
     config = TTS_Config()
     with pytest.raises(ConfigError, match="qwen3_enable_inference"):
         config.qwen3_enable_inference = "perhaps"  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match="qwen3_precision.*auto.*float32"):
+        config.qwen3_precision = "int3"
 
 
 def test_weights_by_environment_dict_and_argument(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
+from AR.models import lm_half  # noqa: E402
 from errors import AudioError  # noqa: E402
 from pages.controls import Controls  # noqa: E402
 from pages.live import KEPT, LiveStore, wav_header  # noqa: E402
@@ -153,10 +154,14 @@ def test_the_list_has_the_pack_the_folders_and_the_published_models(context: Any
     (tmp_path / "broken" / "t2s_config.json").write_text("no json", encoding="utf-8")
     found = {entry.name: entry for entry in entries("cpu")}
     assert list(found)[0] == PACK_MODEL and set(found) >= {*PARAMETERS, "mine", "odd", "broken"}
-    assert found["mine"].trained and found["mine"].needed == int(PARAMETERS["Qwen/Qwen3-0.6B"] * 4 * 1.15)
+    count = PARAMETERS["Qwen/Qwen3-0.6B"]
+    assert found["mine"].trained and found["mine"].needed == int(count * (2 if lm_half.available() else 4) * 1.15)
+    exact = {entry.name: entry for entry in entries("cpu", "float32")}
+    assert exact["mine"].needed == int(count * 4 * 1.15)
+    assert exact[PACK_MODEL].needed == found[PACK_MODEL].needed, "small models are always in float32"
     assert found["Qwen/Qwen3-0.6B"].trained and not found["Qwen/Qwen2-7B"].trained
     assert found["broken"].needed is None and found["broken"].fits is None
-    assert ("/my/own", "/my/own") in choices("cpu", "/my/own", context.say)
+    assert ("/my/own", "/my/own") in choices("cpu", "auto", "/my/own", context.say)
 
 
 def test_a_list_that_is_left_without_a_choice_changes_nothing(context: Any, toy: Any, tmp_path: Path,

@@ -1,4 +1,4 @@
-"""Packed float16 weights: the same numbers as float32 where float16 holds the weights, for every family and both paths."""
+"""Packed float16 weights: the numbers of float32 where float16 holds the weights, for every family and both paths."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ def request(phones: int = 9) -> T2SRequest:
 
 
 @pytest.fixture(params=FAMILIES)
-def pair(request: pytest.FixtureRequest, make_lm: Callable[..., Any], tmp_path: Path) -> tuple[Any, Any]:
+def pair(request: pytest.FixtureRequest, make_lm: Callable[..., Any], tmp_path: Path,
+         monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:  # fmt: skip
     """The same trained folder, stored in half precision, loaded in float32 and packed."""
+    monkeypatch.setattr(lm_half, "WORTHWHILE", 0)
     make_lm(request.param).save_pretrained(tmp_path, {"steps": 1}, half=True)
     return Qwen3T2SModel.from_pretrained(tmp_path), Qwen3T2SModel.from_pretrained(tmp_path, packed=True)
 
@@ -46,6 +48,12 @@ def test_numbers_and_tokens_are_those_of_float32(pair: tuple[Any, Any]) -> None:
     assert [decode(packed, [one], greedy)[0].tokens.tolist() for one in requests] == wanted, "single equals batched"
     packed.plain = True
     assert [result.tokens.tolist() for result in decode(packed, requests, greedy)] == wanted, "plain equals fast path"
+
+
+def test_small_models_stay_in_float32(make_lm: Callable[..., Any], tmp_path: Path) -> None:
+    make_lm("qwen3").save_pretrained(tmp_path, {"steps": 1}, half=True)
+    model = Qwen3T2SModel.from_pretrained(tmp_path, packed=True)
+    assert not model.packed and model.word_table.weight.dtype == torch.float32
 
 
 def test_packed_weights_are_not_saved(pair: tuple[Any, Any], tmp_path: Path) -> None:
