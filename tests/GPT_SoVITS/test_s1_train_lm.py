@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from AR.training.lm_config import parse_lm_config
 from AR.training.lm_tokenizer import train_bpe
 from text import cleaned_text_to_sequence
 
+ROOT = Path(__file__).parents[2]
 PHONES = ["HH", "AH0", "L", "OW1", "W", "ER1", "D", "."]
 SHAPE = {"model_type": "qwen3", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 8,
          "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True}  # fmt: skip
@@ -93,6 +98,38 @@ def test_a_new_model_learns_and_a_resumed_run_is_the_same(exp: Path, tmp_path: P
     assert model.config.training["steps"] == 6
     request = T2SRequest(torch.tensor(cleaned_text_to_sequence(["HH", "L"], "v2")), text="hello")
     assert decode(model, [request], SamplingParams(seed=1, max_tokens=20))[0].tokens.numel() > 0
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(exp: Path, tmp_path: Path) -> None:
+    """They end in the same step, whose clock differs, and one that is asked to stop stops both."""
+    config = write(tmp_path, train__epochs=1000, train__eval_steps=20, optimizer__schedule="time")
+
+    def start(minutes: float) -> subprocess.Popen[str]:
+        command = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc_per_node", "2",
+                   str(ROOT / "GPT_SoVITS" / "s1_train.py"), "--config", str(config), "--exp", str(exp),
+                   "--output", str(tmp_path / "run"), "--max_minutes", str(minutes)]  # fmt: skip
+        paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'GPT_SoVITS'}", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+        return subprocess.Popen(command, env=os.environ | paths, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+
+    first = start(0.2)
+    told = first.communicate(timeout=300)[1]
+    assert first.returncode == 0, told[-2000:]
+    assert told.count("ended after 0.2 minutes") == 2
+    steps = LMConfig.read(tmp_path / "weights" / "tiny").training["steps"]
+    assert steps > 0 and max(losses(tmp_path / "run")) == steps
+
+    second = start(60)
+    assert second.stderr is not None
+    said: list[str] = []
+    for line in second.stderr:
+        said.append(line)
+        if "going on from" in line:
+            break
+    workers = Path(f"/proc/{second.pid}/task/{second.pid}/children").read_text().split()
+    os.kill(int(workers[-1]), signal.SIGTERM)  # one of the two, perhaps before its first step
+    said.append(second.communicate(timeout=300)[1])
+    assert second.returncode == 0 and "".join(said).count("ended after") == 2, "".join(said)[-2000:]
 
 
 @pytest.mark.parametrize(("keep", "steps"), [("best", 3), ("last", 6)])

@@ -183,8 +183,9 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             self.best, self.bad_evaluations = (loss, 0) if better else (self.best, self.bad_evaluations + 1)
             if better or self.lm_config.train.keep == "last":
                 self._export(loss)
-        logger.info("step %d, %.1f min: held-out loss %.4f (best %.4f)", self.state.global_step, self.minutes, loss,
-                    self.best)  # fmt: skip
+        if self.is_world_process_zero():
+            logger.info("step %d, %.1f min: held-out loss %.4f (best %.4f)", self.state.global_step, self.minutes, loss,
+                        self.best)  # fmt: skip
         metrics = {"eval_loss": loss}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(
