@@ -67,7 +67,7 @@ def info_of(error: BaseException, model_name: str) -> FallbackInfo:
 
 
 _LEADS: dict[FallbackReason, str] = {
-    "numerical_error": "the language model gave numbers that are none; use float32, or train it again",
+    "numerical_error": "the language model gave NaN or infinite numbers; set qwen3_precision to float32 or train again",
     "out_of_memory": "the language model ran out of memory; choose a smaller one or shorter texts",
     "transformers_missing": "a package that the language model needs cannot be imported; pip install -U transformers",
     "runtime_error": "the language model failed; please report this",

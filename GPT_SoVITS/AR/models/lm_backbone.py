@@ -205,13 +205,14 @@ def check_memory(parameters: int, device: torch.device, dtype: torch.dtype, name
     Raises:
         LMUnavailable: ``out_of_memory``, with what is needed and what is free.
     """
-    needed = int(parameters * torch.empty((), dtype=dtype).element_size() * HEADROOM)
+    needed = int(parameters * dtype.itemsize * HEADROOM)
     free = free_memory(device)
     if free is not None and needed > free:
         kind = str(dtype).removeprefix("torch.")
+        half = "" if dtype.itemsize == 2 else "half precision (qwen3_precision auto), "
         raise LMUnavailable("out_of_memory", f"{name} ({parameters / 1e9:.2f}B parameters) needs {needed / GIB:.1f} "
-                            f"GiB in {kind} on {device}, {free / GIB:.1f} GiB are free; choose a smaller model, half "
-                            "precision, or another device")  # fmt: skip
+                            f"GiB in {kind} on {device}, {free / GIB:.1f} GiB are free; choose a smaller model, "
+                            f"{half}or another device")  # fmt: skip
 
 
 # ---- loading --------------------------------------------------------------------------------------------------------
