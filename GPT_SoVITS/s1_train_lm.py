@@ -61,23 +61,22 @@ def tokenizer_of(config: LMTrainConfig, clips: Sequence[Clip]) -> Any:
     return train_bpe((clip.text for clip in clips), config.qwen3.tokenizer_size)
 
 
-def start_of(config: LMTrainConfig) -> Path | None:
-    """The trained folder that the run goes on from; None for a new adapter.
+def trained_folder(setting: str, name: str) -> Path | None:
+    """The trained folder of that name; None for an empty one.
 
     Raises:
-        TrainingError: there is none of that name.
+        TrainingError: there is none of that name; ``setting`` is where it stands.
     """
-    name = config.qwen3.start_from
     if not name:
         return None
-    from TTS_infer_pack.language_model import places
+    from TTS_infer_pack.language_model import at_home, places
 
     known = places()
-    found = known.find(name) or known.find(str(REPO_ROOT / name))
+    found = known.find(at_home(name))
     if found is None:
         known_names = ", ".join(known.stages()) or "none is there"
         raise TrainingError(f"there is no trained language model {name}",
-                            f"qwen3.start_from as a folder with t2s_config.json, or one of: {known_names}")  # fmt: skip
+                            f"{setting} as a folder with t2s_config.json, or one of: {known_names}")  # fmt: skip
     return found
 
 
@@ -105,12 +104,15 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
         from AR.training.lm_trainer import LMTrainer, last_state
 
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        start = start_of(config)
-        model = lm_model.build(config, tokenizer_of(config, [*train, *held]), codebook_of(config), device, start)
+        start = trained_folder("qwen3.start_from", config.qwen3.start_from)
+        codebook = codebook_of(config)
+        model = lm_model.build(config, tokenizer_of(config, [*train, *held]), codebook, device, start)
+        teacher = _teacher(config, codebook, device)
         if config.qwen3.warm_start and start is None and last_state(output) is None:
             lm_model.warm_start(model, process_ckpt.load_s1(find_path(config.qwen3.warm_start))["weight"])
         target = REPO_ROOT / config.train.output_root / config.train.exp_name
-        return LMTrainer(config, model, (train, held), output, partial(_save, model, target, config.train.save_half))
+        save = partial(_save, model, target, config.train.save_half)
+        return LMTrainer(config, model, (train, held), output, save, teacher)
     except LMUnavailable as error:
         raise TrainingError(str(error), fix="see the table of reasons in docs/qwen3.md") from error
     except T2SError as error:
@@ -118,6 +120,19 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
     except ImportError as error:
         raise MissingDependencyError(f"training a language model needs {error.name}", "transformers, accelerate, peft",
                                      "pip install -e .[train]") from error  # fmt: skip
+
+
+def _teacher(config: LMTrainConfig, codebook: str, device: torch.device) -> Any:
+    """The model to learn from, which must speak the same tokens from the same phones; None where none is named."""
+    folder = trained_folder("qwen3.teacher", config.qwen3.teacher)
+    if folder is None:
+        return None
+    from AR.models.qwen3_t2s_model import Qwen3T2SModel
+    from AR.training.lm_teacher import Teacher
+
+    model = Qwen3T2SModel.from_pretrained(folder, None, device, codebook=codebook, symbols=config.qwen3.symbols)
+    logger.info("learning from %s", config.qwen3.teacher)
+    return Teacher(model)
 
 
 def _save(model: Any, target: Path, half: bool, facts: Mapping[str, Any]) -> None:

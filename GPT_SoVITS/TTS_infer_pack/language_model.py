@@ -42,6 +42,12 @@ def places() -> LMPlaces:
     return LMPlaces([LM_ROOT], {name: PACK_DIR / folder for name, folder in PACK_STAGES.items()})
 
 
+def at_home(name: str) -> str:
+    """A model's name; the path of a folder starts at the repository, like every path in the settings."""
+    local = REPO_ROOT / name
+    return str(local) if local.is_dir() else name
+
+
 def language_model_names() -> list[str]:
     """Names for a model list."""
     return usable_stages(places())
@@ -130,10 +136,8 @@ def _asked(name: str, models: VoiceModels, precision: str) -> _Asked:
 
 def _load(asked: _Asked) -> Qwen3T2SModel:
     device = torch.device(asked.device)
-    local = REPO_ROOT / asked.name  # like every path in the settings, a relative one starts at the repository
-    name = str(local) if local.is_dir() else asked.name
     dtype, packed = weight_precision(device, asked.precision)
-    return load_language_model(name, places(), device, dtype, asked.codebook, asked.symbols, packed)
+    return load_language_model(at_home(asked.name), places(), device, dtype, asked.codebook, asked.symbols, packed)
 
 
 def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype, bool]:

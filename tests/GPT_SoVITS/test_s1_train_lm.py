@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 import s1_train
 import s1_train_lm
 from AR.backend import SamplingParams, T2SRequest
-from AR.data.clips import Clip
+from AR.data.clips import Clip, DataPaths
 from AR.data.collate import IGNORE
 from AR.data.lm_collate import Item, LMCollator, draw_streams
 from AR.decode import decode
@@ -29,8 +29,11 @@ from AR.models import lm_backbone, lm_rows
 from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_model
+from AR.training.config import DataSection
 from AR.training.lm_config import parse_lm_config
+from AR.training.lm_teacher import Teacher
 from AR.training.lm_tokenizer import train_bpe
+from s1_parts import load_clips
 from text import cleaned_text_to_sequence
 
 ROOT = Path(__file__).parents[2]
@@ -213,6 +216,44 @@ def test_a_trained_lora_is_trained_further_as_one(exp: Path, tmp_path: Path, pre
     assert {n: t.shape for n, t in first.items()} == {n: t.shape for n, t in second.items()}
     moved = sum(float((first[n].float() - second[n].float()).norm()) for n in first)
     assert 0 < moved < sum(float(t.float().norm()) for t in first.values())
+
+
+def distance(teacher: Qwen3T2SModel, folder: Path, exp: Path) -> float:
+    """Mean Kullback-Leibler divergence of a trained folder's predictions from the teacher's, on all clips."""
+    clips = load_clips(DataPaths.of_experiment(exp), "v2", DataSection(speaker_from="single", held_out=0.0))[0]
+    items = [Item((clip,)) for clip in clips]
+    told = Teacher(teacher)
+    wanted = told.probabilities(told.collate(items))
+    model = Qwen3T2SModel.from_pretrained(folder)
+    batch = LMCollator(model.tokenizer, model.config, False)(items)
+    logits = model.head(model.hidden_states(batch["ids"], batch["kinds"])[batch["labels"] != IGNORE])
+    return float(torch.nn.functional.kl_div(logits.log_softmax(-1), wanted, reduction="batchmean"))
+
+
+def test_a_teacher_is_learned_from(exp: Path, tmp_path: Path, pretrained: Path) -> None:
+    assert train(write(tmp_path), exp, tmp_path / "first", "--set", "train.max_steps=12") == 0
+    folder = tmp_path / "weights" / "tiny"
+    teacher = Qwen3T2SModel.from_pretrained(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    run = {"qwen3__new_model": {}, "qwen3__model_name": str(pretrained), "guided__layers": [0]}
+    found = []
+    for name, share in (("alone", 0.0), ("taught", 1.0)):
+        config = write(tmp_path, **run, train__exp_name=name, qwen3__teacher=str(folder), qwen3__teacher_share=share)
+        assert train(config, exp, tmp_path / name, "--set", "train.max_steps=12") == 0
+        found.append(distance(teacher, tmp_path / "weights" / name, exp))
+    assert found[1] < 0.9 * found[0], "it says what its teacher says"
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_teacher_of_other_tokens_is_refused(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert train(write(tmp_path), exp, tmp_path / "first", "--set", "train.max_steps=3") == 0
+    path = tmp_path / "weights" / "tiny" / "t2s_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"symbols": "v1"}))
+    config = write(tmp_path, qwen3__teacher=str(path.parent), train__exp_name="taught")
+    assert train(config, exp, tmp_path / "second") == 2
+    assert "v1 phone symbols" in caplog.text
+    assert train(write(tmp_path, qwen3__teacher="nobody"), exp, tmp_path / "third") == 2
+    assert "qwen3.teacher as a folder" in caplog.text
 
 
 def test_further_training_names_what_there_is(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -375,17 +375,22 @@ class Qwen3T2SModel(nn.Module):
         positions = (real.cumsum(1) - 1).clamp_min(0)
         return self._forward(self.embed(ids, kinds), real, positions)
 
-    def training_loss(self, batch: Mapping[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
+    def training_loss(self, batch: Mapping[str, Tensor], label_smoothing: float = 0.0, taught: Tensor | None = None,
+                      taught_share: float = 0.0) -> Tensor:  # fmt: skip
         """Mean cross-entropy on semantic tokens and EOS only.
 
         Args:
             batch: "ids", "kinds" and "labels", all [B, L]; a label is what the position predicts, -100 for nothing.
             label_smoothing: share of the target spread over all tokens.
+            taught: [N, V] probabilities for the N labelled positions, which make up ``taught_share`` of the loss.
         """
         hidden = self.hidden_states(batch["ids"], batch["kinds"])
         where = batch["labels"] != -100
-        return F.cross_entropy(self.head(hidden[where].float()), batch["labels"][where],
-                               label_smoothing=label_smoothing)  # fmt: skip
+        logits = self.head(hidden[where].float())
+        loss = F.cross_entropy(logits, batch["labels"][where], label_smoothing=label_smoothing)
+        if taught is None:
+            return loss
+        return (1 - taught_share) * loss + taught_share * F.cross_entropy(logits, taught)
 
 
 def sine_codes(positions: Tensor, width: int) -> Tensor:

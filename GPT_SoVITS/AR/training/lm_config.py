@@ -39,6 +39,9 @@ class ModelSection:
         stream_dropout: probability with which each text stream of a row is dropped (never both).
         adapter_steps: first so many steps train the adapter alone.
         warm_start: AR checkpoint (.ckpt) whose phone and semantic embeddings are the start of the adapter's.
+        teacher: a trained folder, or its name in a model list, that speaks the same tokens: its probabilities are
+            learned beside the tokens of the data, which it may have drawn itself (4-distill.py).
+        teacher_share: how much of the loss they make up, 0..1.
         sovits_path: SoVITS weights whose quantizer made the tokens; their fingerprint goes into the folder.
         gradient_checkpointing: less memory, more time.
     """
@@ -59,6 +62,8 @@ class ModelSection:
     stream_dropout: float = 0.15
     adapter_steps: int = 0
     warm_start: str = ""
+    teacher: str = ""
+    teacher_share: float = 0.8
     sovits_path: str = ""
     gradient_checkpointing: bool = False
 
@@ -184,6 +189,8 @@ def _check(config: LMTrainConfig) -> None:
         raise T2SError("optimizer.schedule 'time' needs train.max_minutes above 0")
     if not 0 <= config.qwen3.stream_dropout <= 0.5:
         raise T2SError("qwen3.stream_dropout has to be 0..0.5")
+    if not 0 <= config.qwen3.teacher_share <= 1:
+        raise T2SError("qwen3.teacher_share has to be 0..1")
     if config.new_model and "model_type" not in config.new_model:
         raise T2SError("qwen3.new_model needs a model_type, such as qwen3")
     if config.guided.weight > 0 and config.qwen3.gradient_checkpointing:

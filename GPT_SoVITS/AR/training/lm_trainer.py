@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_guided
 from AR.training.ema import WeightAverage
 from AR.training.lm_config import LMTrainConfig
+from AR.training.lm_teacher import Teacher
 from AR.training.loss import with_noise
 from AR.training.schedule import guided_weight
 
@@ -39,23 +40,31 @@ WEIGHTS_FILE, AVERAGE_FILE, CLOCK_FILE = "trained.safetensors", "average.safeten
 
 
 class LMTrainingModule(nn.Module):
-    """Model and losses as one module, so that wrappers for several processes see one forward pass."""
+    """Model and losses as one module, so that wrappers for several processes see one forward pass.
 
-    def __init__(self, model: Qwen3T2SModel, config: LMTrainConfig) -> None:
+    Args:
+        model: what is trained.
+        config: settings.
+        teacher: a model to learn from; no part of the module.
+    """
+
+    def __init__(self, model: Qwen3T2SModel, config: LMTrainConfig, teacher: Teacher | None = None) -> None:
         super().__init__()
         self.model, self.settings, self.token_noise = model, config, config.train.token_noise
+        self.teacher = teacher
 
     def forward(self, batch: Mapping[str, Any], guidance: float = 0.0) -> Tensor:
         """Loss of a batch (lm_collate.py); ``guidance`` weighs guided attention."""
         smoothing = self.settings.train.label_smoothing if self.training else 0.0
+        taught = self.teacher.probabilities(batch) if self.training and self.teacher else None
         if self.training:
             spoken = batch["kinds"] == lm_rows.SEMANTIC
             batch = {**batch, "ids": with_noise(batch["ids"], self.token_noise, EOS, spoken)}
         guide = batch.get("guide")
         if guide is None or guidance <= 0 or not self.training:
-            return self.model.training_loss(batch, smoothing)
+            return self.model.training_loss(batch, smoothing, taught, self.settings.qwen3.teacher_share)
         with lm_guided.listening(guide, self.settings.guided, batch["kinds"] != lm_rows.PAD) as heard:
-            loss = self.model.training_loss(batch, smoothing)
+            loss = self.model.training_loss(batch, smoothing, taught, self.settings.qwen3.teacher_share)
         return loss + guidance * heard.loss()
 
 
@@ -68,6 +77,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         clips: (training, held-out).
         output: folder of the training states.
         export: called with facts about the training when the trained folder is to be written.
+        teacher: a model to learn from.
     """
 
     def __init__(
@@ -77,6 +87,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         clips: tuple[list[Clip], list[Clip]],
         output: Path,
         export: Callable[[Mapping[str, Any]], None],
+        teacher: Teacher | None = None,
     ) -> None:
         self.lm_config, self.lm_model, self.export, self.output = config, model, export, output
         self.train_clips, self.held_clips = clips
@@ -89,13 +100,19 @@ class LMTrainer(Trainer):  # type: ignore[misc]
                                  config.data.splice_probability if model.config.uses_phones else 0.0,
                                  config.data.easy_epochs)  # fmt: skip
         self.collate = LMCollator(model.tokenizer, model.config, config.guided.weight > 0)
-        module = LMTrainingModule(model, config)
+        self.teacher = teacher
+        module = LMTrainingModule(model, config, teacher)
         super().__init__(model=module, args=_arguments(config, output), train_dataset=ItemData(self.train_clips),
-                         data_collator=self.collate, callbacks=[_Control(self)])  # fmt: skip
+                         data_collator=self._collate_training, callbacks=[_Control(self)])  # fmt: skip
         self.stop_asked, self.easy_batches = False, 0
         self.average = WeightAverage(_Trained(model), train.ema_decay)
 
     # -- data
+
+    def _collate_training(self, items: Sequence[Item]) -> dict[str, Any]:
+        """A training batch; for a teacher, as it reads the rows as well."""
+        batch = self.collate(items)
+        return batch if self.teacher is None else batch | self.teacher.collate(items)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """All batches of the run as one pass, so that a resumed run finds its place exactly."""
@@ -103,7 +120,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         batches = ItemBatches(self.train_clips, self.batching, self.lm_model.config, config.qwen3.stream_dropout,
                               config.train.seed, config.train.epochs, share)  # fmt: skip
         self.easy_batches = batches.batches_of(config.data.easy_epochs)
-        return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.collate,
+        return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self._collate_training,
                           num_workers=config.data.num_workers, generator=torch.Generator())  # fmt: skip
 
     def _prepare_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
