@@ -196,7 +196,8 @@ class Qwen3T2SModel(nn.Module):
         """
         check_fingerprint(config.fingerprint, found.shape, found.source)
         packed = packed and lm_half.worthwhile(parameters_of(config.fingerprint))
-        dtype = torch.float16 if packed else dtype
+        if packed:  # what GGUF files hold is made float32 in any case
+            dtype = torch.float32 if found.gguf_file else torch.float16
         backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
                                              config.layers)  # fmt: skip
         if config.weights == "lora":
