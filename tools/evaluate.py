@@ -47,7 +47,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--hubert", type=Path, help="HuBERT folder (default: the pack's)")
     add("--s2", type=Path, help="SoVITS checkpoint (default: the pack's)")
     add("--s1", type=Path, help="GPT checkpoint (default: the pack's)")
-    add("--lm", help="language model folder or id for --backend qwen3")
+    add("--lm", default="", help="language models for --backend qwen3: folders or names (comma-separated)")
     add("--ref", help="reference clip (default: the pack's); 'self': for resynth, each recording its own")
     add("--ref-text", default="", help="words of --ref")
     add("--ref-language", default="en")
@@ -69,7 +69,6 @@ def tts_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings of ``TTS_Config`` that the command line names."""
     named = {
         "cnhuhbert_base_path": options.hubert, "vits_weights_path": options.s2, "t2s_weights_path": options.s1,
-        "qwen3_model_name": options.lm,
     }
     return {name: str(Path(value).resolve()) if isinstance(value, Path) else value
             for name, value in named.items() if value}
@@ -105,7 +104,9 @@ def make_systems(options: argparse.Namespace, reference: Reference | None) -> li
             raise ConfigError("--ref self has no meaning for tts", "a clip and its --ref-text, or no --ref at all")
         tts = TTS(TTS_Config(**tts_settings(options)))
         for backend in options.backend.split(","):
-            systems.append(FullSynthesis(tts, backend, reference, options.language, options.seed, options.request))
+            for name in options.lm.split(",") if backend == "qwen3" else [""]:
+                systems.append(FullSynthesis(tts, backend, reference, options.language, options.seed, options.request,
+                                             name))  # fmt: skip
     return systems
 
 

@@ -170,9 +170,15 @@ class FakeTTS:
     """Records what it is asked for; the language model always falls back."""
 
     def __init__(self) -> None:
-        self.configs = SimpleNamespace(use_qwen3=None)
+        self.configs = SimpleNamespace(use_qwen3=False, qwen3_model_name="some/default")
+        self.seated: list[tuple[str, str | None]] = []
         self.asked: list[dict[str, Any]] = []
         self.last_fallback: str | None = None
+
+    def set_t2s(self, kind: str, model_name: str | None = None) -> None:
+        self.seated.append((kind, model_name))
+        self.configs.use_qwen3 = kind == "qwen3"
+        self.configs.qwen3_model_name = model_name or self.configs.qwen3_model_name
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, np.ndarray]]:
         self.asked.append(dict(inputs))
@@ -193,10 +199,21 @@ def test_full_synthesis_asks_the_pipeline_and_notes_fallbacks(tmp_path: Path) ->
         "text": "Hello.", "text_lang": "en", "seed": 107, "top_k": 5, "ref_audio_path": str(tmp_path / "ref.wav"),
         "prompt_text": "Hi.", "prompt_lang": "en",
     }
+    assert tts.seated == [("qwen3", None)]
     FullSynthesis(tts, "ar", None).speak(Item(0, "Hello."))  # type: ignore[arg-type]
     assert "ref_audio_path" not in tts.asked[-1]
     with pytest.raises(RequestError, match="not known"):
         FullSynthesis(tts, "gpt", None)  # type: ignore[arg-type]
+
+
+def test_several_language_models_are_named_and_loaded_in_turn() -> None:
+    tts = FakeTTS()
+    systems = [FullSynthesis(tts, "qwen3", None, model_name=name) for name in ("gsv-tiny", "/my/own")]  # type: ignore[arg-type]
+    assert [system.name for system in systems] == ["tts-gsv-tiny", "tts-own"]
+    for system in systems:
+        system.speak(Item(0, "Hello."))
+        system.speak(Item(1, "Hello again."))
+    assert tts.seated == [("qwen3", "gsv-tiny"), ("qwen3", "/my/own")]
 
 
 @pytest.fixture

@@ -165,16 +165,17 @@ class FullSynthesis:
         language: of the sentences.
         seed: sentence n is spoken with seed + n.
         request: more request values, for example ``{"top_k": 5}``.
+        model_name: which language model; empty: the one in the settings.
     """
 
     def __init__(
         self, tts: TTS, backend: str, reference: Reference | None, language: str = "en", seed: int = 0,
-        request: Mapping[str, Any] | None = None,
+        request: Mapping[str, Any] | None = None, model_name: str = "",
     ) -> None:
         if backend not in ("ar", "qwen3"):
             raise RequestError(f"backend {backend!r} is not known", "ar or qwen3")
-        self.name = f"tts-{backend}"
-        self._tts, self._language_model, self._seed = tts, backend == "qwen3", seed
+        self.name = f"tts-{Path(model_name).name or backend}"
+        self._tts, self._backend, self._seed, self._model_name = tts, backend, seed, model_name
         self._request: dict[str, Any] = {"text_lang": language, **(request or {})}
         if reference is not None:
             self._request |= {
@@ -184,7 +185,7 @@ class FullSynthesis:
 
     def speak(self, item: Item) -> Speech:
         """``item`` from its text alone; a fallback to the AR model is noted."""
-        self._tts.configs.use_qwen3 = self._language_model
+        self._take_seat()
         started = time.perf_counter()
         chunks = list(self._tts.run({**self._request, "text": item.text, "seed": self._seed + item.number}))
         seconds = time.perf_counter() - started
@@ -193,6 +194,13 @@ class FullSynthesis:
             np.concatenate([samples for _, samples in chunks]), chunks[0][0], seconds,
             f"fallback: {fallback}" if fallback else "",
         )
+
+
+    def _take_seat(self) -> None:
+        """Load what is to speak now, so that loading does not count as speaking."""
+        settings, wanted = self._tts.configs, (self._backend == "qwen3", self._model_name)
+        if (settings.use_qwen3, settings.qwen3_model_name if self._model_name else "") != wanted:
+            self._tts.set_t2s(self._backend, self._model_name or None)
 
 
 def read_tokens(path: Path) -> dict[str, list[int]]:
