@@ -72,7 +72,7 @@ def _attention(model: Qwen3T2SModel, rows: Sequence[Spoken], heads: Sequence[Hea
         real = kinds[index] != lm_rows.PAD
         behind = count + request.prompt_length + 1  # positions from the last marker on
         first = length - behind - request.phones.numel() + request.prompt_phones
-        found = {}
+        found: dict[Head, Tensor] = {}
         for layer, (queries, keys) in ear.heard.items():
             chosen = range(queries.shape[1]) if heads is None else [h.index for h in heads if h.layer == layer]
             scores = queries[index, :, -count - 1 : -1].float() @ keys[index].float().transpose(-1, -2)
