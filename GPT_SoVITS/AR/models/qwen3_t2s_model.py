@@ -32,10 +32,12 @@ from AR.models.lm_folder import (
     LORA_FOLDER,
     LMConfig,
     check_fingerprint,
+    check_request_alphabet,
     is_lm_folder,
     parameters_of,
     shape_fingerprint,
 )
+from AR.models.lm_lora import merge_lora, save_lora, stored
 
 logger = logging.getLogger(__name__)
 
@@ -61,16 +63,6 @@ class LMDecodeState:
     positions: Tensor
     spoken: Tensor
     real: Tensor | None
-
-
-@dataclass(frozen=True)
-class FoundBackbone:
-    """Where a backbone is: the name it was looked for by, its folder, a GGUF file or "", its configuration."""
-
-    source: str
-    folder: Path
-    gguf_file: str
-    shape: Any
 
 
 class Qwen3T2SModel(nn.Module):
@@ -169,7 +161,7 @@ class Qwen3T2SModel(nn.Module):
         folder = Path(adapter).expanduser()
         config = LMConfig.read(folder)
         check_request_alphabet(config, codebook, symbols)
-        found = find_backbone(config, folder, None if given == folder else str(model_name_or_folder))
+        found = lm_backbone.find_backbone(config, folder, None if given == folder else str(model_name_or_folder))
         return cls.of_folder(folder, config, found, device, dtype, packed=packed)
 
     @classmethod
@@ -177,10 +169,10 @@ class Qwen3T2SModel(nn.Module):
         cls,
         folder: Path,
         config: LMConfig,
-        found: FoundBackbone,
+        found: lm_backbone.FoundBackbone,
         device: torch.device | str,
         dtype: torch.dtype,
-        put_lora: Callable[[nn.Module, Path], None] = lm_backbone.merge_lora,
+        put_lora: Callable[[nn.Module, Path], None] = merge_lora,
         packed: bool = False,
     ) -> Qwen3T2SModel:
         """Load a trained folder onto the backbone that was found for it.
@@ -257,11 +249,11 @@ class Qwen3T2SModel(nn.Module):
             raise T2SError("packed weights cannot be saved; load the model without packed=True")
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        save_file(_stored(self.adapter_weights(), half), target / ADAPTER_FILE)
+        save_file(stored(self.adapter_weights(), half), target / ADAPTER_FILE)
         if self.config.weights == "lora":
             save_lora(self.decoder, target / LORA_FOLDER, half)
         elif self.config.weights == "backbone":
-            weights = _stored(self.decoder.state_dict(), half)
+            weights = stored(self.decoder.state_dict(), half)
             self.decoder.save_pretrained(target / BACKBONE_FOLDER, state_dict=weights)  # type: ignore[operator]
             self.tokenizer.save_pretrained(target / BACKBONE_FOLDER)
         facts = dict(training) if training is not None else dict(self.config.training)
@@ -400,56 +392,3 @@ def sine_codes(positions: Tensor, width: int) -> Tensor:
     rates = torch.exp(torch.arange(half, device=positions.device) * (-math.log(10000.0) / max(1, half)))
     angles = positions[:, None].float() * rates
     return F.pad(torch.cat((angles.sin(), angles.cos()), dim=1), (0, width - 2 * half))
-
-
-def check_request_alphabet(config: LMConfig, codebook: str, symbols: str) -> None:
-    """Refuse an adapter whose phones or tokens mean something else than those of the voice.
-
-    Raises:
-        LMUnavailable: ``adapter_mismatch`` (symbols) or ``codebook_mismatch``.
-    """
-    if symbols and symbols != config.symbols:
-        raise LMUnavailable("adapter_mismatch", f"the adapter reads {config.symbols} phone symbols, the voice has "
-                            f"{symbols}; train an adapter for this voice or load the one it was made for")  # fmt: skip
-    if codebook and config.codebook and codebook != config.codebook:
-        raise LMUnavailable("codebook_mismatch", f"the adapter was trained on tokens of another SoVITS model (codebook "
-                            f"{config.codebook}, loaded {codebook}); load that model or train again")  # fmt: skip
-
-
-def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[str, str]:
-    """(name or folder, GGUF file) of the backbone: the one ``named``, the folder's own, or the configured one."""
-    if config.weights == "backbone":
-        return str(folder / BACKBONE_FOLDER), ""
-    source = named or config.backbone
-    if source.startswith("package:"):  # weights that a Python package carries
-        return str(lm_backbone.package_folder(source.removeprefix("package:"))), config.gguf_file
-    return source, config.gguf_file
-
-
-def find_backbone(config: LMConfig, folder: Path, named: str | None = None) -> FoundBackbone:
-    """The backbone of a stage in ``folder``, on this machine; ``named`` wins over the configured one. Loads no weights.
-
-    Raises:
-        LMUnavailable: with the reason why there is none.
-    """
-    source, gguf = backbone_source(config, folder, named)
-    where = lm_backbone.locate(source)
-    gguf = lm_backbone.find_gguf(where, gguf)
-    return FoundBackbone(source, where, gguf, lm_backbone.read_config(where, gguf))
-
-
-def _stored(weights: Mapping[str, Tensor], half: bool) -> dict[str, Tensor]:
-    """Weights as they are written: on CPU, in float16 where that is wanted."""
-    cpu = {name: tensor.detach().cpu() for name, tensor in weights.items()}
-    return {name: (t.half() if half and t.is_floating_point() else t).contiguous() for name, t in cpu.items()}
-
-
-def save_lora(decoder: nn.Module, folder: Path, half: bool = False) -> None:
-    """Write the injected LoRA weights in peft's layout."""
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = get_peft_model_state_dict(decoder, adapter_name="default")
-    save_file(_stored(weights, half), folder / "adapter_model.safetensors")
-    decoder.peft_config["default"].save_pretrained(str(folder))  # type: ignore[index, union-attr]

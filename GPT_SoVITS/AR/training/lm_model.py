@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from AR.errors import LMUnavailable, T2SError
 from AR.models import lm_backbone
 from AR.models.lm_backbone import GIB
-from AR.models.lm_folder import LMConfig, shape_fingerprint
-from AR.models.qwen3_t2s_model import Qwen3T2SModel, check_request_alphabet, find_backbone
+from AR.models.lm_folder import LMConfig, check_request_alphabet, shape_fingerprint
+from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_guided
 from AR.training.lm_config import LMTrainConfig, ModelSection
 
@@ -70,7 +70,7 @@ def _further(config: LMTrainConfig, folder: Path, codebook: str, device: torch.d
     known = LMConfig.read(folder)
     check_request_alphabet(known, codebook, config.qwen3.symbols)
     tuning = next(tuning for tuning, weights in KEPT_WEIGHTS.items() if weights == known.weights)
-    found = find_backbone(known, folder)
+    found = lm_backbone.find_backbone(known, folder)
     section = replace(config.qwen3, tuning=tuning, layers=known.layers)
     report_memory(replace(config, qwen3=section, new_model={}), found.shape, device)
     model = Qwen3T2SModel.of_folder(folder, known, found, device, _dtype(config, tuning, device), _attach_lora)
@@ -88,7 +88,7 @@ def _dtype(config: LMTrainConfig, tuning: str, device: torch.device) -> torch.dt
 
 def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Qwen3T2SModel:
     section = config.qwen3
-    found = find_backbone(LMConfig(section.model_name, section.gguf_file), Path())
+    found = lm_backbone.find_backbone(LMConfig(section.model_name, section.gguf_file), Path())
     report_memory(config, found.shape, device)
     dtype = _dtype(config, section.tuning, device)
     backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
