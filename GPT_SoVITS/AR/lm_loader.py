@@ -69,6 +69,8 @@ def usable_stages(places: LMPlaces) -> list[str]:
             config = LMConfig.read(path)
             if config.backbone.startswith("package:"):
                 lm_backbone.package_folder(config.backbone.removeprefix("package:"))
+            if config.gguf_file:
+                lm_backbone.check_gguf_reader()
         except LMUnavailable as error:
             logger.info("%s is not offered: %s", name, error)
             continue

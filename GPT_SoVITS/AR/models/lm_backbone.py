@@ -186,6 +186,14 @@ def package_folder(package: str) -> Path:
     return Path(spec.origin).parent
 
 
+def check_gguf_reader() -> None:
+    """Raise LMUnavailable ``transformers_missing`` where the package that reads GGUF files is not installed."""
+    import importlib.util
+
+    if importlib.util.find_spec("gguf") is None:
+        raise LMUnavailable("transformers_missing", "weights in a GGUF file need the package gguf: pip install gguf")
+
+
 def backbone_source(config: LMConfig, folder: Path, named: str | None) -> tuple[str, str]:
     """(name or folder, GGUF file) of the backbone: the one ``named``, the folder's own, or the configured one."""
     if config.weights == "backbone":
@@ -278,6 +286,8 @@ def read_config(folder: Path, gguf_file: str = "") -> Any:
     extra = {"gguf_file": gguf_file} if gguf_file else {}
     if gguf_file and not (folder / gguf_file).is_file():
         raise LMUnavailable("weights_missing", f"there is no file {gguf_file} in {folder}")
+    if gguf_file:
+        check_gguf_reader()
     try:
         return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **extra)
     except ImportError as error:
