@@ -186,6 +186,18 @@ def test_lora_on_a_pretrained_model(
     assert decode(trained, [request], SamplingParams(seed=1, max_tokens=20))[0].tokens.numel() > 0
 
 
+def test_a_resumed_lora_run_gives_the_same_curve(exp: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(pretrained), qwen3__lora_rank=4,
+                   train__token_noise=0.1, train__eval_steps=2)  # fmt: skip
+    steps = ("--set", "train.max_steps=6")
+    assert train(config, exp, tmp_path / "whole", *steps) == 0
+    for _ in range(6):  # stopped after every step
+        assert train(config, exp, tmp_path / "parts", *steps, "--max_minutes", "0.0000001") == 0
+    whole, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
+    assert list(whole) == [2, 4, 6] and whole[6] < whole[2]
+    assert [parts[step] for step in whole] == pytest.approx(list(whole.values()), abs=1e-4)
+
+
 def test_a_trained_model_is_trained_further(exp: Path, tmp_path: Path) -> None:
     assert train(write(tmp_path), exp, tmp_path / "first", "--set", "train.max_steps=6") == 0
     folder = tmp_path / "weights" / "tiny"
