@@ -2,8 +2,8 @@
 
 Linear layers keep their weights packed in float16 and multiply in float32 (FBGEMM, a library within PyTorch; its
 kernels read float16 and accumulate in float32). Published language models have bfloat16 weights, which float16 holds
-exactly but for those below 6e-8: with these the results are those of float32 up to rounding. Activations, norms and
-the adapter stay in float32. For speaking only: packed weights cannot be trained or saved.
+exactly, but for those below 8e-6, which are off by 3e-8 at most: the results are those of float32 up to rounding.
+Activations, norms and the adapter stay in float32. For speaking only: packed weights cannot be trained or saved.
 """
 
 from __future__ import annotations
