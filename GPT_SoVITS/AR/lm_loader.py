@@ -61,16 +61,20 @@ def _backbone_of(folder: Path) -> str:
         return ""
 
 
+def check_packages(config: LMConfig) -> None:
+    """Raise LMUnavailable where a Python package that a stage's backbone needs is not installed."""
+    if config.backbone.startswith("package:"):
+        lm_backbone.package_folder(config.backbone.removeprefix("package:"))
+    if config.gguf_file:
+        lm_backbone.check_gguf_reader()
+
+
 def usable_stages(places: LMPlaces) -> list[str]:
     """Names for a model list: trained stages whose backbone is on this machine or can be asked for on the hub."""
     names = []
     for name, path in places.stages().items():
         try:
-            config = LMConfig.read(path)
-            if config.backbone.startswith("package:"):
-                lm_backbone.package_folder(config.backbone.removeprefix("package:"))
-            if config.gguf_file:
-                lm_backbone.check_gguf_reader()
+            check_packages(LMConfig.read(path))
         except LMUnavailable as error:
             logger.info("%s is not offered: %s", name, error)
             continue

@@ -84,7 +84,7 @@ def entries(device: str, precision: str = "auto") -> list[LMEntry]:
         needed = None if count is None else int(count * width * HEADROOM)
         return LMEntry(name, folder is not None, needed, None if needed is None or free is None else needed <= free)
 
-    first = [PACK_MODEL, *sorted(name for name in stages if name != PACK_MODEL)]
+    first = [PACK_MODEL, *sorted(name for name, path in stages.items() if name != PACK_MODEL and _installed(path))]
     found = [entry(name, stages.get(name)) for name in first]
     return found + [entry(name, where.find(name)) for name in PARAMETERS if name not in stages]
 
@@ -93,6 +93,24 @@ def choices(device: str, precision: str, chosen: str, say: Say) -> list[Choice]:
     """The list for the dropdown; the chosen model is in it even if somebody typed it."""
     found = [(entry.label(say), entry.name) for entry in entries(device, precision)]
     return found if any(name == chosen for _, name in found) else [*found, (chosen, chosen)]
+
+
+def _installed(folder: Path) -> bool:
+    """False where a package that carries the backbone is missing; what else is wrong is told when it is chosen."""
+    from AR.errors import LMUnavailable
+    from AR.lm_loader import check_packages
+    from AR.models.lm_folder import LMConfig
+
+    try:
+        config = LMConfig.read(folder)
+    except LMUnavailable:
+        return True
+    try:
+        check_packages(config)
+    except LMUnavailable as error:
+        logger.info("%s is not in the list: %s", folder.name, error)
+        return False
+    return True
 
 
 def _parameters(name: str, folder: Path | None) -> int | None:

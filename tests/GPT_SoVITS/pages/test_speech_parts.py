@@ -150,6 +150,9 @@ def test_the_list_has_the_pack_the_folders_and_the_published_models(context: Any
         (tmp_path / name).mkdir()
         content = {"format": 1, "backbone": backbone, "phone_count": 732, "fingerprint": {}, "weights": "lora"}
         (tmp_path / name / "t2s_config.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    absent = {"format": 1, "backbone": "package:no_such_package", "phone_count": 732, "fingerprint": {}}
+    (tmp_path / "elsewhere" / "t2s_config.json").write_text(json.dumps(absent), encoding="utf-8")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "t2s_config.json").write_text("no json", encoding="utf-8")
     found = {entry.name: entry for entry in entries("cpu")}
@@ -161,6 +164,7 @@ def test_the_list_has_the_pack_the_folders_and_the_published_models(context: Any
     assert exact[PACK_MODEL].needed == found[PACK_MODEL].needed, "small models are always in float32"
     assert found["Qwen/Qwen3-0.6B"].trained and not found["Qwen/Qwen2-7B"].trained
     assert found["broken"].needed is None and found["broken"].fits is None
+    assert "elsewhere" not in found, "its weights are in a package that is not installed"
     assert ("/my/own", "/my/own") in choices("cpu", "auto", "/my/own", context.say)
 
 
