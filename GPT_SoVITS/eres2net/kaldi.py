@@ -73,5 +73,7 @@ def fbank(waveform: Tensor, num_mel_bins: int = 80) -> Tensor:
     frames = frames - frames.mean(-1, keepdim=True)
     before = F.pad(frames, (1, 0), mode="replicate")[..., :-1]
     frames = (frames - PREEMPHASIS * before) * povey_window(device)
-    power = torch.fft.rfft(frames, n=FFT).abs().square()
+    # in float32 the quietest bands hang on how a processor's FFT rounds; MPS has no float64
+    exact = frames if frames.device.type == "mps" else frames.double()
+    power = torch.fft.rfft(exact, n=FFT).abs().square().float()
     return (power @ mel_bank(num_mel_bins, device).T).clamp(min=LOG_FLOOR).log()
