@@ -1,4 +1,4 @@
-"""Float16 weights on a CPU: half the memory and, as decoding waits for memory, up to twice the speed.
+"""Float16 weights on a CPU: half the memory and, as decoding waits for memory, about twice the speed.
 
 Linear layers keep their weights packed in float16 and multiply in float32 (FBGEMM, a library within PyTorch; its
 kernels read float16 and accumulate in float32). Published language models have bfloat16 weights, which float16 holds
