@@ -43,26 +43,19 @@ class Spoken:
     tokens: Tensor
 
 
-class _Ear:
-    """Keeps queries and keys of the layers it is to hear."""
-
-    def __init__(self, layers: frozenset[int] | None) -> None:
-        self.layers = layers
-        self.heard: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def __call__(self, layer: int, queries: Tensor, keys: Tensor) -> None:
-        if self.layers is None or layer in self.layers:
-            self.heard[layer] = (queries, keys)
-
-
 @torch.inference_mode()
-def _attention(model: Qwen3T2SModel, rows: Sequence[Spoken], heads: Sequence[Head] | None) -> list[dict[Head, Tensor]]:
+def _attention(model: Qwen3T2SModel, rows: Sequence[Spoken], only: Head | None = None) -> list[dict[Head, Tensor]]:
     """Per row and head (None: all): attention [T_sem, T_ph] to the target's phones, from where a token is predicted."""
     lm_guided.enable(model.decoder)
     parts = [lm_rows.with_tokens(model.row_ids(row.request), row.tokens.tolist()) for row in rows]
     ids, kinds = (t.to(model.device) for t in lm_rows.left_pad(parts))
-    ear = _Ear(None if heads is None else frozenset(head.layer for head in heads))
-    with lm_guided.hearing(ear):
+    heard: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def keep(layer: int, queries: Tensor, keys: Tensor) -> None:
+        if only is None or layer == only.layer:
+            heard[layer] = (queries, keys)
+
+    with lm_guided.hearing(keep):
         model.hidden_states(ids, kinds)
     length = ids.shape[1]
     ahead = torch.ones(length, length, dtype=torch.bool, device=ids.device).triu(1)
@@ -73,8 +66,8 @@ def _attention(model: Qwen3T2SModel, rows: Sequence[Spoken], heads: Sequence[Hea
         behind = count + request.prompt_length + 1  # positions from the last marker on
         first = length - behind - request.phones.numel() + request.prompt_phones
         found: dict[Head, Tensor] = {}
-        for layer, (queries, keys) in ear.heard.items():
-            chosen = range(queries.shape[1]) if heads is None else [h.index for h in heads if h.layer == layer]
+        for layer, (queries, keys) in heard.items():
+            chosen = range(queries.shape[1]) if only is None else [only.index]
             scores = queries[index, :, -count - 1 : -1].float() @ keys[index].float().transpose(-1, -2)
             scores = scores / queries.shape[-1] ** 0.5
             hidden = ahead[-count - 1 : -1] | ~real
@@ -106,7 +99,7 @@ def find_head(model: Qwen3T2SModel, rows: Sequence[Spoken]) -> Head | None:
     if not model.config.uses_phones or not rows:
         return None
     masses: dict[Head, list[float]] = {}
-    for found in _attention(model, rows, None):
+    for found in _attention(model, rows):
         for head, shares in found.items():
             values = shares.numpy()
             path = best_path(values)
@@ -117,4 +110,4 @@ def find_head(model: Qwen3T2SModel, rows: Sequence[Spoken]) -> Head | None:
 
 def align(model: Qwen3T2SModel, rows: Sequence[Spoken], head: Head) -> list[np.ndarray]:
     """For each row the index of the target's phone spoken at each token, [T_sem]."""
-    return [best_path(found[head].numpy()) for found in _attention(model, rows, [head])]
+    return [best_path(found[head].numpy()) for found in _attention(model, rows, head)]
