@@ -49,8 +49,11 @@ def parse_bool(name: str, value: object) -> bool:
         return True
     if word in FALSE_WORDS:
         return False
-    raise ConfigError(f"{name}={value!r} is no yes or no", "one of " + "/".join(TRUE_WORDS + FALSE_WORDS),
-                      f"set {name} to one of these words, in any case")
+    raise ConfigError(
+        f"{name}={value!r} is no yes or no",
+        "one of " + "/".join(TRUE_WORDS + FALSE_WORDS),
+        f"set {name} to one of these words, in any case",
+    )
 
 
 def parse_int(name: str, value: object, low: int, high: int) -> int:

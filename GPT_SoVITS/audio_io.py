@@ -69,8 +69,9 @@ def load_audio(path: PathLike) -> Audio:
                 raise AudioError(f"{path} lasts {stream.frames / rate:.0f} s", f"at most {LONGEST_FILE:.0f} s", fix)
             frames = stream.read(dtype="float32", always_2d=True)  # [T, channels]
     except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
-        raise AudioError(f"{path} is not a readable audio file ({_reason(error)})", "wav, flac, ogg or mp3",
-                         "convert it to wav") from error
+        raise AudioError(
+            f"{path} is not a readable audio file ({_reason(error)})", "wav, flac, ogg or mp3", "convert it to wav"
+        ) from error
     samples = np.ascontiguousarray(frames.mean(axis=1), dtype=np.float32)
     if not samples.size:
         raise AudioError(f"{path} holds no audio", "a recording", fix)
@@ -133,8 +134,11 @@ def write_audio(path: PathLike, samples: NDArray[np.int16], rate: int) -> None:
         soundfile.write(str(temporary), samples, rate, format=WRITABLE[path.suffix.lower()])
         os.replace(temporary, path)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        raise OutputError(f"{path} cannot be written ({_reason(error)})", "a writable folder with free space",
-                          "choose another output path") from error
+        raise OutputError(
+            f"{path} cannot be written ({_reason(error)})",
+            "a writable folder with free space",
+            "choose another output path",
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

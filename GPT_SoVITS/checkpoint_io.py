@@ -114,8 +114,17 @@ def _open(path: Path, expected: str) -> tuple[io.BytesIO | Path, bytes]:
     raise CheckpointError(f"{path} seems to be {_seems_to_be(head)}", expected, fix)
 
 
-DAMAGED = (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, AssertionError, OSError,
-           zipfile.BadZipFile)
+DAMAGED = (
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OSError,
+    zipfile.BadZipFile,
+)
 """What torch's reader raises on files that are cut short or scrambled."""
 
 
@@ -143,9 +152,11 @@ def read_checkpoint(path: PathLike, expected: str = "a torch checkpoint", lazy: 
         # torch says "GLOBAL os.system" or "call reduce for unrecognized function X": keep the name, drop the advice.
         found = re.search(r"GLOBAL (\S+)", str(error)) or re.search(r"(unrecognized function .*|got <.*)", str(error))
         detail = f"it refers to {found.group(1)!r}" if found else "its pickle is damaged or unsafe"
-        raise CheckpointError(f"{path} was refused, nothing in it was run: {detail}",
-                              f"{expected} with tensors and plain values only",
-                              "use a file from a source you trust") from error
+        raise CheckpointError(
+            f"{path} was refused, nothing in it was run: {detail}",
+            f"{expected} with tensors and plain values only",
+            "use a file from a source you trust",
+        ) from error
     except DAMAGED as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0][:160]
         raise CheckpointError(f"{path} is truncated or damaged ({reason})", expected, fix) from error

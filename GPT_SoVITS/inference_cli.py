@@ -25,10 +25,23 @@ from TTS_infer_pack.request import SynthesisRequest
 logger = logging.getLogger(__name__)
 
 LANGUAGE_NAMES = {
-    "中文": "all_zh", "英文": "en", "日文": "all_ja", "粤语": "all_yue", "韩文": "all_ko", "中英混合": "zh",
-    "日英混合": "ja", "粤英混合": "yue", "韩英混合": "ko", "多语种混合": "auto", "多语种混合(粤语)": "auto_yue",
-    "chinese": "all_zh", "english": "en", "japanese": "all_ja", "cantonese": "all_yue", "korean": "all_ko",
-}  # fmt: skip
+    "中文": "all_zh",
+    "英文": "en",
+    "日文": "all_ja",
+    "粤语": "all_yue",
+    "韩文": "all_ko",
+    "中英混合": "zh",
+    "日英混合": "ja",
+    "粤英混合": "yue",
+    "韩英混合": "ko",
+    "多语种混合": "auto",
+    "多语种混合(粤语)": "auto_yue",
+    "chinese": "all_zh",
+    "english": "en",
+    "japanese": "all_ja",
+    "cantonese": "all_yue",
+    "korean": "all_ko",
+}
 """Names that the public command line and page use, beside the modes themselves."""
 
 
@@ -43,8 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     parser = _Parser(description="Speak a text with the GPT-SoVITS pipeline.")
     parser.add_argument("text", nargs="?", help="the text to speak (or use --target_text)")
-    parser.add_argument("-o", "--output_path", default="output.wav", metavar="PATH",
-                        help="audio file (wav, flac, ogg, mp3), or a folder for output.wav (default: output.wav)")
+    parser.add_argument(
+        "-o",
+        "--output_path",
+        default="output.wav",
+        metavar="PATH",
+        help="audio file (wav, flac, ogg, mp3), or a folder for output.wav (default: output.wav)",
+    )
     parser.add_argument("--target_text", metavar="TEXT", help="the text to speak, or a text file that holds it")
     parser.add_argument("--target_language", default="auto", metavar="LANG", help="its language mode (default: auto)")
     parser.add_argument("--ref_audio", metavar="FILE", help="recording of the voice, 3 to 10 s (default: the pack's)")
@@ -59,12 +77,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--text_split_method", metavar="CUT", help="cut0 to cut5: how the text is cut into segments")
     for name, kind in (("top_k", int), ("top_p", float), ("temperature", float), ("repetition_penalty", float)):
         parser.add_argument(f"--{name}", type=kind, help="sampling of semantic tokens")
-    parser.add_argument("--t2s", choices=("ar", "qwen3"), help="what makes the semantic tokens: the AR model (default) "
-                        "or a language model")
-    parser.add_argument("--lm", metavar="NAME", help="language model: a folder, a name in GPT_weights_qwen3/, or a hub "
-                        "id (implies --t2s qwen3)")
-    parser.add_argument("--strict", action="store_true", help="an error where the language model cannot speak, instead "
-                        "of the AR model")
+    parser.add_argument(
+        "--t2s",
+        choices=("ar", "qwen3"),
+        help="what makes the semantic tokens: the AR model (default) or a language model",
+    )
+    parser.add_argument(
+        "--lm",
+        metavar="NAME",
+        help="language model: a folder, a name in GPT_weights_qwen3/, or a hub id (implies --t2s qwen3)",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="an error where the language model cannot speak, instead of the AR model"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is loaded and done")
     return parser
 

@@ -228,8 +228,14 @@ def save_s1(path: PathLike, weight: Mapping[str, Tensor], config: Mapping[str, A
     write_atomic(path, {"weight": _halve(named), "config": to_plain(dict(config)), "info": info})
 
 
-def save_s2(path: PathLike, weight: Mapping[str, Tensor], config: Mapping[str, Any], info: str, version: str,
-            lora_rank: int | None = None) -> None:
+def save_s2(
+    path: PathLike,
+    weight: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    info: str,
+    version: str,
+    lora_rank: int | None = None,
+) -> None:
     """Write a SoVITS checkpoint in the public layout: half precision, without the posterior encoder, version header.
 
     Args:
@@ -264,10 +270,20 @@ class KeyReport:
         return not (self.missing or self.unexpected or self.mismatched or self.not_finite)
 
     def __str__(self) -> str:
-        parts = [("missing", self.missing), ("unexpected", self.unexpected), ("of another shape", self.mismatched),
-                 ("with NaN or infinity", self.not_finite)]
-        return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-                         for kind, names in parts if names) or "all keys match"
+        parts = [
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape", self.mismatched),
+            ("with NaN or infinity", self.not_finite),
+        ]
+        return (
+            "; ".join(
+                f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+                for kind, names in parts
+                if names
+            )
+            or "all keys match"
+        )
 
 
 def compare_keys(own: Mapping[str, Tensor], weight: Mapping[str, Tensor]) -> KeyReport:
@@ -276,15 +292,20 @@ def compare_keys(own: Mapping[str, Tensor], weight: Mapping[str, Tensor]) -> Key
     return KeyReport(
         missing=tuple(name for name in own if name not in weight),
         unexpected=tuple(name for name in weight if name not in own),
-        mismatched=tuple(f"{n}: {tuple(weight[n].shape)} / {tuple(own[n].shape)}" for n in shared
-                         if weight[n].shape != own[n].shape),
-        not_finite=tuple(n for n in shared if weight[n].is_floating_point() and not n.endswith(USAGE_COUNTS)
-                         and not bool(weight[n].isfinite().all())),
+        mismatched=tuple(
+            f"{n}: {tuple(weight[n].shape)} / {tuple(own[n].shape)}" for n in shared if weight[n].shape != own[n].shape
+        ),
+        not_finite=tuple(
+            n
+            for n in shared
+            if weight[n].is_floating_point() and not n.endswith(USAGE_COUNTS) and not bool(weight[n].isfinite().all())
+        ),
     )
 
 
-def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike, drop: tuple[str, ...] = (),
-                assign: bool = False) -> None:
+def load_strict(
+    module: nn.Module, weight: Mapping[str, Tensor], path: PathLike, drop: tuple[str, ...] = (), assign: bool = False
+) -> None:
     """Load ``weight`` into ``module`` (in place), strictly.
 
     Args:
@@ -302,8 +323,11 @@ def load_strict(module: nn.Module, weight: Mapping[str, Tensor], path: PathLike,
     kept = {name: value for name, value in weight.items() if not name.startswith(drop)} if drop else dict(weight)
     report = compare_keys(module.state_dict(), kept)
     if not report.ok:
-        raise CheckpointError(f"{path} does not fit its configuration: {report}", "the tensors of the public layout",
-                              "export it again, or choose the file that belongs to this configuration")
+        raise CheckpointError(
+            f"{path} does not fit its configuration: {report}",
+            "the tensors of the public layout",
+            "export it again, or choose the file that belongs to this configuration",
+        )
     if assign:
         kept = {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
     module.load_state_dict(kept, assign=assign)

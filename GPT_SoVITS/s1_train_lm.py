@@ -75,8 +75,10 @@ def trained_folder(setting: str, name: str) -> Path | None:
     found = known.find(at_home(name))
     if found is None:
         known_names = ", ".join(known.stages()) or "none is there"
-        raise TrainingError(f"there is no trained language model {name}",
-                            f"{setting} as a folder with t2s_config.json, or one of: {known_names}")  # fmt: skip
+        raise TrainingError(
+            f"there is no trained language model {name}",
+            f"{setting} as a folder with t2s_config.json, or one of: {known_names}",
+        )
     return found
 
 
@@ -118,8 +120,9 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
     except T2SError as error:
         raise TrainingError(str(error)) from error
     except ImportError as error:
-        raise MissingDependencyError(f"training a language model needs {error.name}", "transformers, accelerate, peft",
-                                     "pip install -e .[train]") from error  # fmt: skip
+        raise MissingDependencyError(
+            f"training a language model needs {error.name}", "transformers, accelerate, peft", "pip install -e .[train]"
+        ) from error
 
 
 def _teacher(config: LMTrainConfig, codebook: str, device: torch.device) -> Any:

@@ -34,9 +34,10 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
     """
     if settings.spec.mel is not None:
         raise ConfigError(
-            f"{settings.version} is not trained by s2_train.py", "v1, v2, v2Pro or v2ProPlus",
+            f"{settings.version} is not trained by s2_train.py",
+            "v1, v2, v2Pro or v2ProPlus",
             "python GPT_SoVITS/s2_train_v3_lora.py with the same configuration",
-        )  # fmt: skip
+        )
     accelerator = make_accelerator(settings)
     dataset = load_data(settings)
     run = S2Run(settings, accelerator, dataset.ssl_dim, root)

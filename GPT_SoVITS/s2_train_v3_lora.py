@@ -33,9 +33,10 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
     """
     if settings.spec.mel is None:
         raise ConfigError(
-            f"{settings.version} is not trained by s2_train_v3_lora.py", "v3 or v4",
+            f"{settings.version} is not trained by s2_train_v3_lora.py",
+            "v3 or v4",
             "python GPT_SoVITS/s2_train.py with the same configuration",
-        )  # fmt: skip
+        )
     accelerator = make_accelerator(settings)
     dataset = load_data(settings)
     run = LoraRun(settings, accelerator, dataset.ssl_dim, root)

@@ -67,8 +67,9 @@ def read_safetensors(path: PathLike) -> Packed:
         header = metadata["header"].encode("ascii")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path} cannot be read ({reason})", "a whole safetensors file",
-                              "fetch or convert it again") from error
+        raise CheckpointError(
+            f"{path} cannot be read ({reason})", "a whole safetensors file", "fetch or convert it again"
+        ) from error
     if header and header not in HEADER_MARKS:
         raise CheckpointError(f"{path} names an unknown header {header!r}", "a file that was converted here")
     return Packed({**content, place: table} if place else table, header)
@@ -93,17 +94,28 @@ def write_safetensors(path: PathLike, packed: Packed) -> None:
     try:
         values = json.dumps(rest)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"beside its weights the checkpoint holds what JSON cannot keep ({error})",
-                              "an exported model, not a training state", "export the model first") from error
-    metadata = {"format": FORMAT, "table": place, "values": values, "order": json.dumps(list(table)),
-                "header": packed.header.decode("ascii")}
+        raise CheckpointError(
+            f"beside its weights the checkpoint holds what JSON cannot keep ({error})",
+            "an exported model, not a training state",
+            "export the model first",
+        ) from error
+    metadata = {
+        "format": FORMAT,
+        "table": place,
+        "values": values,
+        "order": json.dumps(list(table)),
+        "header": packed.header.decode("ascii"),
+    }
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A copy of each tensor: the container refuses views into one memory.
-        save_file({name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-                   for name, value in table.items()}, str(temporary), metadata)
+        save_file(
+            {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in table.items()},
+            str(temporary),
+            metadata,
+        )
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{path} cannot be written ({error})", "a writable folder with free space") from error
@@ -120,12 +132,18 @@ def tensor_table(content: Mapping[str, Any]) -> tuple[str, dict[str, Tensor]]:
     """
     if content and all(isinstance(value, Tensor) for value in content.values()):
         return "", dict(content)
-    places = [key for key, value in content.items() if isinstance(value, Mapping) and value
-              and all(isinstance(item, Tensor) for item in value.values())]
+    places = [
+        key
+        for key, value in content.items()
+        if isinstance(value, Mapping) and value and all(isinstance(item, Tensor) for item in value.values())
+    ]
     if len(places) != 1:
         kinds = ", ".join(map(str, list(content)[:5]))
-        raise CheckpointError(f"a checkpoint with {len(places)} tables of tensors (keys: {kinds})",
-                              "one, as in an exported model", "export the model first")
+        raise CheckpointError(
+            f"a checkpoint with {len(places)} tables of tensors (keys: {kinds})",
+            "one, as in an exported model",
+            "export the model first",
+        )
     return places[0], dict(content[places[0]])
 
 

@@ -37,8 +37,11 @@ class SV(nn.Module):
         path = path or SV_PATH
         weight = read_checkpoint(path, "the speaker network (ERes2NetV2) that v2Pro and v2ProPlus need")
         if not isinstance(weight, Mapping) or not all(isinstance(value, Tensor) for value in weight.values()):
-            raise CheckpointError(f"{path} is not a plain state dict", "the weights of ERes2NetV2 w24s4ep4",
-                                  f"{fetch_command('sv')} --force")
+            raise CheckpointError(
+                f"{path} is not a plain state dict",
+                "the weights of ERes2NetV2 w24s4ep4",
+                f"{fetch_command('sv')} --force",
+            )
         self.embedding_model = ERes2NetV2()
         load_strict(self.embedding_model, weight, path)
         self.eval().requires_grad_(False)

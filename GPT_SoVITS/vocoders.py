@@ -89,6 +89,7 @@ VOCODERS: dict[str, tuple[Path, Loader]] = {
 }
 """Where each published vocoder lies, and what reads it."""
 
+
 def load_vocoder(name: str, path: str | os.PathLike[str] | None = None) -> Vocoder:
     """The vocoder called ``name``, from its usual place or from ``path``.
 

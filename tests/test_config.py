@@ -46,8 +46,13 @@ def test_order_defaults_environment_arguments() -> None:
 
 def test_ports_users_know() -> None:
     settings = Config()
-    assert (settings.webui_port_main, settings.webui_port_uvr5, settings.webui_port_infer_tts,
-            settings.webui_port_subfix, settings.api_port) == (9874, 9873, 9872, 9871, 9880)
+    assert (
+        settings.webui_port_main,
+        settings.webui_port_uvr5,
+        settings.webui_port_infer_tts,
+        settings.webui_port_subfix,
+        settings.api_port,
+    ) == (9874, 9873, 9872, 9871, 9880)
 
 
 def test_environment_is_read_not_written() -> None:
@@ -63,13 +68,22 @@ def test_environment_is_read_not_written() -> None:
 def test_read_environment_gives_only_what_is_set() -> None:
     env = {"use_qwen3": "no", "qwen3_model_name": "some/model", "version": "nonsense"}
     assert read_environment(env, "use_qwen3", "qwen3_model_name", "bert_path") == {
-        "use_qwen3": False, "qwen3_model_name": "some/model"}
+        "use_qwen3": False,
+        "qwen3_model_name": "some/model",
+    }
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("use_qwen3", "maybe"), ("version", "v9"), ("device", "gpu0"), ("infer_ttswebui", "99999"),
-    ("api_port", "many"), ("language", "xx"),
-])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("use_qwen3", "maybe"),
+        ("version", "v9"),
+        ("device", "gpu0"),
+        ("infer_ttswebui", "99999"),
+        ("api_port", "many"),
+        ("language", "xx"),
+    ],
+)
 def test_bad_environment_names_the_variable(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         Config.from_environment({name: value})

@@ -86,8 +86,11 @@ def test_ci_is_a_script_that_can_be_started() -> None:
 
 @pytest.mark.parametrize("rule", FORBIDDEN)
 def test_no_source_uses(rule: str) -> None:
-    hits = [str(path.relative_to(REPO)) for path in sources() if path != Path(__file__).resolve()
-            and FORBIDDEN[rule].search(path.read_text(encoding="utf-8"))]
+    hits = [
+        str(path.relative_to(REPO))
+        for path in sources()
+        if path != Path(__file__).resolve() and FORBIDDEN[rule].search(path.read_text(encoding="utf-8"))
+    ]
     assert not hits, f"{rule} in {hits}"
 
 
@@ -112,7 +115,8 @@ SNIPPETS = [
     (document, number, code)
     for document in ("README.md", "docs/use.md", "docs/requests.md", "docs/text.md")
     for number, code in enumerate(
-        re.findall(r"```python\n(.*?)```", (REPO / document).read_text(encoding="utf-8"), re.S), start=1)
+        re.findall(r"```python\n(.*?)```", (REPO / document).read_text(encoding="utf-8"), re.S), start=1
+    )
 ]
 
 
@@ -122,6 +126,12 @@ def test_python_in_the_documents_runs(document: str, number: int, code: str, tmp
     if "TTS(" in code and not (REPO / "GPT_SoVITS/pretrained_models/gsv-tiny/pack.json").is_file():
         pytest.skip("the voice pack is not in this checkout")
     roots = os.pathsep.join([str(REPO), str(REPO / "GPT_SoVITS")])
-    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": roots},
-                         capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": roots},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, f"{document}, block {number}: {run.stderr}"

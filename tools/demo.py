@@ -64,8 +64,10 @@ def run(folder: Path, seed: int, lm: str | None = None) -> list[Row]:
 def table(rows: Sequence[Row]) -> str:
     """The result for people: one line a file."""
     lines = [f"{'duration':>9} {'time':>8} {'real-time factor':>17}  {'tokens by':<12} file"]
-    lines += [f"{row.spoken:7.2f} s {row.took:6.2f} s {row.took / row.spoken:17.2f}  {row.speaker:<12} {row.path}"
-              for row in rows]
+    lines += [
+        f"{row.spoken:7.2f} s {row.took:6.2f} s {row.took / row.spoken:17.2f}  {row.speaker:<12} {row.path}"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

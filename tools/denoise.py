@@ -1,6 +1,6 @@
 """Take steady noise out of recordings. Needs ``pip install -e ".[denoise]"``.
 
-    python tools/denoise.py logs/my_voice/sliced --output logs/my_voice/denoised
+python tools/denoise.py logs/my_voice/sliced --output logs/my_voice/denoised
 """
 
 from __future__ import annotations

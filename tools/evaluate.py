@@ -53,7 +53,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--ref-language", default="en")
     add("--tokens", type=Path, help="for resynth: a 6-name2semantic.tsv in place of HuBERT")
     add("--seed", type=int, default=1234)
-    add("--request", type=json.loads, default={}, help='more TTS.run values as JSON, such as \'{"top_k": 5}\'')
+    add("--request", type=json.loads, default={}, help="more TTS.run values as JSON, such as '{\"top_k\": 5}'")
     add("--worst", type=int, default=5, help="how many of the worst sentences to show for each system")
     add("--save", type=Path, help="keep the audio in this folder")
     add("--no-similarity", action="store_true", help="leave out the voice judge")
@@ -68,10 +68,13 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def tts_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings of ``TTS_Config`` that the command line names."""
     named = {
-        "cnhuhbert_base_path": options.hubert, "vits_weights_path": options.s2, "t2s_weights_path": options.s1,
+        "cnhuhbert_base_path": options.hubert,
+        "vits_weights_path": options.s2,
+        "t2s_weights_path": options.s1,
     }
-    return {name: str(Path(value).resolve()) if isinstance(value, Path) else value
-            for name, value in named.items() if value}
+    return {
+        name: str(Path(value).resolve()) if isinstance(value, Path) else value for name, value in named.items() if value
+    }
 
 
 def find_reference(options: argparse.Namespace) -> Reference | None:
@@ -105,8 +108,9 @@ def make_systems(options: argparse.Namespace, reference: Reference | None) -> li
         tts = TTS(TTS_Config(**tts_settings(options)))
         for backend in options.backend.split(","):
             for name in options.lm.split(",") if backend == "qwen3" else [""]:
-                systems.append(FullSynthesis(tts, backend, reference, options.language, options.seed, options.request,
-                                             name))  # fmt: skip
+                systems.append(
+                    FullSynthesis(tts, backend, reference, options.language, options.seed, options.request, name)
+                )
     return systems
 
 
@@ -160,8 +164,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(table(results, unit))
     for result in results:
         print(worst_lines(result, options.worst))
-    print(json_line(results, unit=unit, language=options.language, seed=options.seed,
-                    items_file=str(options.items_file), seconds=round(time.perf_counter() - started, 1)))
+    print(
+        json_line(
+            results,
+            unit=unit,
+            language=options.language,
+            seed=options.seed,
+            items_file=str(options.items_file),
+            seconds=round(time.perf_counter() - started, 1),
+        )
+    )
     return 0
 
 

@@ -1,6 +1,6 @@
 """Cut long recordings at their pauses into pieces for training.
 
-    python tools/slice_audio.py interview.mp3 more_recordings/ --output logs/my_voice/sliced
+python tools/slice_audio.py interview.mp3 more_recordings/ --output logs/my_voice/sliced
 """
 
 from __future__ import annotations
@@ -48,8 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("input", nargs="+", type=Path, help="audio files, or folders of them")
     parser.add_argument("--output", type=Path, required=True, help="folder for the pieces, 32 kHz wav")
     for field in fields(SliceSettings):
-        parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default,
-                            help=f"{HELP[field.name]} (default: {field.default:g})")  # fmt: skip
+        parser.add_argument(
+            f"--{field.name}",
+            type=type(field.default),
+            default=field.default,
+            help=f"{HELP[field.name]} (default: {field.default:g})",
+        )
     args = parser.parse_args(argv)
 
     def work() -> list[str]:

@@ -140,8 +140,9 @@ class FallbackT2S:
 
     # ---- whole segments ---------------------------------------------------------------------------------------------
 
-    def speak(self, requests: Sequence[T2SRequest], sampling: SamplingParams,
-              should_stop: ShouldStop | None = None) -> list[T2SResult]:  # fmt: skip
+    def speak(
+        self, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop | None = None
+    ) -> list[T2SResult]:
         """Decode segments; what the language model cannot speak, or speaks as rubbish, the AR model speaks.
 
         Raises:

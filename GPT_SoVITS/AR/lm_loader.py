@@ -111,7 +111,10 @@ def load_language_model(
             where = lm_backbone.download(name)
         if where is None or not is_lm_folder(where):
             known = ", ".join(places.stages()) or "none"
-            raise LMUnavailable("no_adapter", f"there is no trained adapter for {name} (trained ones: {known}); train "
-                                "one with s1_train.py or choose one of these")  # fmt: skip
+            raise LMUnavailable(
+                "no_adapter",
+                f"there is no trained adapter for {name} (trained ones: {known}); train "
+                "one with s1_train.py or choose one of these",
+            )
         folder = where
     return Qwen3T2SModel.from_pretrained(folder, None, device, dtype, codebook, symbols, packed)

@@ -50,8 +50,13 @@ class BigVGANConfig:
         """
         known = {f.name for f in fields(cls)}
         config = cls(**{name: _tuples(value) for name, value in values.items() if name in known})
-        kind = (str(config.resblock), config.activation, config.snake_logscale, config.use_tanh_at_final,
-                config.use_bias_at_final)  # fmt: skip
+        kind = (
+            str(config.resblock),
+            config.activation,
+            config.snake_logscale,
+            config.use_tanh_at_final,
+            config.use_bias_at_final,
+        )
         if kind != ("1", "snakebeta", True, False, False):
             raise CheckpointError(f"{source} is another kind of BigVGAN", "bigvgan_v2_24khz_100band_256x")
         return config
@@ -136,8 +141,9 @@ class BigVGAN(nn.Module):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"{path} cannot be read ({error})", "the folder bigvgan_v2_24khz_100band_256x",
-                                  fetch_command("bigvgan")) from error
+            raise CheckpointError(
+                f"{path} cannot be read ({error})", "the folder bigvgan_v2_24khz_100band_256x", fetch_command("bigvgan")
+            ) from error
         weights = Path(folder) / WEIGHT_FILE
         content = read_checkpoint(weights, "the BigVGAN vocoder that v3 needs")
         if not isinstance(content, Mapping) or not isinstance(content.get("generator"), Mapping):

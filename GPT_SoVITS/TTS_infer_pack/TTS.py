@@ -98,8 +98,9 @@ class TTS:
 
     # -- speaking ----------------------------------------------------------------------------------------------------
 
-    def stream(self, request: SynthesisRequest, should_stop: ShouldStop | None = None,
-               on_fall: OnFall | None = None) -> Iterator[AudioChunk]:  # fmt: skip
+    def stream(
+        self, request: SynthesisRequest, should_stop: ShouldStop | None = None, on_fall: OnFall | None = None
+    ) -> Iterator[AudioChunk]:
         """Speak ``request`` segment by segment, or in pieces where its ``streaming_mode`` asks for them; closing the
         iterator stops the work and frees what it holds.
 

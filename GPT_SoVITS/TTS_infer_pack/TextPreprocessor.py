@@ -214,8 +214,10 @@ class TextPreprocessor:
         if language != "zh" or word2ph is None or not norm_text or self.bert_model is None:
             if language == "zh" and self.bert_model is None and not self._told:
                 self._told = True
-                logger.info("no BERT folder: Chinese is spoken without its features, which is less expressive; fix: %s",
-                            fetch_command("roberta"))
+                logger.info(
+                    "no BERT folder: Chinese is spoken without its features, which is less expressive; fix: %s",
+                    fetch_command("roberta"),
+                )
             return self._zeros(len(phones))
         return spread(char_features(self.bert_model, self.tokenizer, norm_text, self.device), word2ph)
 

@@ -76,8 +76,9 @@ class FrameNoise:
         """[1, C, stop - start]."""
         drawn = self._drawn
         while drawn.size(2) < stop:
-            block = torch.randn(self.BLOCK, drawn.size(1), generator=self._generator, device=drawn.device,
-                                dtype=drawn.dtype)  # fmt: skip
+            block = torch.randn(
+                self.BLOCK, drawn.size(1), generator=self._generator, device=drawn.device, dtype=drawn.dtype
+            )
             drawn = torch.cat((drawn, block.T[None]), dim=2)
         self._drawn = drawn
         return drawn[..., start:stop]

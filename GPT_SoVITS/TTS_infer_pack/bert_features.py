@@ -56,8 +56,11 @@ def load_bert(
 def load_if_present(folder: Path | str, device: torch.device | str = "cpu") -> tuple[Any, Any]:
     """:func:`load_bert`, or (None, None) with one info line where there is no such folder."""
     if not (Path(folder) / "config.json").is_file():
-        logger.info("no BERT folder at %s: Chinese is spoken with zeros in place of its features; fix: %s", folder,
-                    fetch_command("roberta"))
+        logger.info(
+            "no BERT folder at %s: Chinese is spoken with zeros in place of its features; fix: %s",
+            folder,
+            fetch_command("roberta"),
+        )
         return None, None
     return load_bert(folder, device)
 

@@ -95,8 +95,9 @@ class LanguageModelSeat:
         try:
             return FallbackT2S(model, models.t2s, asked.name, error, configs.qwen3_strict, on_fall, self._told)
         except LMUnavailable as reason:
-            raise CheckpointError(str(reason), "a language model that can speak",
-                                  "see docs/qwen3.md, or turn qwen3_strict off") from reason
+            raise CheckpointError(
+                str(reason), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
+            ) from reason
 
     def _load(self, asked: _Asked) -> None:
         """Load what is asked for; what was loaded before goes first, so that both need not fit."""

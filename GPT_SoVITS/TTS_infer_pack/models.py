@@ -121,8 +121,9 @@ def load_vits(path: PathLike, place: Placement) -> tuple[Synthesizer, AudioSetti
     checkpoint = load_sovits_new(path)
     version = sovits_version(path, checkpoint)
     if version.model_version not in VERSIONS:
-        raise CheckpointError(f"{path} is a {version.model_version} model, which is not known here",
-                              "one of " + ", ".join(VERSIONS))
+        raise CheckpointError(
+            f"{path} is a {version.model_version} model, which is not known here", "one of " + ", ".join(VERSIONS)
+        )
     spec, weight = VERSIONS[version.model_version], checkpoint["weight"]
     if version.is_lora:
         weight = _with_base(path, spec.name, weight)
@@ -149,8 +150,11 @@ def _with_base(path: PathLike, version: str, adapter: dict[str, torch.Tensor]) -
     """
     base = place(S2G[version])
     if not base.exists():
-        raise CheckpointError(f"{path} is a {version} LoRA adapter, and its base model is not in {base}",
-                              f"the published {version} model", fetch_command(version))
+        raise CheckpointError(
+            f"{path} is a {version} LoRA adapter, and its base model is not in {base}",
+            f"the published {version} model",
+            fetch_command(version),
+        )
     try:
         return merge_lora(load_sovits_new(base)["weight"], adapter)
     except CheckpointError as error:
@@ -191,12 +195,19 @@ def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
     """
     fix = "load files that belong together"
     if hubert.ssl_dim != vits.config.ssl_dim:
-        raise CheckpointError(f"the SoVITS model reads SSL features of {vits.config.ssl_dim} channels, the SSL encoder "
-                              f"gives {hubert.ssl_dim}", "an encoder and a SoVITS model of one origin", fix)
+        raise CheckpointError(
+            f"the SoVITS model reads SSL features of {vits.config.ssl_dim} channels, the SSL encoder "
+            f"gives {hubert.ssl_dim}",
+            "an encoder and a SoVITS model of one origin",
+            fix,
+        )
     rows = t2s.config.phoneme_vocab_size if isinstance(t2s, Text2SemanticDecoder) else None
     if rows is not None and (rows < vits.spec.symbol_count or (rows == V1_SYMBOL_ROWS) != (vits.spec.symbols == "v1")):
-        raise CheckpointError(f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with "
-                              f"{vits.spec.symbol_count}", "a GPT and a SoVITS model of one version", fix)
+        raise CheckpointError(
+            f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with {vits.spec.symbol_count}",
+            "a GPT and a SoVITS model of one version",
+            fix,
+        )
 
 
 def load_voice(hubert: PathLike, vits: PathLike, t2s: PathLike, place: Placement) -> VoiceModels:
@@ -205,5 +216,6 @@ def load_voice(hubert: PathLike, vits: PathLike, t2s: PathLike, place: Placement
     synthesiser, audio = load_vits(vits, place)
     encoder = load_hubert(hubert, place)
     check_match(encoder, synthesiser, t2s_model)
-    return VoiceModels(encoder, synthesiser, t2s_model, audio, synthesiser.spec,
-                       companions=load_companions(synthesiser.spec, place))
+    return VoiceModels(
+        encoder, synthesiser, t2s_model, audio, synthesiser.spec, companions=load_companions(synthesiser.spec, place)
+    )

@@ -21,8 +21,19 @@ from errors import ConfigError
 
 PACK_FILE = "pack.json"
 KNOWN_KEYS = frozenset(
-    {"name", "version", "language", "files", "default_reference", "sampling", "description", "licence", "made",
-     "reference_free"})
+    {
+        "name",
+        "version",
+        "language",
+        "files",
+        "default_reference",
+        "sampling",
+        "description",
+        "licence",
+        "made",
+        "reference_free",
+    }
+)
 FILES = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
 SAMPLING_KEYS = frozenset({"top_k", "top_p", "temperature", "repetition_penalty", "text_split_method", "speed_factor"})
 
@@ -73,8 +84,11 @@ def read_pack(folder: Path) -> VoicePack:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"voice pack {path} cannot be read ({error})", "a voice pack folder",
-                          "check out the repository again, or name weights of your own") from error
+        raise ConfigError(
+            f"voice pack {path} cannot be read ({error})",
+            "a voice pack folder",
+            "check out the repository again, or name weights of your own",
+        ) from error
     if not isinstance(content, dict) or not isinstance(content.get("version"), str):
         raise ConfigError(f"{path} describes no voice pack", "an object with 'name', 'version' and 'files'")
     unknown = sorted(set(content) - KNOWN_KEYS)
@@ -90,7 +104,8 @@ def read_pack(folder: Path) -> VoicePack:
         s2=folder / files["s2"],
         s1=folder / files["s1"],
         default_reference=DefaultReference(str(folder / reference["path"]), reference["text"], reference["lang"])
-        if len(reference) == len(DefaultReference._fields) else None,
+        if len(reference) == len(DefaultReference._fields)
+        else None,
         sampling=_section(path, content, "sampling", SAMPLING_KEYS),
         reference_free=content.get("reference_free") is True,
     )

@@ -63,8 +63,9 @@ def file_digest(path: PathLike) -> str:
     try:
         return hashlib.sha256(check_file(path).read_bytes()).hexdigest()
     except OSError as error:
-        raise AudioError(f"audio file {path} cannot be read ({error.strerror})", "a wav, flac, ogg or mp3 file",
-                         "check the path") from error
+        raise AudioError(
+            f"audio file {path} cannot be read ({error.strerror})", "a wav, flac, ogg or mp3 file", "check the path"
+        ) from error
 
 
 def read_reference(path: PathLike) -> tuple[Audio, bool]:
@@ -75,15 +76,27 @@ def read_reference(path: PathLike) -> tuple[Audio, bool]:
     """
     audio = load_audio(path)
     if audio.seconds < SHORTEST:
-        raise AudioError(f"reference {path} lasts {audio.seconds:.2f} s", f"at least {SHORTEST:g} s, best 3 to 10 s",
-                         "choose a longer recording")
+        raise AudioError(
+            f"reference {path} lasts {audio.seconds:.2f} s",
+            f"at least {SHORTEST:g} s, best 3 to 10 s",
+            "choose a longer recording",
+        )
     if audio.seconds > LONGEST:
-        raise AudioError(f"reference {path} lasts {audio.seconds:.1f} s", f"at most {LONGEST:g} s, best 3 to 10 s",
-                         "cut out 3 to 10 s of one voice")
+        raise AudioError(
+            f"reference {path} lasts {audio.seconds:.1f} s",
+            f"at most {LONGEST:g} s, best 3 to 10 s",
+            "cut out 3 to 10 s of one voice",
+        )
     if audio.seconds > GOOD_TO:
         start, end = best_span(audio)
-        logger.warning("reference %s lasts %.1f s, more than %g s: %.1f s to %.1f s of it are used, without its text",
-                       path, audio.seconds, GOOD_TO, start / audio.rate, end / audio.rate)
+        logger.warning(
+            "reference %s lasts %.1f s, more than %g s: %.1f s to %.1f s of it are used, without its text",
+            path,
+            audio.seconds,
+            GOOD_TO,
+            start / audio.rate,
+            end / audio.rate,
+        )
         return Audio(audio.samples[start:end], audio.rate), True
     if audio.seconds < GOOD_FROM:
         logger.warning("reference %s lasts only %.1f s; 3 to 10 s give a better voice", path, audio.seconds)
@@ -143,8 +156,14 @@ def _wave(samples: Samples, models: VoiceModels) -> Tensor:
 def reference_spectrogram(audio: Audio, models: VoiceModels) -> Tensor:
     """[1, F, T_spec] at the model's rate."""
     settings = models.audio
-    spec = spectrogram_torch(_wave(_at_model_rate(audio, models), models), settings.filter_length,
-                             settings.sampling_rate, settings.hop_length, settings.win_length, center=False)
+    spec = spectrogram_torch(
+        _wave(_at_model_rate(audio, models), models),
+        settings.filter_length,
+        settings.sampling_rate,
+        settings.hop_length,
+        settings.win_length,
+        center=False,
+    )
     return spec.to(models.dtype)
 
 

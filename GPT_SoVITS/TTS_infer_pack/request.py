@@ -31,12 +31,20 @@ PUBLIC_SAMPLING: dict[str, Any] = {
 """Values of the public pipeline, used where neither the request nor the pack names one."""
 
 RANGES: dict[str, tuple[type, float, float]] = {
-    "top_k": (int, 0, 1025), "top_p": (float, 0, 1), "temperature": (float, 0, 10),
-    "repetition_penalty": (float, 0.1, 10), "speed_factor": (float, 0.25, 4), "fragment_interval": (float, 0, 60),
-    "batch_size": (int, 1, 256), "batch_threshold": (float, 0, 1), "seed": (int, -1, MAX_SEED),
-    "streaming_mode": (int, 0, 3), "sample_steps": (int, 1, 1000), "overlap_length": (int, 0, 1000),
+    "top_k": (int, 0, 1025),
+    "top_p": (float, 0, 1),
+    "temperature": (float, 0, 10),
+    "repetition_penalty": (float, 0.1, 10),
+    "speed_factor": (float, 0.25, 4),
+    "fragment_interval": (float, 0, 60),
+    "batch_size": (int, 1, 256),
+    "batch_threshold": (float, 0, 1),
+    "seed": (int, -1, MAX_SEED),
+    "streaming_mode": (int, 0, 3),
+    "sample_steps": (int, 1, 1000),
+    "overlap_length": (int, 0, 1000),
     "min_chunk_length": (int, 2, 10000),
-}  # fmt: skip
+}
 """Kind and inclusive range of every number."""
 SWITCHES = ("split_bucket", "parallel_infer", "return_fragment", "super_sampling", "resynthesis")
 TEXTS = ("text", "text_lang", "ref_audio_path", "prompt_text", "prompt_lang", "text_split_method")

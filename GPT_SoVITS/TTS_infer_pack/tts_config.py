@@ -159,8 +159,11 @@ class TTS_Config:  # noqa: N801 - the public name
             source = "the published weights"
             if values.get("pack") or not all(Path(path).exists() for path in rest.values()):
                 pack = _pack(values.get("pack"), None if "t2s_weights_path" in named else version)
-                rest = {"t2s_weights_path": str(pack.s1), "vits_weights_path": str(pack.s2),
-                        "cnhuhbert_base_path": str(pack.hubert)}
+                rest = {
+                    "t2s_weights_path": str(pack.s1),
+                    "vits_weights_path": str(pack.s2),
+                    "cnhuhbert_base_path": str(pack.hubert),
+                }
                 source = f"voice pack {pack.name}"
         for name in PATHS:
             setattr(self, name, named.get(name) or rest[name])
@@ -225,12 +228,19 @@ def _pack(folder: str | None, version: str | None) -> VoicePack:
     fix = f"{fetch_command(version or 'v2')}, or name weights of your own"
     published_root = place("pretrained_models")
     if not (path / PACK_FILE).is_file():
-        raise ConfigError(f"there is nothing to speak with: no published {version or 'v2'} weights in "
-                          f"{published_root}, and no voice pack in {path}", "one of the two", fix)
+        raise ConfigError(
+            f"there is nothing to speak with: no published {version or 'v2'} weights in "
+            f"{published_root}, and no voice pack in {path}",
+            "one of the two",
+            fix,
+        )
     pack = read_pack(path)
     if version is not None and version != pack.version:
-        raise ConfigError(f"no published {version} weights in {published_root}; the voice pack is {pack.version}",
-                          f"version {pack.version}, or {version} weights on disk", fix)
+        raise ConfigError(
+            f"no published {version} weights in {published_root}; the voice pack is {pack.version}",
+            f"version {pack.version}, or {version} weights on disk",
+            fix,
+        )
     return pack
 
 

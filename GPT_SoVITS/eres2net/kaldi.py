@@ -66,8 +66,9 @@ def fbank(waveform: Tensor, num_mel_bins: int = 80) -> Tensor:
         AudioError: shorter than one frame.
     """
     if waveform.size(-1) < FRAME:
-        raise AudioError(f"audio of {waveform.size(-1)} samples", f"at least {FRAME} samples at 16 kHz",
-                         "use a longer clip")
+        raise AudioError(
+            f"audio of {waveform.size(-1)} samples", f"at least {FRAME} samples at 16 kHz", "use a longer clip"
+        )
     device = str(waveform.device)
     frames = waveform.float().unfold(-1, FRAME, SHIFT)  # [B, T, FRAME]
     frames = frames - frames.mean(-1, keepdim=True)

@@ -115,7 +115,9 @@ def _load_hubert(folder: Path) -> Any:
         listed = ", ".join((missing + mismatched)[:5])
         raise CheckpointError(
             f"HuBERT weights in {folder} do not fit its config.json: {len(missing)} missing, "
-            f"{len(mismatched)} of another shape ({listed})", "matching weights", FIX,
+            f"{len(mismatched)} of another shape ({listed})",
+            "matching weights",
+            FIX,
         )
     return model
 

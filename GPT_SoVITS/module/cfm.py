@@ -122,8 +122,9 @@ class CFM(nn.Module):
         text = net.embed_text(mu)
         step = torch.zeros_like(t)
         if _given(draws.bootstrap, lambda: bool(torch.rand((), generator=source, device=x1.device) < BOOTSTRAP_SHARE)):
-            base = _given(draws.base, lambda: torch.randint(*BOOTSTRAP_POWERS, t.shape, generator=source,
-                                                            device=x1.device))
+            base = _given(
+                draws.base, lambda: torch.randint(*BOOTSTRAP_POWERS, t.shape, generator=source, device=x1.device)
+            )
             half = 0.5 ** base.to(t.dtype)
             target = self._two_half_steps(state, prompt, text.detach(), (t, half), valid)
             step = 2 * half

@@ -55,6 +55,8 @@ def merge_lora(base: Mapping[str, Tensor], adapter: Mapping[str, Tensor]) -> dic
             merged[target] = value
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise CheckpointError("the adapter does not fit its base model: " + ", ".join(problems[:3]) + more,
-                              "the base model it was trained on")
+        raise CheckpointError(
+            "the adapter does not fit its base model: " + ", ".join(problems[:3]) + more,
+            "the base model it was trained on",
+        )
     return merged

@@ -18,8 +18,17 @@ logger = logging.getLogger(__name__)
 # Keys of public configurations that do not shape the network (n_layers_q is written by the public tools but never read:
 # the short encoders have n_layers // 2 layers).
 LEGACY_KEYS = frozenset(
-    {"n_layers_q", "use_spectral_norm", "spec_channels", "segment_frames", "segment_size", "n_speakers", "disc_width",
-     "wn_kernel", "time_scale_after_prior"}
+    {
+        "n_layers_q",
+        "use_spectral_norm",
+        "spec_channels",
+        "segment_frames",
+        "segment_size",
+        "n_speakers",
+        "disc_width",
+        "wn_kernel",
+        "time_scale_after_prior",
+    }
 )
 SEMANTIC_STRIDE = {"25hz": 2, "50hz": 1}
 
@@ -145,6 +154,8 @@ def _freeze(value: Any) -> Any:
         try:
             return DiTConfig(**value)
         except TypeError as error:
-            raise ConfigError(f"the dit section of the s2 model configuration cannot be used ({error})",
-                              "the keys " + ", ".join(f.name for f in fields(DiTConfig))) from error
+            raise ConfigError(
+                f"the dit section of the s2 model configuration cannot be used ({error})",
+                "the keys " + ", ".join(f.name for f in fields(DiTConfig)),
+            ) from error
     return tuple(_freeze(v) for v in value) if isinstance(value, (list, tuple)) else value

@@ -24,8 +24,16 @@ from module.model_config import SynthesizerConfig
 from module.semantic import SemanticModel
 from module.synthesizer_v3 import SynthesizerTrnV3
 
-__all__ = ["Draws", "Latents", "MultiPeriodDiscriminator", "Synthesizer", "SynthesizerTrn", "SynthesizerTrnV3",
-           "TrainingPass", "build_synthesizer"]  # fmt: skip
+__all__ = [
+    "Draws",
+    "Latents",
+    "MultiPeriodDiscriminator",
+    "Synthesizer",
+    "SynthesizerTrn",
+    "SynthesizerTrnV3",
+    "TrainingPass",
+    "build_synthesizer",
+]
 
 logger = logging.getLogger(__name__)
 

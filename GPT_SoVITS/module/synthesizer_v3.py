@@ -111,8 +111,11 @@ class SynthesizerTrnV3(SemanticModel):
         Raises:
             RequestError: always.
         """
-        raise RequestError(f"{self.spec.name} makes a mel spectrogram, no waveform", "a v1, v2 or v2Pro model",
-                           "speak through TTS, which adds the vocoder")
+        raise RequestError(
+            f"{self.spec.name} makes a mel spectrogram, no waveform",
+            "a v1, v2 or v2Pro model",
+            "speak through TTS, which adds the vocoder",
+        )
 
     # -- training ------------------------------------------------------------------------------------------------
     def forward(

@@ -87,20 +87,47 @@ class VersionSpec:
 
 
 _PRO_PERIODS = (2, 3, 5, 7, 11, 17, 23)
-_MEL_V3 = MelSpec(24000, 1024, 256, feature_scale=1.875, mask_scale=3.875, reference_frames=468, block_frames=934,
-                  vocoder="bigvgan", vocoder_hop=256)
-_MEL_V4 = MelSpec(32000, 1280, 320, feature_scale=2.0, mask_scale=4.0, reference_frames=500, block_frames=1000,
-                  vocoder="hifigan48k", vocoder_hop=480)
+_MEL_V3 = MelSpec(
+    24000,
+    1024,
+    256,
+    feature_scale=1.875,
+    mask_scale=3.875,
+    reference_frames=468,
+    block_frames=934,
+    vocoder="bigvgan",
+    vocoder_hop=256,
+)
+_MEL_V4 = MelSpec(
+    32000,
+    1280,
+    320,
+    feature_scale=2.0,
+    mask_scale=4.0,
+    reference_frames=500,
+    block_frames=1000,
+    vocoder="hifigan48k",
+    vocoder_hop=480,
+)
 
 VERSIONS: dict[str, VersionSpec] = {
     spec.name: spec
     for spec in (
         VersionSpec("v1", symbols="v1", symbol_count=322, style_bins=None),
         VersionSpec("v2", symbols="v2", symbol_count=732, style_bins=704),
-        VersionSpec("v2Pro", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS,
-                    recipe="s2v2Pro.json"),
-        VersionSpec("v2ProPlus", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS,
-                    recipe="s2v2ProPlus.json"),
+        VersionSpec(
+            "v2Pro", "v2", 732, 704, 20480, prior_style_channels=512, periods=_PRO_PERIODS, recipe="s2v2Pro.json"
+        ),
+        VersionSpec(
+            "v2ProPlus",
+            "v2",
+            732,
+            704,
+            20480,
+            prior_style_channels=512,
+            periods=_PRO_PERIODS,
+            recipe="s2v2ProPlus.json",
+        ),
         VersionSpec("v3", "v2", 732, 704, sampling_rate=24000, mel=_MEL_V3, recipe="s2v3.json"),
         VersionSpec("v4", "v2", 732, 704, sampling_rate=48000, mel=_MEL_V4, recipe="s2v4.json"),
     )

@@ -33,8 +33,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         language = language_of(self.headers.get("Accept-Language", "")) if self.language == "auto" else self.language
         body = PAGE.format(line=html.escape(text_of("page.antechamber", language))).encode("utf-8")
         self.send_response(200)
-        for name, value in (("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body))),
-                            ("Cache-Control", "no-store"), ("Connection", "close")):
+        for name, value in (
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("Connection", "close"),
+        ):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -59,13 +63,19 @@ class Antechamber:
 
     def __init__(self, host: str = LOOPBACK, port: int = 0, language: str = "auto") -> None:
         handler = type("Handler", (_Handler,), {"language": language})
-        kind = type("Server", (http.server.ThreadingHTTPServer,),
-                    {"address_family": socket.AF_INET6 if ":" in host else socket.AF_INET, "daemon_threads": True})
+        kind = type(
+            "Server",
+            (http.server.ThreadingHTTPServer,),
+            {"address_family": socket.AF_INET6 if ":" in host else socket.AF_INET, "daemon_threads": True},
+        )
         try:
             self._server = kind((host, port), handler)
         except OSError as error:
-            raise ConfigError(f"port {port} cannot be opened on {host} ({error.strerror})", "a free port",
-                              "end the program that uses it or choose another with --port") from error
+            raise ConfigError(
+                f"port {port} cannot be opened on {host} ({error.strerror})",
+                "a free port",
+                "end the program that uses it or choose another with --port",
+            ) from error
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

@@ -20,19 +20,44 @@ STREAMING = (0, 1, 2, 3)
 SEED_LIMIT = 2**31 - 1
 
 LANGUAGE_WORDS = {
-    "中文": "all_zh", "英文": "en", "日文": "all_ja", "粤语": "all_yue", "韩文": "all_ko", "中英混合": "zh",
-    "日英混合": "ja", "粤英混合": "yue", "韩英混合": "ko", "多语种混合": "auto", "多语种混合(粤语)": "auto_yue",
-    "Chinese": "all_zh", "English": "en", "Japanese": "all_ja", "Cantonese": "all_yue", "Korean": "all_ko",
-    "Chinese-English Mixed": "zh", "Japanese-English Mixed": "ja", "Yue-English Mixed": "yue",
-    "Korean-English Mixed": "ko", "Multilingual Mixed": "auto", "Multilingual Mixed(Yue)": "auto_yue",
-}  # fmt: skip
+    "中文": "all_zh",
+    "英文": "en",
+    "日文": "all_ja",
+    "粤语": "all_yue",
+    "韩文": "all_ko",
+    "中英混合": "zh",
+    "日英混合": "ja",
+    "粤英混合": "yue",
+    "韩英混合": "ko",
+    "多语种混合": "auto",
+    "多语种混合(粤语)": "auto_yue",
+    "Chinese": "all_zh",
+    "English": "en",
+    "Japanese": "all_ja",
+    "Cantonese": "all_yue",
+    "Korean": "all_ko",
+    "Chinese-English Mixed": "zh",
+    "Japanese-English Mixed": "ja",
+    "Yue-English Mixed": "yue",
+    "Korean-English Mixed": "ko",
+    "Multilingual Mixed": "auto",
+    "Multilingual Mixed(Yue)": "auto_yue",
+}
 """What clients of the public page pass for a language, in Chinese and English, and the mode it means."""
 CUT_WORDS = {
-    "不切": "cut0", "凑四句一切": "cut1", "凑50字一切": "cut2", "按中文句号。切": "cut3", "按英文句号.切": "cut4",
-    "按标点符号切": "cut5", "No slice": "cut0", "Slice once every 4 sentences": "cut1",
-    "Slice per 50 characters": "cut2", "Slice by Chinese punct": "cut3", "Slice by English punct": "cut4",
+    "不切": "cut0",
+    "凑四句一切": "cut1",
+    "凑50字一切": "cut2",
+    "按中文句号。切": "cut3",
+    "按英文句号.切": "cut4",
+    "按标点符号切": "cut5",
+    "No slice": "cut0",
+    "Slice once every 4 sentences": "cut1",
+    "Slice per 50 characters": "cut2",
+    "Slice by Chinese punct": "cut3",
+    "Slice by English punct": "cut4",
     "Slice by every punct": "cut5",
-}  # fmt: skip
+}
 
 PACK_VALUES = {
     "top_k": "top_k",

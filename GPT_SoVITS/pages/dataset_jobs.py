@@ -47,8 +47,9 @@ def slice_job(title: str, voice: VoiceFolder, recordings: Sequence[Path], settin
 
 def denoise_job(title: str, voice: VoiceFolder, strength: float, after: str) -> JobSpec:
     """Clean ``sliced/`` into ``denoised/``."""
-    command = python_command("tools/denoise.py", str(voice.sliced), f"--output={voice.denoised}",
-                             f"--strength={strength}")  # fmt: skip
+    command = python_command(
+        "tools/denoise.py", str(voice.sliced), f"--output={voice.denoised}", f"--strength={strength}"
+    )
     return _job(title, "denoise", voice, command, after)
 
 
@@ -56,17 +57,27 @@ def transcribe_job(
     title: str, voice: VoiceFolder, source: Path, language: str, model: str, device: str, after: str
 ) -> JobSpec:
     """Write down ``source`` (a folder of pieces) in the voice's list; the voice's name is the speaker."""
-    command = python_command("tools/transcribe.py", str(source), f"--list={voice.list_path}",
-                             f"--speaker={voice.name}", f"--language={language}", f"--model={model}",
-                             f"--device={device.partition(':')[0]}")  # fmt: skip
+    command = python_command(
+        "tools/transcribe.py",
+        str(source),
+        f"--list={voice.list_path}",
+        f"--speaker={voice.name}",
+        f"--language={language}",
+        f"--model={model}",
+        f"--device={device.partition(':')[0]}",
+    )
     return _job(title, "transcribe", voice, command, after, device)
 
 
 def prepare_job(title: str, voice: VoiceFolder, list_path: Path, base: Base, device: str) -> JobSpec:
     """All stages of the data set, for training on top of ``base``."""
     command = python_command(
-        "GPT_SoVITS/prepare_datasets/all.py", f"--list={list_path}", f"--out={voice.folder}",
-        f"--version={base.version}", f"--hubert={base.hubert}", f"--s2={base.s2}",
+        "GPT_SoVITS/prepare_datasets/all.py",
+        f"--list={list_path}",
+        f"--out={voice.folder}",
+        f"--version={base.version}",
+        f"--hubert={base.hubert}",
+        f"--s2={base.s2}",
         f"--device={device.partition(':')[0]}",
-    )  # fmt: skip
+    )
     return _job(title, PREPARE_KIND, voice, command, "", device)

@@ -77,8 +77,9 @@ def build_dataset_tab(context: PageContext) -> None:
     def run(*values: Any) -> None:
         start_jobs(context, runner, DatasetWish(*values))
 
-    start.click(context.guard(run), [widgets[name] for name in DatasetWish.__dataclass_fields__], None,
-                api_visibility="private")  # fmt: skip
+    start.click(
+        context.guard(run), [widgets[name] for name in DatasetWish.__dataclass_fields__], None, api_visibility="private"
+    )
     _proofreading(context, widgets["voice"])
 
 
@@ -86,10 +87,15 @@ def _recording_widgets(context: PageContext) -> dict[str, Any]:
     t = context.t
     return {
         "voice": build_voice_list(context, t("dataset.voice"), t("dataset.voice_info"), "dataset-voice"),
-        "uploads": gr.File(label=t("dataset.recordings"), file_count="multiple", file_types=["audio"], type="filepath",
-                           elem_id="dataset-files"),
+        "uploads": gr.File(
+            label=t("dataset.recordings"),
+            file_count="multiple",
+            file_types=["audio"],
+            type="filepath",
+            elem_id="dataset-files",
+        ),
         "typed": gr.Textbox(label=t("dataset.folder"), info=t("dataset.folder_info")),
-    }  # fmt: skip
+    }
 
 
 def _step_widgets(context: PageContext) -> dict[str, Any]:
@@ -97,18 +103,28 @@ def _step_widgets(context: PageContext) -> dict[str, Any]:
     languages = [(t(f"dataset.language_{code}"), code) for code in LIST_LANGUAGES]
     return {
         "language": gr.Dropdown(languages, value="auto", label=t("dataset.language"), elem_id="dataset-language"),
-        "whisper": gr.Dropdown(list(WHISPER_MODELS), value="base", label=t("dataset.whisper"),
-                               info=t("dataset.whisper_info"), allow_custom_value=True),
+        "whisper": gr.Dropdown(
+            list(WHISPER_MODELS),
+            value="base",
+            label=t("dataset.whisper"),
+            info=t("dataset.whisper_info"),
+            allow_custom_value=True,
+        ),
         "denoise": gr.Checkbox(False, label=t("dataset.denoise"), info=t("dataset.denoise_info")),
         "strength": gr.Slider(0.1, 1, value=0.9, step=0.05, label=t("dataset.strength")),
-    }  # fmt: skip
+    }
 
 
 def _slicing_widgets(context: PageContext) -> dict[str, Any]:
     default = SliceSettings()
-    return {name: gr.Number(getattr(default, name), label=f"{name}: {context.t(f'dataset.{name}')}",
-                            precision=None if name == "threshold" else 0)
-            for name in SLICE_CONTROLS}  # fmt: skip
+    return {
+        name: gr.Number(
+            getattr(default, name),
+            label=f"{name}: {context.t(f'dataset.{name}')}",
+            precision=None if name == "threshold" else 0,
+        )
+        for name in SLICE_CONTROLS
+    }
 
 
 def start_jobs(context: PageContext, runner: JobRunner, wish: DatasetWish) -> list[str]:
@@ -165,11 +181,22 @@ def _proofreading(context: PageContext, voice: gr.Dropdown) -> None:
     with gr.Row():
         load = gr.Button(t("dataset.load"), elem_id="list-load")
         save = gr.Button(t("dataset.save"), variant="primary", elem_id="list-save")
-    table = gr.Dataframe(headers=[t(f"dataset.column_{name}") for name in COLUMNS], value=[], type="array",
-                         datatype=["bool", "str", "str", "str", "str"], column_count=len(COLUMNS), row_count=0,
-                         static_columns=[1], interactive=True, wrap=True, max_height=480, elem_id="list-table")
-    player = gr.Audio(label=t("dataset.player"), interactive=False, autoplay=True, buttons=["download"],
-                      elem_id="list-player")  # fmt: skip
+    table = gr.Dataframe(
+        headers=[t(f"dataset.column_{name}") for name in COLUMNS],
+        value=[],
+        type="array",
+        datatype=["bool", "str", "str", "str", "str"],
+        column_count=len(COLUMNS),
+        row_count=0,
+        static_columns=[1],
+        interactive=True,
+        wrap=True,
+        max_height=480,
+        elem_id="list-table",
+    )
+    player = gr.Audio(
+        label=t("dataset.player"), interactive=False, autoplay=True, buttons=["download"], elem_id="list-player"
+    )
 
     def show(name: str) -> dict[str, Any]:
         headers = [context.say(f"dataset.column_{column}") for column in COLUMNS]

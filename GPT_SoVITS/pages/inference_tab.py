@@ -49,14 +49,21 @@ def _reference_widgets(context: PageContext) -> Widgets:
     t = context.t
     gr.Markdown(t("inference.reference_help"))
     return {
-        "ref_wav_path": gr.Audio(label=t("inference.reference"), type="filepath", sources=["upload", "microphone"],
-                                 buttons=["download"], elem_id="reference"),
-        "prompt_text": gr.Textbox(label=t("inference.prompt_text"), lines=2, max_length=MAX_TEXT,
-                                  elem_id="prompt-text"),
+        "ref_wav_path": gr.Audio(
+            label=t("inference.reference"),
+            type="filepath",
+            sources=["upload", "microphone"],
+            buttons=["download"],
+            elem_id="reference",
+        ),
+        "prompt_text": gr.Textbox(
+            label=t("inference.prompt_text"), lines=2, max_length=MAX_TEXT, elem_id="prompt-text"
+        ),
         "prompt_language": _languages(context, "inference.prompt_language"),
         "ref_free": gr.Checkbox(False, label=t("inference.ref_free"), info=t("inference.ref_free_info")),
-        "inp_refs": gr.File(label=t("inference.inp_refs"), file_count="multiple", file_types=["audio"],
-                            type="filepath"),
+        "inp_refs": gr.File(
+            label=t("inference.inp_refs"), file_count="multiple", file_types=["audio"], type="filepath"
+        ),
     }
 
 
@@ -91,8 +98,12 @@ def _sampling_widgets(context: PageContext) -> Widgets:
         "batch_size": gr.Slider(1, 64, value=1, step=1, label=t("inference.batch_size")),
         "seed": gr.Number(-1, precision=0, label=t("inference.seed")),
         "keep_random": gr.Checkbox(False, label=t("inference.keep_random")),
-        "streaming_mode": gr.Dropdown([(t(f"inference.streaming_{mode}"), mode) for mode in STREAMING], value=1,
-                                      label=t("inference.streaming"), elem_id="streaming"),
+        "streaming_mode": gr.Dropdown(
+            [(t(f"inference.streaming_{mode}"), mode) for mode in STREAMING],
+            value=1,
+            label=t("inference.streaming"),
+            elem_id="streaming",
+        ),
     }
 
 
@@ -112,10 +123,16 @@ def _wire_speech(context: PageContext, widgets: Widgets, status: gr.Markdown) ->
         speak_button = gr.Button(t("inference.speak"), variant="primary", elem_id="speak")
         stop_button = gr.Button(t("inference.stop"), variant="stop", elem_id="stop")
     live = gr.HTML(elem_id="live")
-    audio = gr.Audio(label=t("inference.speech"), format="wav", interactive=False, buttons=["download"],
-                     elem_id="speech")
-    picture = gr.Image(label=t("inference.spectrogram"), format="png", interactive=False, elem_id="spectrogram",
-                       buttons=["download", "fullscreen"])
+    audio = gr.Audio(
+        label=t("inference.speech"), format="wav", interactive=False, buttons=["download"], elem_id="speech"
+    )
+    picture = gr.Image(
+        label=t("inference.spectrogram"),
+        format="png",
+        interactive=False,
+        elem_id="spectrogram",
+        buttons=["download", "fullscreen"],
+    )
     progress = gr.Textbox(label=t("inference.progress"), interactive=False, elem_id="progress")
     ordered = {field.name: widgets[field.name] for field in fields(Controls)}
 
@@ -126,20 +143,28 @@ def _wire_speech(context: PageContext, widgets: Widgets, status: gr.Markdown) ->
     # gradio takes the names of the API's arguments from here
     parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ordered]
     handler.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    running = speak_button.click(handler, list(ordered.values()), [audio, progress, picture, live],
-                                 api_name="get_tts_wav", concurrency_limit=TOGETHER, show_progress_on=progress)
+    running = speak_button.click(
+        handler,
+        list(ordered.values()),
+        [audio, progress, picture, live],
+        api_name="get_tts_wav",
+        concurrency_limit=TOGETHER,
+        show_progress_on=progress,
+    )
     running.then(lambda: context.voice.status(context.say), None, status, api_visibility="private")
 
     def stop() -> tuple[str, str]:
         context.stops.stop(visitor())
         return context.say("inference.stopped"), ""
 
-    stop_button.click(context.guard(stop), None, [progress, live], cancels=[running], queue=False,
-                      api_visibility="private")
+    stop_button.click(
+        context.guard(stop), None, [progress, live], cancels=[running], queue=False, api_visibility="private"
+    )
 
 
-def _wire_models(context: PageContext, lists: ModelLists, group: LMGroup, status: gr.Markdown,
-                 widgets: Widgets) -> None:
+def _wire_models(
+    context: PageContext, lists: ModelLists, group: LMGroup, status: gr.Markdown, widgets: Widgets
+) -> None:
     """What is loaded and what could be: at the opening of the page, on a choice, on refresh, and now and then."""
     versions = [widgets["sample_steps"], widgets["if_sr"]]
     recommended = [widgets[name] for name in PACK_VALUES.values()]
@@ -149,15 +174,26 @@ def _wire_models(context: PageContext, lists: ModelLists, group: LMGroup, status
     def opened() -> Iterator[list[Any]]:
         yield from open_page(context, len(versions) + len(recommended))
 
-    gr.on(None, context.guard(opened), None,
-          [status, *lists.widgets(), *group.widgets(), *versions, *recommended], concurrency_limit=None, **quiet)
+    gr.on(
+        None,
+        context.guard(opened),
+        None,
+        [status, *lists.widgets(), *group.widgets(), *versions, *recommended],
+        concurrency_limit=None,
+        **quiet,
+    )
 
     def look(names: list[str]) -> list[Any]:
         return renewed(context, names)
 
     gr.Timer(LOOK_SECONDS).tick(context.guard(look), seen, [seen, *lists.widgets(), group.name], **quiet)
-    lists.refresh.click(context.guard(lambda: renewed(context, None)), None, [seen, *lists.widgets(), group.name],
-                        api_name="refresh_weights", concurrency_limit=1)
+    lists.refresh.click(
+        context.guard(lambda: renewed(context, None)),
+        None,
+        [seen, *lists.widgets(), group.name],
+        api_name="refresh_weights",
+        concurrency_limit=1,
+    )
     kinds: tuple[tuple[Literal["gpt", "sovits"], gr.Dropdown], ...] = (("gpt", lists.gpt), ("sovits", lists.sovits))
     for kind, widget in kinds:
 
@@ -165,9 +201,16 @@ def _wire_models(context: PageContext, lists: ModelLists, group: LMGroup, status
             return (*take_weights(context, path, kind), *_version_updates(context))
 
         take.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
-        widget.input(context.guard(take), widget, [*lists.widgets(), status, *versions],
-                     api_name=f"set_{kind}_weights", concurrency_limit=1, concurrency_id="weights")
+            [inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+        )
+        widget.input(
+            context.guard(take),
+            widget,
+            [*lists.widgets(), status, *versions],
+            api_name=f"set_{kind}_weights",
+            concurrency_limit=1,
+            concurrency_id="weights",
+        )
 
     def status_text() -> str:
         context.voice.load()
@@ -194,8 +237,7 @@ def open_page(context: PageContext, others: int) -> Iterator[list[Any]]:
         yield [voice.status(context.say), *updates(context), *[gr.skip()] * (2 + others)]
         return
     sampling = [speaker.configs.sampling.get(name, gr.skip()) for name in PACK_VALUES]
-    yield [voice.status(context.say), *updates(context), *seat(context, speaker), *_version_updates(context),
-           *sampling]
+    yield [voice.status(context.say), *updates(context), *seat(context, speaker), *_version_updates(context), *sampling]
 
 
 def _version_updates(context: PageContext) -> tuple[Any, Any]:

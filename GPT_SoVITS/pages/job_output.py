@@ -21,8 +21,10 @@ LONGEST_PIECE = 1 << 16
 """Characters without a line end after which one is assumed."""
 DEFAULT_TITLE = "progress"
 
-_BAR = re.compile(r"(?:(?P<title>\S.*?):)?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<done>[^/\s]+)/(?P<total>[^\s\[]+)"
-                  r"\s*\[(?P<detail>[^\]]*)\]?\s*")  # fmt: skip
+_BAR = re.compile(
+    r"(?:(?P<title>\S.*?):)?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<done>[^/\s]+)/(?P<total>[^\s\[]+)"
+    r"\s*\[(?P<detail>[^\]]*)\]?\s*"
+)
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ERROR = re.compile(r"\berror\b|[A-Za-z.]+(?:Error|Exception)\b", re.I)
 _LOG_PREFIX = re.compile(r"^.*?\b(?:ERROR|CRITICAL)\b[\s:]+(?:[\w.]+:\s+)?|^error:\s*", re.I)

@@ -19,8 +19,13 @@ from pages.jobs import JobRunner, JobState, JobView
 LOOK_SECONDS = 1.5
 SHOWN_JOBS = 6
 SHOWN_LINES = 40
-MARKS = {JobState.QUEUED: "⏳", JobState.RUNNING: "▶️", JobState.DONE: "✅", JobState.FAILED: "❌",
-         JobState.STOPPED: "⏹️"}  # fmt: skip
+MARKS = {
+    JobState.QUEUED: "⏳",
+    JobState.RUNNING: "▶️",
+    JobState.DONE: "✅",
+    JobState.FAILED: "❌",
+    JobState.STOPPED: "⏹️",
+}
 Seen = tuple[Any, ...]
 
 
@@ -63,8 +68,14 @@ def build_job_panel(context: PageContext, runner: JobRunner, kinds: tuple[str, .
     def look(before: Seen) -> list[Any]:
         return panel_values(context.say, runner.views(*kinds), before)
 
-    timer.tick(context.guard(look), seen, [seen, overview, bars, log], show_progress="hidden",
-               api_visibility="private", concurrency_limit=None)  # fmt: skip
+    timer.tick(
+        context.guard(look),
+        seen,
+        [seen, overview, bars, log],
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_limit=None,
+    )
 
     def stop_all() -> None:
         stop_jobs(context.say, runner, kinds)
@@ -113,7 +124,10 @@ def _line(say: Callable[..., str], view: JobView) -> str:
 def _bars(view: JobView | None) -> str:
     if view is None:
         return ""
-    rows = (f"<div>{html.escape(bar.title)} {html.escape(bar.done)}/{html.escape(bar.total)} "
-            f"<progress style='width:60%' max='1' value='{bar.fraction:.3f}'></progress> "
-            f"<small>{html.escape(bar.detail)}</small></div>" for bar in view.bars)  # fmt: skip
+    rows = (
+        f"<div>{html.escape(bar.title)} {html.escape(bar.done)}/{html.escape(bar.total)} "
+        f"<progress style='width:60%' max='1' value='{bar.fraction:.3f}'></progress> "
+        f"<small>{html.escape(bar.detail)}</small></div>"
+        for bar in view.bars
+    )
     return "".join(rows)

@@ -51,9 +51,14 @@ class JobProcess:
         self._output, theirs = _open_terminal()
         try:
             self._process = subprocess.Popen(
-                list(command), cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=theirs,
-                stderr=theirs, start_new_session=True,
-            )  # fmt: skip
+                list(command),
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,
+            )
         except OSError:
             os.close(self._output)
             raise

@@ -111,8 +111,17 @@ class _Job:
     def view(self) -> JobView:
         until = self.ended or time.monotonic()
         seconds = until - self.started if self.started else 0.0
-        return JobView(self.id, self.spec, self.state, self.exit_code, self.error, self.transcript.bars,
-                       self.transcript.lines, self.transcript.path, seconds)  # fmt: skip
+        return JobView(
+            self.id,
+            self.spec,
+            self.state,
+            self.exit_code,
+            self.error,
+            self.transcript.bars,
+            self.transcript.lines,
+            self.transcript.path,
+            seconds,
+        )
 
 
 class JobRunner:

@@ -38,8 +38,15 @@ def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
     """Adds the group to the container that is open; a change is told in ``status``."""
     names = [PACK_MODEL, *PARAMETERS]
     on = gr.Checkbox(False, label=LM_LABEL, elem_id="lm-on")
-    name = gr.Dropdown(names, value=PACK_MODEL, label=context.t("lm.name"), info=context.t("lm.name_info"),
-                       allow_custom_value=True, visible=False, elem_id="lm-name")
+    name = gr.Dropdown(
+        names,
+        value=PACK_MODEL,
+        label=context.t("lm.name"),
+        info=context.t("lm.name_info"),
+        allow_custom_value=True,
+        visible=False,
+        elem_id="lm-name",
+    )
     group = LMGroup(on, name)
 
     def take_seat(use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
@@ -52,8 +59,14 @@ def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
     shown = [*group.widgets(), status]
     on.input(context.guard(take_seat), group.widgets(), shown, api_name="set_t2s", **shared)
     # its progress must not cover the checkbox: leaving the list by a click on it would lose that click
-    name.input(context.guard(take_model), group.widgets(), shown, show_progress_on=[name, status],
-               api_visibility="private", **shared)
+    name.input(
+        context.guard(take_model),
+        group.widgets(),
+        shown,
+        show_progress_on=[name, status],
+        api_visibility="private",
+        **shared,
+    )
     return group
 
 

@@ -50,8 +50,12 @@ class LossCurves:
             reader.Reload()
         except Exception as error:  # noqa: BLE001 - a file that is just being written; the next look reads it
             logger.info("%s cannot be read yet (%s)", folder, error)
-        return [Point(event.step, event.value, _name(tag)) for tag in reader.Tags()["scalars"]
-                if SHOWN.fullmatch(tag) for event in reader.Scalars(tag)]  # fmt: skip
+        return [
+            Point(event.step, event.value, _name(tag))
+            for tag in reader.Tags()["scalars"]
+            if SHOWN.fullmatch(tag)
+            for event in reader.Scalars(tag)
+        ]
 
     def _reader(self, folder: Path) -> Any:
         """tensorboard's own reader of a folder; None where tensorboard is not installed."""

@@ -30,7 +30,9 @@ def build_inference_page(context: PageContext) -> gr.Blocks:
 def build_main_page(context: PageContext) -> gr.Blocks:
     """The page of port 9874: inference, data set, training."""
     tabs: list[tuple[str, Build]] = [
-        ("inference", build_inference_tab), ("dataset", build_dataset_tab), ("training", build_training_tab)
+        ("inference", build_inference_tab),
+        ("dataset", build_dataset_tab),
+        ("training", build_training_tab),
     ]
     with _blocks() as page:
         _head(context)

@@ -33,8 +33,9 @@ def build_model_lists(context: PageContext) -> ModelLists:
     """Adds the lists to the container that is open."""
     with gr.Row():
         gpt = gr.Dropdown([], label=context.t("models.gpt"), scale=4, allow_custom_value=True, elem_id="gpt-weights")
-        sovits = gr.Dropdown([], label=context.t("models.sovits"), scale=4, allow_custom_value=True,
-                             elem_id="sovits-weights")
+        sovits = gr.Dropdown(
+            [], label=context.t("models.sovits"), scale=4, allow_custom_value=True, elem_id="sovits-weights"
+        )
         refresh = gr.Button(context.t("models.refresh"), scale=1, min_width=80)
     return ModelLists(gpt, sovits, refresh)
 
@@ -46,8 +47,10 @@ def updates(context: PageContext) -> tuple[Any, Any]:
     if speaker is None:
         return gr.Dropdown(gpt), gr.Dropdown(sovits)
     settings = speaker.configs
-    return (gr.Dropdown(gpt, value=_full(settings.t2s_weights_path)),
-            gr.Dropdown(sovits, value=_full(settings.vits_weights_path)))
+    return (
+        gr.Dropdown(gpt, value=_full(settings.t2s_weights_path)),
+        gr.Dropdown(sovits, value=_full(settings.vits_weights_path)),
+    )
 
 
 def _full(path: str) -> str:

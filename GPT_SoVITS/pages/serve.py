@@ -62,15 +62,27 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The GPT-SoVITS page, by default for this computer only.")
     parser.add_argument("language", nargs="?", help="of the page: zh_CN, en_US, ja_JP, ko_KR; auto: the browser's")
     parser.add_argument("--port", help="port to listen on (default: the setting's)")
-    parser.add_argument("--host", default=LOOPBACK, help="address to listen on; another than this computer's own needs "
-                                                         "--user and a password")
-    parser.add_argument("--share", action="store_true", default=None, help="public link of gradio's; needs --user and "
-                                                                           "a password")
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK,
+        help="address to listen on; another than this computer's own needs --user and a password",
+    )
+    parser.add_argument(
+        "--share", action="store_true", default=None, help="public link of gradio's; needs --user and a password"
+    )
     parser.add_argument("--user", help="name to log in with (default: variable webui_user)")
-    parser.add_argument("--password", help="password to log in with; better in the variable webui_password, which "
-                                           "other users of the machine cannot see")
-    parser.add_argument("--allow", action="append", default=[], metavar="FOLDER",
-                        help="folder outside the project that the page may read and write; may be repeated")
+    parser.add_argument(
+        "--password",
+        help="password to log in with; better in the variable webui_password, which "
+        "other users of the machine cannot see",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="folder outside the project that the page may read and write; may be repeated",
+    )
     return parser.parse_args(argv)
 
 
@@ -80,17 +92,30 @@ def read_settings(arguments: argparse.Namespace, port_setting: str) -> PageSetti
     Raises:
         ConfigError: a value that cannot be used, or a page open to others without a user name and password.
     """
-    config = Config.from_environment(language=arguments.language, is_share=arguments.share,
-                                     webui_user=arguments.user, webui_password=arguments.password,
-                                     **{port_setting: arguments.port})
+    config = Config.from_environment(
+        language=arguments.language,
+        is_share=arguments.share,
+        webui_user=arguments.user,
+        webui_password=arguments.password,
+        **{port_setting: arguments.port},
+    )
     login = _login(config)
     if login is None and (config.is_share or not is_loopback(arguments.host)):
         what = "a public link is asked for (is_share or --share)" if config.is_share else f"--host {arguments.host}"
-        raise ConfigError(f"{what} without a login", "a user name and a password for a page that others can reach",
-                          "give --user and set the variable webui_password, or leave the page on this computer")
-    return PageSettings(host=arguments.host, port=parse_port("port", getattr(config, port_setting)),
-                        share=config.is_share, login=login, allow=tuple(_folder(name) for name in arguments.allow),
-                        language=config.language, exp_root=Path(config.exp_root))
+        raise ConfigError(
+            f"{what} without a login",
+            "a user name and a password for a page that others can reach",
+            "give --user and set the variable webui_password, or leave the page on this computer",
+        )
+    return PageSettings(
+        host=arguments.host,
+        port=parse_port("port", getattr(config, port_setting)),
+        share=config.is_share,
+        login=login,
+        allow=tuple(_folder(name) for name in arguments.allow),
+        language=config.language,
+        exp_root=Path(config.exp_root),
+    )
 
 
 def _login(config: Config) -> tuple[str, str] | None:
@@ -98,8 +123,11 @@ def _login(config: Config) -> tuple[str, str] | None:
     if not user and not password:
         return None
     if not user or not password:
-        raise ConfigError("half a login is given", "both a user name and a password",
-                          "give --user and set the variable webui_password")
+        raise ConfigError(
+            "half a login is given",
+            "both a user name and a password",
+            "give --user and set the variable webui_password",
+        )
     if len(password) < LEAST_PASSWORD:
         raise ConfigError(f"the password has {len(password)} characters", f"at least {LEAST_PASSWORD}")
     return user, password
@@ -139,8 +167,9 @@ def make_context(settings: PageSettings, uploads: Path, main_page: bool, voice: 
         def runner() -> JobRunner:
             return jobs
 
-    return PageContext(settings, Translator(settings.language, accept_language), voice or Voice(), uploads,
-                       new_runner=runner)
+    return PageContext(
+        settings, Translator(settings.language, accept_language), voice or Voice(), uploads, new_runner=runner
+    )
 
 
 def open_page(context: PageContext, main_page: bool) -> gr.Blocks:
@@ -178,13 +207,26 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
     settings = context.settings
     more = {"middleware": [Middleware(Localise, language=settings.language)], "routes": [context.live.route()]}
     try:
-        _, url, _ = page.launch(server_name=settings.host, server_port=port or None, share=settings.share, quiet=True,
-                                auth=settings.login, inbrowser=False, prevent_thread_lock=True, app_kwargs=more,
-                                max_file_size=MAX_UPLOAD, footer_links=["api"], ssr_mode=False,
-                                _frontend=False)  # no check of the address, for which a busy machine is too slow
+        _, url, _ = page.launch(
+            server_name=settings.host,
+            server_port=port or None,
+            share=settings.share,
+            quiet=True,
+            auth=settings.login,
+            inbrowser=False,
+            prevent_thread_lock=True,
+            app_kwargs=more,
+            max_file_size=MAX_UPLOAD,
+            footer_links=["api"],
+            ssr_mode=False,
+            _frontend=False,
+        )  # no check of the address, for which a busy machine is too slow
     except OSError as error:
-        raise ConfigError(f"port {port} cannot be opened on {settings.host}", "a free port",
-                          "end the program that uses it or choose another with --port") from error
+        raise ConfigError(
+            f"port {port} cannot be opened on {settings.host}",
+            "a free port",
+            "end the program that uses it or choose another with --port",
+        ) from error
     except ValueError as error:  # gradio gives its own page three seconds to answer, too few on a busy machine
         if settings.share or not getattr(page, "is_running", False):
             raise ConfigError(f"the page cannot be served ({error})", "a page that this computer reaches") from error

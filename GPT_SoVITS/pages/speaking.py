@@ -102,8 +102,10 @@ def _spoken(context: PageContext, controls: Controls) -> Iterator[Outputs]:
     live = context.live.open() if controls.streaming_mode else None
     recording = Recording(live, asked_for(speaker.configs))
     try:
-        with (context.stops.running(visitor()) as stopped,
-              closing(_chunks(speaker, request, stopped, recording.fell)) as chunks):  # fmt: skip
+        with (
+            context.stops.running(visitor()) as stopped,
+            closing(_chunks(speaker, request, stopped, recording.fell)) as chunks,
+        ):
             yield None, say("inference.starting"), None, player(live) if live else ""
             for chunk in chunks:
                 recording.add(chunk)
@@ -130,7 +132,8 @@ def _result(context: PageContext, recording: Recording, seed: int, took: float) 
     return (recording.rate, samples), summary, picture(samples, recording.rate, recording.starts), gr.skip()
 
 
-def _chunks(speaker: Speaker, request: Any, should_stop: Callable[[], bool],
-            on_fall: Callable[[Any], None]) -> Generator[Any, None, None]:  # fmt: skip
+def _chunks(
+    speaker: Speaker, request: Any, should_stop: Callable[[], bool], on_fall: Callable[[Any], None]
+) -> Generator[Any, None, None]:
     """The speaker's chunks as a generator, whose ``close`` reaches the speaker's own."""
     yield from speaker.stream(request, should_stop, on_fall)

@@ -56,8 +56,16 @@ def published_base(spec: VersionSpec) -> Base | None:
     if not all(path.exists() for path in needed):
         return None
     disc = place(S2D[spec.name]) if spec.name in S2D else None
-    return Base(spec.name, spec.name, hubert, s1, s2, disc if disc is not None and disc.is_file() else None,
-                CONFIGS_ROOT / "s1.yaml", CONFIGS_ROOT / spec.recipe)  # fmt: skip
+    return Base(
+        spec.name,
+        spec.name,
+        hubert,
+        s1,
+        s2,
+        disc if disc is not None and disc.is_file() else None,
+        CONFIGS_ROOT / "s1.yaml",
+        CONFIGS_ROOT / spec.recipe,
+    )
 
 
 def bases() -> list[Base]:
@@ -66,8 +74,18 @@ def bases() -> list[Base]:
     found = [base for base in map(published_base, rows) if base is not None]
     if (PACK_DIR / PACK_FILE).is_file():
         pack = read_pack(PACK_DIR)
-        found.append(Base(pack.name, pack.version, pack.hubert, pack.s1, pack.s2, None,
-                          CONFIGS_ROOT / "s1_gsv_tiny.yaml", CONFIGS_ROOT / "s2_gsv_tiny.json"))  # fmt: skip
+        found.append(
+            Base(
+                pack.name,
+                pack.version,
+                pack.hubert,
+                pack.s1,
+                pack.s2,
+                None,
+                CONFIGS_ROOT / "s1_gsv_tiny.yaml",
+                CONFIGS_ROOT / "s2_gsv_tiny.json",
+            )
+        )
     return found
 
 

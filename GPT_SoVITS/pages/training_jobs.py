@@ -32,8 +32,13 @@ GRACE_SECONDS = 120.0
 """A stopped training finishes its step and saves its state."""
 FINE_TUNING_RATE = 2e-4
 """Learning rate at most: recipes that make a model from nothing start higher."""
-LIMITS = {"epochs": (1, 10_000), "batch_size": (1, 512), "minutes": (0, 100_000), "save_every": (1, 10_000),
-          "lora_rank": (1, 512)}  # fmt: skip
+LIMITS = {
+    "epochs": (1, 10_000),
+    "batch_size": (1, 512),
+    "minutes": (0, 100_000),
+    "save_every": (1, 10_000),
+    "lora_rank": (1, 512),
+}
 ALWAYS = frozenset({"epochs", "batch_size", "minutes"})
 """Settings of every training."""
 OF_STAGE = {"lm": {"preset", "backbone"}, "s1": {"save_every", "if_dpo"}, "s2": {"save_every"}}
@@ -107,8 +112,9 @@ def check(context: PageContext, wish: TrainingWish, spec: VersionSpec) -> None:
             continue
         value = getattr(wish, key)
         if not isinstance(value, int | float) or not low <= value <= high:
-            raise RequestError(context.say("training.bad_number", name=context.say(f"training.{key}"), low=low,
-                                           high=high))  # fmt: skip
+            raise RequestError(
+                context.say("training.bad_number", name=context.say(f"training.{key}"), low=low, high=high)
+            )
     if "preset" in counting and wish.preset not in PRESETS:
         raise RequestError(context.say("training.bad_preset"))
 
@@ -129,8 +135,16 @@ def training_job(
         content = yaml.safe_dump(plan.settings, sort_keys=False)
     write_atomic(plan.file, content)
     facts = {"voice": voice.name, "stage": wish.stage, "output": str(plan.output), "weights": wish.name}
-    return JobSpec(title, TRAIN_KIND, python_command(plan.script, *plan.arguments), wish.device,
-                   environment(wish.device), after, GRACE_SECONDS, facts)  # fmt: skip
+    return JobSpec(
+        title,
+        TRAIN_KIND,
+        python_command(plan.script, *plan.arguments),
+        wish.device,
+        environment(wish.device),
+        after,
+        GRACE_SECONDS,
+        facts,
+    )
 
 
 def _recipe(path: Path) -> dict[str, Any]:
@@ -147,19 +161,33 @@ def plan_s2(wish: TrainingWish, voice: VoiceFolder, base: Base, roots: WeightRoo
     from process_ckpt import load_sovits_new  # late: torch
 
     raw, own = _recipe(base.s2_recipe), load_sovits_new(base.s2)["config"]
-    train = raw["train"] | {
-        "epochs": wish.epochs, "batch_size": wish.batch_size, "max_minutes": wish.minutes, "max_steps": 0,
-        "save_every_epoch": wish.save_every, "if_save_every_weights": True, "torch_threads": 0,
-        "learning_rate": min(raw["train"]["learning_rate"], FINE_TUNING_RATE), "pretrained_s2G": str(base.s2),
-        "pretrained_s2D": str(base.s2_disc or ""), "log_interval": 10,
-    } | ({"lora_rank": wish.lora_rank, "grad_ckpt": wish.grad_ckpt} if base.spec.trains_adapter else {})  # fmt: skip
+    train = (
+        raw["train"]
+        | {
+            "epochs": wish.epochs,
+            "batch_size": wish.batch_size,
+            "max_minutes": wish.minutes,
+            "max_steps": 0,
+            "save_every_epoch": wish.save_every,
+            "if_save_every_weights": True,
+            "torch_threads": 0,
+            "learning_rate": min(raw["train"]["learning_rate"], FINE_TUNING_RATE),
+            "pretrained_s2G": str(base.s2),
+            "pretrained_s2D": str(base.s2_disc or ""),
+            "log_interval": 10,
+        }
+        | ({"lora_rank": wish.lora_rank, "grad_ckpt": wish.grad_ckpt} if base.spec.trains_adapter else {})
+    )
     train.pop("acoustic_steps", None)  # only where a network starts from nothing
     train["segment_size"] = own.get("train", {}).get("segment_size", train["segment_size"])
     settings = raw | {
-        "train": train, "data": {**own["data"], "exp_dir": str(voice.folder)},
-        "model": {**own["model"], "version": base.version}, "version": base.version, "name": wish.name,
+        "train": train,
+        "data": {**own["data"], "exp_dir": str(voice.folder)},
+        "model": {**own["model"], "version": base.version},
+        "version": base.version,
+        "name": wish.name,
         "save_weight_dir": str(roots.root / f"SoVITS_weights{base.spec.folder_suffix}"),
-    }  # fmt: skip
+    }
     output = parse_settings(settings, REPO_ROOT).state_dir
     file = _settings_file(output, "json")
     script = "GPT_SoVITS/s2_train_v3_lora.py" if base.spec.trains_adapter else "GPT_SoVITS/s2_train.py"
@@ -173,14 +201,23 @@ def plan_s1(wish: TrainingWish, voice: VoiceFolder, base: Base, roots: WeightRoo
     raw = _recipe(base.s1_recipe)
     train, optimizer = dict(raw["train"]), dict(raw["optimizer"])
     train |= {
-        "epochs": wish.epochs, "batch_size": wish.batch_size, "max_minutes": wish.minutes, "exp_name": wish.name,
-        "save_every_n_epoch": wish.save_every, "threads": 0,
-        "half_weights_save_dir": str(roots.root / f"GPT_weights{base.spec.folder_suffix}"), "if_dpo": wish.if_dpo,
-    }  # fmt: skip
+        "epochs": wish.epochs,
+        "batch_size": wish.batch_size,
+        "max_minutes": wish.minutes,
+        "exp_name": wish.name,
+        "save_every_n_epoch": wish.save_every,
+        "threads": 0,
+        "half_weights_save_dir": str(roots.root / f"GPT_weights{base.spec.folder_suffix}"),
+        "if_dpo": wish.if_dpo,
+    }
     optimizer |= {"schedule": "steps", "lr": min(optimizer["lr"], FINE_TUNING_RATE)}
-    settings = raw | {"train": train, "optimizer": optimizer, "model": dict(load_s1(base.s1)["config"]["model"]),
-                      "guided": {"weight": 0.0},  # what is trained already has its alignment
-                      "pretrained_s1": str(base.s1)}  # fmt: skip
+    settings = raw | {
+        "train": train,
+        "optimizer": optimizer,
+        "model": dict(load_s1(base.s1)["config"]["model"]),
+        "guided": {"weight": 0.0},  # what is trained already has its alignment
+        "pretrained_s1": str(base.s1),
+    }
     return _s1_train(settings, voice, voice.folder / f"logs_s1_{base.name}")
 
 
@@ -192,8 +229,13 @@ def plan_lm(wish: TrainingWish, voice: VoiceFolder, base: Base, roots: WeightRoo
     model["symbols"] = base.spec.symbols
     if wish.backbone:
         model["start_from" if "start_from" in model else "model_name"] = wish.backbone
-    train |= {"epochs": wish.epochs, "batch_size": wish.batch_size, "max_minutes": wish.minutes,
-              "exp_name": wish.name, "output_root": str(roots.lm)}  # fmt: skip
+    train |= {
+        "epochs": wish.epochs,
+        "batch_size": wish.batch_size,
+        "max_minutes": wish.minutes,
+        "exp_name": wish.name,
+        "output_root": str(roots.lm),
+    }
     stem = wish.preset if not wish.backbone else f"{wish.preset}_{Path(wish.backbone).name}"
     return _s1_train(raw | {"qwen3": model, "train": train}, voice, voice.folder / f"logs_{stem}")
 
@@ -210,5 +252,7 @@ def _s1_train(settings: dict[str, Any], voice: VoiceFolder, output: Path) -> Pla
 
 
 PLANS: dict[str, Callable[[TrainingWish, VoiceFolder, Base, WeightRoots], Plan]] = {
-    "s2": plan_s2, "s1": plan_s1, "lm": plan_lm,
-}  # fmt: skip
+    "s2": plan_s2,
+    "s1": plan_s1,
+    "lm": plan_lm,
+}

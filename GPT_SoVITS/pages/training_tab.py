@@ -63,7 +63,7 @@ def _source_widgets(context: PageContext) -> dict[str, Any]:
         "base": gr.Dropdown([], label=t("training.base"), info=t("training.base_info"), elem_id="training-base"),
         "note": gr.Markdown(visible=False, elem_id="training-base-note"),
         "device": gr.Dropdown(["cpu"], value="cpu", label=t("training.device"), elem_id="training-device"),
-    }  # fmt: skip
+    }
 
 
 def _training_widgets(context: PageContext) -> dict[str, Any]:
@@ -72,21 +72,31 @@ def _training_widgets(context: PageContext) -> dict[str, Any]:
     widgets: dict[str, Any] = {
         "stage": gr.Radio(stages, value=STAGES[0], label=t("training.stage"), elem_id="training-stage"),
         "name": gr.Textbox(label=t("training.name"), info=t("training.name_info"), elem_id="training-name"),
-    }  # fmt: skip
+    }
     at_first = settings_that_count(STAGES[0], None)
-    widgets["preset"] = gr.Dropdown([(preset.backbone, name) for name, preset in PRESETS.items()],
-                                    value=next(iter(PRESETS)), label=t("training.preset"),
-                                    elem_id="training-preset")  # fmt: skip
+    widgets["preset"] = gr.Dropdown(
+        [(preset.backbone, name) for name, preset in PRESETS.items()],
+        value=next(iter(PRESETS)),
+        label=t("training.preset"),
+        elem_id="training-preset",
+    )
     widgets["backbone"] = gr.Textbox(label=t("training.backbone"), info=t("training.backbone_info"))
     with gr.Row():
         for name, value in DEFAULTS.items():
             low, high = LIMITS[name]
-            widgets[name] = gr.Number(value, label=t(f"training.{name}"), minimum=low, maximum=high,
-                                      precision=None if name == "minutes" else 0, visible=name in at_first,
-                                      elem_id=_id(name))  # fmt: skip
+            widgets[name] = gr.Number(
+                value,
+                label=t(f"training.{name}"),
+                minimum=low,
+                maximum=high,
+                precision=None if name == "minutes" else 0,
+                visible=name in at_first,
+                elem_id=_id(name),
+            )
     for name in SWITCHES:
-        widgets[name] = gr.Checkbox(label=t(f"training.{name}"), info=t(f"training.{name}_info"),
-                                    visible=name in at_first, elem_id=_id(name))  # fmt: skip
+        widgets[name] = gr.Checkbox(
+            label=t(f"training.{name}"), info=t(f"training.{name}_info"), visible=name in at_first, elem_id=_id(name)
+        )
     return widgets
 
 
@@ -95,15 +105,22 @@ def _id(name: str) -> str:
 
 
 def _loss_plot(context: PageContext, runner: JobRunner) -> None:
-    plot = gr.LinePlot(x="step", y="value", color="curve", label=context.t("training.losses"), height=280,
-                       elem_id="training-losses")  # fmt: skip
+    plot = gr.LinePlot(
+        x="step", y="value", color="curve", label=context.t("training.losses"), height=280, elem_id="training-losses"
+    )
     curves, seen = LossCurves(), gr.State(())
 
     def look(before: tuple[Any, ...]) -> list[Any]:
         return loss_values(runner, curves, before)
 
-    gr.Timer(CURVE_SECONDS).tick(context.guard(look), seen, [seen, plot], show_progress="hidden",
-                                 api_visibility="private", concurrency_limit=None)  # fmt: skip
+    gr.Timer(CURVE_SECONDS).tick(
+        context.guard(look),
+        seen,
+        [seen, plot],
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_limit=None,
+    )
 
 
 def loss_values(runner: JobRunner, curves: LossCurves, before: tuple[Any, ...]) -> list[Any]:
@@ -125,8 +142,13 @@ def table_of(points: list[Any]) -> Any:
     return pd.DataFrame(points, columns=["step", "value", "curve"])
 
 
-def _wire(context: PageContext, runner: JobRunner, source: dict[str, Any], wish: dict[str, Any],
-          buttons: tuple[gr.Button, gr.Button]) -> None:  # fmt: skip
+def _wire(
+    context: PageContext,
+    runner: JobRunner,
+    source: dict[str, Any],
+    wish: dict[str, Any],
+    buttons: tuple[gr.Button, gr.Button],
+) -> None:
     """Buttons, and the lists that depend on this computer."""
     note, given = source["note"], {name: widget for name, widget in source.items() if name != "note"}
 
@@ -142,20 +164,39 @@ def _wire(context: PageContext, runner: JobRunner, source: dict[str, Any], wish:
     quiet: dict[str, Any] = {"api_visibility": "private"}
     buttons[0].click(context.guard(prepare), list(given.values()), None, **quiet)
     buttons[1].click(context.guard(start), [*given.values(), *wish.values()], None, **quiet)
-    gr.on([wish["stage"].change, source["base"].change], context.guard(show), [wish["stage"], source["base"]],
-          [note, *(wish[name] for name in CHANGING)], show_progress="hidden", **quiet)  # fmt: skip
-    gr.on(None, context.guard(lambda: opened(context)), None, [source["base"], source["device"], wish["preset"]],
-          show_progress="hidden", **quiet)  # fmt: skip
-    source["device"].input(context.guard(lambda device: preset_list(context, _device(context, device))),
-                           source["device"], wish["preset"], **quiet)  # fmt: skip
+    gr.on(
+        [wish["stage"].change, source["base"].change],
+        context.guard(show),
+        [wish["stage"], source["base"]],
+        [note, *(wish[name] for name in CHANGING)],
+        show_progress="hidden",
+        **quiet,
+    )
+    gr.on(
+        None,
+        context.guard(lambda: opened(context)),
+        None,
+        [source["base"], source["device"], wish["preset"]],
+        show_progress="hidden",
+        **quiet,
+    )
+    source["device"].input(
+        context.guard(lambda device: preset_list(context, _device(context, device))),
+        source["device"],
+        wish["preset"],
+        **quiet,
+    )
 
 
 def opened(context: PageContext) -> tuple[Any, Any, Any]:
     """What there is on this computer: bases, devices, and the presets with their memory."""
     names, places = [base.name for base in bases()], devices()
     absent = [(context.say("training.base_absent", name=name), name) for name in VERSIONS if name not in names]
-    return (gr.Dropdown([*((name, name) for name in names), *absent], value=names[0] if names else None),
-            gr.Dropdown(places, value=places[0]), preset_list(context, places[0]))
+    return (
+        gr.Dropdown([*((name, name) for name in names), *absent], value=names[0] if names else None),
+        gr.Dropdown(places, value=places[0]),
+        preset_list(context, places[0]),
+    )
 
 
 def shown(context: PageContext, stage: str, base_name: str | None) -> list[Any]:
@@ -188,8 +229,14 @@ def preset_list(context: PageContext, device: str) -> Any:
     for name, preset in PRESETS.items():
         needed = preset.gib(device)
         fits = "unknown" if free is None else "fits" if needed <= free else "too_big"
-        choices.append((context.say(f"training.preset_{fits}", name=preset.backbone, needed=f"{needed:.1f}",
-                                    free=f"{free or 0:.1f}"), name))  # fmt: skip
+        choices.append(
+            (
+                context.say(
+                    f"training.preset_{fits}", name=preset.backbone, needed=f"{needed:.1f}", free=f"{free or 0:.1f}"
+                ),
+                name,
+            )
+        )
     return gr.Dropdown(choices)
 
 
@@ -238,16 +285,26 @@ def start_training(context: PageContext, runner: JobRunner, given: dict[str, Any
     voice = voice_folder(context, given["voice"])
     backbone = (given["backbone"] or "").strip()
     wish = TrainingWish(
-        stage=given["stage"], name=(given["name"] or "").strip() or voice.name, epochs=given["epochs"],
-        batch_size=given["batch_size"], minutes=given["minutes"], save_every=given["save_every"],
-        device=_device(context, given["device"]), preset=given["preset"] or "",
-        backbone=model_name(context, backbone) if backbone else "", lora_rank=given["lora_rank"],
-        grad_ckpt=bool(given["grad_ckpt"]), if_dpo=bool(given["if_dpo"]),
-    )  # fmt: skip
+        stage=given["stage"],
+        name=(given["name"] or "").strip() or voice.name,
+        epochs=given["epochs"],
+        batch_size=given["batch_size"],
+        minutes=given["minutes"],
+        save_every=given["save_every"],
+        device=_device(context, given["device"]),
+        preset=given["preset"] or "",
+        backbone=model_name(context, backbone) if backbone else "",
+        lora_rank=given["lora_rank"],
+        grad_ckpt=bool(given["grad_ckpt"]),
+        if_dpo=bool(given["if_dpo"]),
+    )
     base = chosen_base(context, given["base"])
     check(context, wish, base.spec)
-    preparing = [view.id for view in runner.views(dataset_jobs.PREPARE_KIND)
-                 if view.spec.facts["voice"] == voice.name and not view.state.is_over]  # fmt: skip
+    preparing = [
+        view.id
+        for view in runner.views(dataset_jobs.PREPARE_KIND)
+        if view.spec.facts["voice"] == voice.name and not view.state.is_over
+    ]
     if not preparing:
         check_data(context, voice, wish.stage, base.spec)
     title = context.say("training.train_job", stage=context.say(f"training.stage_{wish.stage}"), name=wish.name)

@@ -29,8 +29,9 @@ class Speaker(Protocol):
     configs: Any
     last_fallback: Any
 
-    def stream(self, request: Any, should_stop: Callable[[], bool] | None = None,
-               on_fall: Callable[[Any], None] | None = None) -> Iterator[Any]:  # fmt: skip
+    def stream(
+        self, request: Any, should_stop: Callable[[], bool] | None = None, on_fall: Callable[[Any], None] | None = None
+    ) -> Iterator[Any]:
         """``AudioChunk``s of a ``SynthesisRequest``; ``on_fall`` is told why the AR model steps in."""
         ...
 
@@ -147,8 +148,13 @@ class Voice:
         if speaker is None:
             return say(f"voice.{state.stage}", detail=state.detail)
         settings = speaker.configs
-        voice = say("voice.loaded", version=settings.version, device=settings.device,
-                    gpt=short(settings.t2s_weights_path), sovits=short(settings.vits_weights_path))
+        voice = say(
+            "voice.loaded",
+            version=settings.version,
+            device=settings.device,
+            gpt=short(settings.t2s_weights_path),
+            sovits=short(settings.vits_weights_path),
+        )
         who = html.escape(who_speaks(asked_for(settings), speaker.last_fallback, say), quote=False)
         return f"{voice}<br>{say('voice.speaks', who=who)}"
 

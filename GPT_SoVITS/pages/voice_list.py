@@ -21,6 +21,12 @@ def build_voice_list(context: PageContext, label: str, info: str | None, elem_id
         now = voice_names(context)
         return [gr.skip(), gr.skip()] if now == before else [now, gr.Dropdown(now)]
 
-    gr.Timer(LOOK_SECONDS).tick(context.guard(look), seen, [seen, voices], show_progress="hidden",
-                                api_visibility="private", concurrency_limit=None)  # fmt: skip
+    gr.Timer(LOOK_SECONDS).tick(
+        context.guard(look),
+        seen,
+        [seen, voices],
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_limit=None,
+    )
     return voices

@@ -146,8 +146,14 @@ class Distiller:
         if voice.prompt is None:
             return T2SRequest(text.ids, text.bert, None, text.text)
         words = voice.prompt.phones
-        return T2SRequest(torch.cat((words.ids, text.ids)), join_features(words, text), voice.prompt.tokens, text.text,
-                          words.text, words.ids.numel())
+        return T2SRequest(
+            torch.cat((words.ids, text.ids)),
+            join_features(words, text),
+            voice.prompt.tokens,
+            text.text,
+            words.text,
+            words.ids.numel(),
+        )
 
     def speak(self, texts: Sequence[str], voices: Sequence[Voice]) -> int:
         """Speak all texts, each seed with the next voice in turn; returns how many results were kept.
@@ -173,8 +179,9 @@ class Distiller:
             raise DatasetError(f"no result could be kept: dropped {told}", "an AR model that speaks these texts")
         return kept
 
-    def _speak_batch(self, todo: Sequence[int], texts: Sequence[str], voices: Sequence[Voice], turn: int,
-                     seed: int) -> Iterator[Result]:  # fmt: skip
+    def _speak_batch(
+        self, todo: Sequence[int], texts: Sequence[str], voices: Sequence[Voice], turn: int, seed: int
+    ) -> Iterator[Result]:
         """What came out well of a batch."""
         read = [(n, self._read(texts[n]), voices[(n + turn) % len(voices)]) for n in todo]
         good = [(n, text, voice) for n, text, voice in read if text is not None]
@@ -182,8 +189,11 @@ class Distiller:
             return
         requests = [self._request(voice, text) for _, text, voice in good]
         results = decode_checked(self.backend, requests, replace(self.run.sampling, seed=seed))
-        kept = [(*one, Spoken(request, result.tokens)) for one, request, result
-                in zip(good, requests, results, strict=True) if why_collapsed(request, result) is None]  # fmt: skip
+        kept = [
+            (*one, Spoken(request, result.tokens))
+            for one, request, result in zip(good, requests, results, strict=True)
+            if why_collapsed(request, result) is None
+        ]
         self.reasons["collapsed"] += len(good) - len(kept)
         alignments = self._align([spoken for *_, spoken in kept])
         for (n, text, voice, spoken), alignment in zip(kept, alignments, strict=True):
@@ -237,8 +247,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Let a model speak a text list; its tokens are training data.")
     parser.add_argument("--texts", type=Path, required=True, help="text list, a text a line, UTF-8")
     parser.add_argument("--exp", required=True, help="name below logs/, or a folder")
-    parser.add_argument("--references", type=Path, help="list of reference clips, path|speaker|language|text a line "
-                        "(default: the voice's own clip)")
+    parser.add_argument(
+        "--references",
+        type=Path,
+        help="list of reference clips, path|speaker|language|text a line (default: the voice's own clip)",
+    )
     parser.add_argument("--language", default="en", help="language mode of the texts (default: en)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="every text is spoken once with each")
     parser.add_argument("--batch", type=int, default=16, help="texts spoken together (default: 16)")
@@ -255,8 +268,9 @@ def _language_model(tts: TTS, name: str) -> Qwen3T2SModel:
     try:
         return tts.language_model(name)
     except LMUnavailable as error:
-        raise DatasetError(str(error), "a trained language model", "see the table of reasons in docs/qwen3.md"
-                           ) from error  # fmt: skip
+        raise DatasetError(
+            str(error), "a trained language model", "see the table of reasons in docs/qwen3.md"
+        ) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -267,8 +281,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         weights = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model}
         tts = TTS(TTS_Config(args.config, **weights, use_qwen3=False))
-        known = {name: tts.configs.sampling.get(name) for name in ("top_k", "top_p", "temperature",
-                                                                   "repetition_penalty")}
+        known = {
+            name: tts.configs.sampling.get(name) for name in ("top_k", "top_p", "temperature", "repetition_penalty")
+        }
         given = {name: getattr(args, name) for name in known if getattr(args, name) is not None}
         values = {name: value for name, value in (known | given).items() if value is not None}
         run = Distillation(folder, args.language, args.seeds, args.batch, SamplingParams(**values))

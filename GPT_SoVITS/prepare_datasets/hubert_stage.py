@@ -103,8 +103,13 @@ def run(job: Job, encode: Encoder, encoder_digest: str) -> Report:
     Raises:
         DatasetError: no recording was usable.
     """
-    return make_files(job, FileStage(
-        "audio", SSL_FOLDER, lambda clip: digest_of("audio", encoder_digest, file_stamp(clip.path)),
-        lambda clip: [ssl_path(job.folder, clip.name), wav_path(job.folder, clip.name)],
-        lambda clip: process(clip, job.folder, encode),
-    ))  # fmt: skip
+    return make_files(
+        job,
+        FileStage(
+            "audio",
+            SSL_FOLDER,
+            lambda clip: digest_of("audio", encoder_digest, file_stamp(clip.path)),
+            lambda clip: [ssl_path(job.folder, clip.name), wav_path(job.folder, clip.name)],
+            lambda clip: process(clip, job.folder, encode),
+        ),
+    )

@@ -38,8 +38,11 @@ VERSION = Option("--version", "version", "model version, which decides the phone
 BERT = Option("--bert", "bert_pretrained_dir", "accepted for old scripts; only Chinese needs it, which is not read yet")
 HUBERT = Option("--hubert", "cnhubert_base_dir", "HuBERT folder (default: the published one, or the voice pack's)")
 SV = Option("--sv", "sv_path", "weights of the speaker network (default: the published ones)")
-S2 = Option("--s2", "pretrained_s2G", "SoVITS generator whose quantizer makes the tokens (default: the version's "
-            "published one, or the voice pack's)")
+S2 = Option(
+    "--s2",
+    "pretrained_s2G",
+    "SoVITS generator whose quantizer makes the tokens (default: the version's published one, or the voice pack's)",
+)
 S2_CONFIG = Option("--s2-config", "s2config_path", "s2 configuration in place of the checkpoint's own")
 HALF = Option("--half", "is_half", "true or false: half precision on a GPU (default: false)")
 DEVICE = Option("--device", "device", "cpu or cuda (default: cuda where there is one)")
@@ -90,14 +93,16 @@ def default_s2(version: str) -> Path:
 
 
 def default_device() -> str:
-    """"cuda" where a GPU can be used, else "cpu"."""
+    """ "cuda" where a GPU can be used, else "cpu"."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def parse(
-    options: Sequence[Option], description: str, argv: Sequence[str] | None = None,
+    options: Sequence[Option],
+    description: str,
+    argv: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
     """Read the arguments of one script.
@@ -132,10 +137,15 @@ def parse(
         raise ConfigError(f"training name is {exp!r}", "--exp NAME (a plain folder name) or --out FOLDER")
     version = value(VERSION) or "v2"
     return Settings(
-        list=list_path, wav_dir=path(WAV_DIR), folder=out or REPO_ROOT / "logs" / str(exp),
-        part=_parse_int(value(PART) or "0", "--part"), parts=_parse_int(value(PARTS) or "1", "--parts"),
-        version=version, hubert=path(HUBERT) or default_hubert(),
-        s2=path(S2) or default_s2(version), s2_config=path(S2_CONFIG),
+        list=list_path,
+        wav_dir=path(WAV_DIR),
+        folder=out or REPO_ROOT / "logs" / str(exp),
+        part=_parse_int(value(PART) or "0", "--part"),
+        parts=_parse_int(value(PARTS) or "1", "--parts"),
+        version=version,
+        hubert=path(HUBERT) or default_hubert(),
+        s2=path(S2) or default_s2(version),
+        s2_config=path(S2_CONFIG),
         half=parse_bool("is_half", value(HALF) or "false"),
         device=(value(DEVICE) or default_device()) if DEVICE in options else "cpu",
         sv=path(SV) or place(SPEAKER),

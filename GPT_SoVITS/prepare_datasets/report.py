@@ -87,5 +87,6 @@ class Report:
         _, clips = max(self.skipped.items(), key=lambda item: len(item[1]))
         raise DatasetError(
             f"{self.stage}: no usable clip in {source} ({self.counts()}; the first: {clips[0]})",
-            "at least one good line", "mend the list or the audio folder and start again",
+            "at least one good line",
+            "mend the list or the audio folder and start again",
         )

@@ -86,7 +86,14 @@ def run(job: Job, embed: SpeakerNetwork, network_digest: str) -> Report:
             raise SkippedClip("no audio", "the audio stage left this clip out, or has not run")
         return digest_of("speaker", network_digest, file_stamp(audio))
 
-    return make_files(job, FileStage(
-        "speaker", SV_FOLDER, digest, lambda clip: [sv_path(job.folder, clip.name)],
-        lambda clip: process(clip, job.folder, embed), str(job.folder),
-    ))  # fmt: skip
+    return make_files(
+        job,
+        FileStage(
+            "speaker",
+            SV_FOLDER,
+            digest,
+            lambda clip: [sv_path(job.folder, clip.name)],
+            lambda clip: process(clip, job.folder, embed),
+            str(job.folder),
+        ),
+    )

@@ -24,17 +24,44 @@ from TTS_infer_pack.tts_config import TTS_Config
 RATE = 16000
 SSL_DIM = 32
 S1_CONFIG: dict[str, Any] = {
-    "model": {"vocab_size": 1025, "phoneme_vocab_size": 732, "embedding_dim": 32, "hidden_dim": 32, "head": 4,
-              "linear_units": 64, "n_layer": 2, "dropout": 0, "EOS": 1024},
+    "model": {
+        "vocab_size": 1025,
+        "phoneme_vocab_size": 732,
+        "embedding_dim": 32,
+        "hidden_dim": 32,
+        "head": 4,
+        "linear_units": 64,
+        "n_layer": 2,
+        "dropout": 0,
+        "EOS": 1024,
+    },
 }
 S2_CONFIG: dict[str, Any] = {
     "train": {"segment_size": 10240},
     "data": {"sampling_rate": RATE, "filter_length": 1024, "hop_length": 320, "win_length": 1024},
-    "model": {"inter_channels": 16, "hidden_channels": 16, "filter_channels": 32, "n_heads": 2, "n_layers": 2,
-              "kernel_size": 3, "p_dropout": 0.0, "resblock": "2", "resblock_kernel_sizes": [3],
-              "resblock_dilation_sizes": [[1, 3]], "upsample_rates": [10, 8, 4], "upsample_initial_channel": 32,
-              "upsample_kernel_sizes": [20, 16, 8], "gin_channels": 32, "ssl_dim": SSL_DIM, "posterior_layers": 1,
-              "flow_layers": 1, "flow_steps": 2, "style_channels": 16, "semantic_frame_rate": "25hz", "version": "v2"},
+    "model": {
+        "inter_channels": 16,
+        "hidden_channels": 16,
+        "filter_channels": 32,
+        "n_heads": 2,
+        "n_layers": 2,
+        "kernel_size": 3,
+        "p_dropout": 0.0,
+        "resblock": "2",
+        "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1, 3]],
+        "upsample_rates": [10, 8, 4],
+        "upsample_initial_channel": 32,
+        "upsample_kernel_sizes": [20, 16, 8],
+        "gin_channels": 32,
+        "ssl_dim": SSL_DIM,
+        "posterior_layers": 1,
+        "flow_layers": 1,
+        "flow_steps": 2,
+        "style_channels": 16,
+        "semantic_frame_rate": "25hz",
+        "version": "v2",
+    },
 }
 EOS_LOGIT = 3.2
 
@@ -51,8 +78,15 @@ def tone(path: Path, seconds: float, rate: int = RATE, level: float = 0.3, hz: f
 def make_hubert(folder: Path, hidden: int = SSL_DIM) -> None:
     from transformers import HubertConfig, HubertModel
 
-    config = HubertConfig(hidden_size=hidden, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-                          conv_dim=[8] * 7, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)
+    config = HubertConfig(
+        hidden_size=hidden,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=[8] * 7,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
+    )
     HubertModel(config).save_pretrained(folder)
 
 
@@ -91,8 +125,13 @@ def make_pack(folder: Path) -> Path:
     (folder / "reference").mkdir()
     tone(folder / "reference" / "voice.wav", 4.0)
     reference = {"path": "reference/voice.wav", "text": "A voice that is quite like this.", "lang": "en"}
-    content = {"name": "test-pack", "version": "v2", "language": "en", "default_reference": reference,
-               "sampling": {"top_k": 20}}
+    content = {
+        "name": "test-pack",
+        "version": "v2",
+        "language": "en",
+        "default_reference": reference,
+        "sampling": {"top_k": 20},
+    }
     (folder / "pack.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
 

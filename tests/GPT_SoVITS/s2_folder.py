@@ -12,21 +12,51 @@ import torch
 REPO = Path(__file__).resolve().parents[2]
 SSL_DIM = 16
 MODEL = {
-    "inter_channels": 16, "hidden_channels": 16, "filter_channels": 32, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
-    "p_dropout": 0.1, "resblock": "2", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]],
-    "upsample_rates": [10, 8, 4], "upsample_initial_channel": 32, "upsample_kernel_sizes": [20, 16, 8],
-    "n_layers_q": 3, "use_spectral_norm": False, "gin_channels": 16, "semantic_frame_rate": "25hz",
-    "freeze_quantizer": True, "posterior_layers": 2, "flow_layers": 1, "version": "v2",
-}  # fmt: skip
+    "inter_channels": 16,
+    "hidden_channels": 16,
+    "filter_channels": 32,
+    "n_heads": 2,
+    "n_layers": 2,
+    "kernel_size": 3,
+    "p_dropout": 0.1,
+    "resblock": "2",
+    "resblock_kernel_sizes": [3],
+    "resblock_dilation_sizes": [[1, 3]],
+    "upsample_rates": [10, 8, 4],
+    "upsample_initial_channel": 32,
+    "upsample_kernel_sizes": [20, 16, 8],
+    "n_layers_q": 3,
+    "use_spectral_norm": False,
+    "gin_channels": 16,
+    "semantic_frame_rate": "25hz",
+    "freeze_quantizer": True,
+    "posterior_layers": 2,
+    "flow_layers": 1,
+    "version": "v2",
+}
 DATA = {
-    "sampling_rate": 16000, "filter_length": 1024, "hop_length": 320, "win_length": 1024, "n_mel_channels": 20,
-    "mel_fmin": 0.0, "mel_fmax": None,
-}  # fmt: skip
+    "sampling_rate": 16000,
+    "filter_length": 1024,
+    "hop_length": 320,
+    "win_length": 1024,
+    "n_mel_channels": 20,
+    "mel_fmin": 0.0,
+    "mel_fmax": None,
+}
 TRAIN = {
-    "seed": 7, "epochs": 50, "learning_rate": 2e-3, "batch_size": 3, "segment_size": 3200, "lr_decay": 0.999,
-    "disc_width": 0.02, "disc_periods": [2], "log_interval": 1, "save_every_minutes": 0, "save_every_epoch": 1000,
+    "seed": 7,
+    "epochs": 50,
+    "learning_rate": 2e-3,
+    "batch_size": 3,
+    "segment_size": 3200,
+    "lr_decay": 0.999,
+    "disc_width": 0.02,
+    "disc_periods": [2],
+    "log_interval": 1,
+    "save_every_minutes": 0,
+    "save_every_epoch": 1000,
     "torch_threads": 1,
-}  # fmt: skip
+}
 
 
 def write_clips(folder: Path, count: int = 5, ssl_dim: int = SSL_DIM, speakers: bool = False) -> None:

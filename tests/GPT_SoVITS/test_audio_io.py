@@ -52,9 +52,16 @@ def bad_files(folder: Path) -> list[tuple[Path, str]]:
     soundfile.write(folder / "silent.wav", np.zeros(16000), 16000)
     soundfile.write(folder / "nan.wav", np.full(16000, np.nan), 16000, subtype="FLOAT")
     soundfile.write(folder / "long.wav", np.ones(601 * 100), 100)
-    return [(folder / "absent.wav", "does not exist"), (folder, "is a folder"), (folder / "text.wav", "not a readable"),
-            (folder / "empty.wav", "not a readable"), (folder / "none.wav", "no audio"),
-            (folder / "silent.wav", "silent"), (folder / "nan.wav", "not numbers"), (folder / "long.wav", "601 s")]
+    return [
+        (folder / "absent.wav", "does not exist"),
+        (folder, "is a folder"),
+        (folder / "text.wav", "not a readable"),
+        (folder / "empty.wav", "not a readable"),
+        (folder / "none.wav", "no audio"),
+        (folder / "silent.wav", "silent"),
+        (folder / "nan.wav", "not numbers"),
+        (folder / "long.wav", "601 s"),
+    ]
 
 
 def test_unusable_files_are_named_with_a_reason(tmp_path: Path) -> None:

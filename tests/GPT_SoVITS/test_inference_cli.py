@@ -54,13 +54,43 @@ def test_a_text_and_a_name_are_enough(run: Run) -> None:
 def test_public_flags(run: Run, tiny_pack: Path, clip: Path) -> None:
     Path("ref.txt").write_text("Some words.\n", encoding="utf-8")
     Path("target.txt").write_text("\ufeffGood evening.\n", encoding="utf-8")
-    code, _, err = run("--gpt_model", tiny_pack / "s1.ckpt", "--sovits_model", tiny_pack / "s2G.pth",
-                       "--ref_audio", clip, "--ref_text", "ref.txt", "--ref_language", "英文",
-                       "--target_text", "target.txt", "--target_language", "English",
-                       "--output_path", "out", "--seed", "1")
+    code, _, err = run(
+        "--gpt_model",
+        tiny_pack / "s1.ckpt",
+        "--sovits_model",
+        tiny_pack / "s2G.pth",
+        "--ref_audio",
+        clip,
+        "--ref_text",
+        "ref.txt",
+        "--ref_language",
+        "英文",
+        "--target_text",
+        "target.txt",
+        "--target_language",
+        "English",
+        "--output_path",
+        "out",
+        "--seed",
+        "1",
+    )
     assert (code, err) == (0, "") and soundfile.info("out/output.wav").frames
-    code, _, _ = run("--ref_audio", clip, "--ref_text", "Some words.", "--target_text", "Good evening.", "--gpt_model",
-                     tiny_pack / "s1.ckpt", "--sovits_model", tiny_pack / "s2G.pth", "-o", "b.wav", "--seed", "1")
+    code, _, _ = run(
+        "--ref_audio",
+        clip,
+        "--ref_text",
+        "Some words.",
+        "--target_text",
+        "Good evening.",
+        "--gpt_model",
+        tiny_pack / "s1.ckpt",
+        "--sovits_model",
+        tiny_pack / "s2G.pth",
+        "-o",
+        "b.wav",
+        "--seed",
+        "1",
+    )
     assert code == 0
     np.testing.assert_array_equal(soundfile.read("b.wav")[0], soundfile.read("out/output.wav")[0])
 

@@ -28,14 +28,26 @@ from process_ckpt import (
 )
 
 TENSORS = json.loads((Path(__file__).parents[1] / "golden" / "checkpoints.json").read_text(encoding="utf-8"))["tensors"]
-S1_CONFIG = {"train": {"seed": 1}, "model": {"embedding_dim": 8, "hidden_dim": 8, "head": 2, "n_layer": 1,
-                                             "vocab_size": 1025, "phoneme_vocab_size": 732}}
+S1_CONFIG = {
+    "train": {"seed": 1},
+    "model": {
+        "embedding_dim": 8,
+        "hidden_dim": 8,
+        "head": 2,
+        "n_layer": 1,
+        "vocab_size": 1025,
+        "phoneme_vocab_size": 732,
+    },
+}
 
 
 def s2_weight(rows: int = 732) -> dict[str, torch.Tensor]:
-    return {"enc_p.text_embedding.weight": torch.randn(rows, 4), "dec.conv_pre.weight": torch.randn(16, 4, 7),
-            "enc_q.pre.weight": torch.randn(4, 5, 1),
-            "quantizer.vq.layers.0._codebook.cluster_size": torch.full((4,), 1e6)}
+    return {
+        "enc_p.text_embedding.weight": torch.randn(rows, 4),
+        "dec.conv_pre.weight": torch.randn(16, 4, 7),
+        "enc_q.pre.weight": torch.randn(4, 5, 1),
+        "quantizer.vq.layers.0._codebook.cluster_size": torch.full((4,), 1e6),
+    }
 
 
 def s2_config(version: str = "v2") -> dict:
@@ -75,9 +87,18 @@ def test_s1_round_trip_adds_the_prefix(tmp_path: Path) -> None:
     assert loaded["config"] == S1_CONFIG and loaded["info"] == "GPT-e1"
 
 
-@pytest.mark.parametrize(("version", "rank", "header"), [("v1", None, b"PK"), ("v2", None, b"PK"), ("v3", None, b"PK"),
-                                                         ("v2Pro", None, b"05"), ("v2ProPlus", None, b"06"),
-                                                         ("v3", 32, b"03"), ("v4", 32, b"04")])
+@pytest.mark.parametrize(
+    ("version", "rank", "header"),
+    [
+        ("v1", None, b"PK"),
+        ("v2", None, b"PK"),
+        ("v3", None, b"PK"),
+        ("v2Pro", None, b"05"),
+        ("v2ProPlus", None, b"06"),
+        ("v3", 32, b"03"),
+        ("v4", 32, b"04"),
+    ],
+)
 def test_header_written(tmp_path: Path, version: str, rank: int | None, header: bytes) -> None:
     path = tmp_path / "a.pth"
     save_s2(path, s2_weight(), s2_config(version), "", version, rank)
@@ -85,13 +106,17 @@ def test_header_written(tmp_path: Path, version: str, rank: int | None, header: 
     assert load_sovits_new(path)["config"]["model"]["version"] == version
 
 
-@pytest.mark.parametrize(("tensors", "version", "rank"), [
-    *((f"s2_{version}", version, None) for version in ("v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4")),
-    ("s2_v3_v4_lora_rank32", "v3", 32),
-    ("s2_v3_v4_lora_rank32", "v4", 32),
-])
-def test_version_is_read_off_the_published_names_and_shapes(tmp_path: Path, tensors: str, version: str,
-                                                            rank: int | None) -> None:
+@pytest.mark.parametrize(
+    ("tensors", "version", "rank"),
+    [
+        *((f"s2_{version}", version, None) for version in ("v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4")),
+        ("s2_v3_v4_lora_rank32", "v3", 32),
+        ("s2_v3_v4_lora_rank32", "v4", 32),
+    ],
+)
+def test_version_is_read_off_the_published_names_and_shapes(
+    tmp_path: Path, tensors: str, version: str, rank: int | None
+) -> None:
     path = tmp_path / "a.pth"
     weight = published_weight(tensors)
     content = {"weight": weight, "config": s2_config(version), "info": ""}
@@ -124,7 +149,10 @@ def test_upstream_configuration_class_becomes_a_plain_dict(tmp_path: Path, monke
     torch.save({"weight": s2_weight(), "config": config, "info": ""}, tmp_path / "a.pth")
     monkeypatch.delitem(sys.modules, "utils")
     assert load_sovits_new(tmp_path / "a.pth")["config"] == {
-        "train": {"lr": 0.1}, "model": {"version": "v2", "ups": [1, 2]}, "s2_ckpt_dir": "logs/x"}
+        "train": {"lr": 0.1},
+        "model": {"version": "v2", "ups": [1, 2]},
+        "s2_ckpt_dir": "logs/x",
+    }
 
 
 def test_paths_in_old_configurations_become_text(tmp_path: Path) -> None:
@@ -194,8 +222,11 @@ def test_wrong_kinds_say_what_they_seem_to_be(tmp_path: Path) -> None:
     refused(s1, "is a GPT (s1", "expected a SoVITS (s2)")
     refused(s2, "is a SoVITS (s2", "expected a GPT (s1)", load=load_s1)
     for content, word in [
-        ({"model": {}, "iteration": 3, "optimizer": {}}, "training state"), ({"state_dict": {}}, "Lightning"),
-        ({"a": torch.ones(1)}, "bare state dict"), (torch.ones(2), "bare Tensor"), ({"x": 1}, "unknown kind"),
+        ({"model": {}, "iteration": 3, "optimizer": {}}, "training state"),
+        ({"state_dict": {}}, "Lightning"),
+        ({"a": torch.ones(1)}, "bare state dict"),
+        (torch.ones(2), "bare Tensor"),
+        ({"x": 1}, "unknown kind"),
         ({"weight": {"discriminators.0.x": torch.ones(1)}}, "discriminator"),
         ({"weight": s2_weight(), "config": {}}, "no model configuration"),
         ({"weight": {**s2_weight(), "dec.x": 3}, "config": {"model": {}}}, "not tensors"),

@@ -26,17 +26,29 @@ pytest.importorskip("accelerate")
 REPO = Path(s1_train.__file__).resolve().parents[1]
 CONFIG: dict[str, Any] = {
     "train": {
-        "epochs": 3, "batch_size": 8, "batch_tokens": 400, "label_smoothing": 0.05, "ema_decay": 0.9,
-        "save_every_n_epoch": 0, "exp_name": "tiny",
+        "epochs": 3,
+        "batch_size": 8,
+        "batch_tokens": 400,
+        "label_smoothing": 0.05,
+        "ema_decay": 0.9,
+        "save_every_n_epoch": 0,
+        "exp_name": "tiny",
     },
     "optimizer": {"name": "adamw", "lr": 0.01, "warmup_steps": 5},
     "data": {"held_out": 0.1},
     "guided": {"weight": 1.0, "decay_steps": 50, "layers": [0]},
     "model": {
-        "vocab_size": 1025, "phoneme_vocab_size": 732, "embedding_dim": 16, "hidden_dim": 16, "head": 2,
-        "linear_units": 32, "n_layer": 2, "dropout": 0.1, "EOS": 1024,
+        "vocab_size": 1025,
+        "phoneme_vocab_size": 732,
+        "embedding_dim": 16,
+        "hidden_dim": 16,
+        "head": 2,
+        "linear_units": 32,
+        "n_layer": 2,
+        "dropout": 0.1,
+        "EOS": 1024,
     },
-}  # fmt: skip
+}
 
 
 def write_config(folder: Path, **changes: Mapping[str, Any]) -> Path:
@@ -216,15 +228,28 @@ def test_bad_data_and_bad_state_are_one_line(exp: Path, tmp_path: Path, caplog: 
 
 def test_public_configuration_is_understood() -> None:
     raw = {
-        "train": {"seed": 1234, "epochs": 20, "batch_size": 8, "save_every_n_epoch": 1, "precision": "16-mixed",
-                  "gradient_clip": 1.0, "if_save_latest": True, "if_save_every_weights": True, "exp_name": "x",
-                  "half_weights_save_dir": "GPT_weights_v2", "if_dpo": False},
+        "train": {
+            "seed": 1234,
+            "epochs": 20,
+            "batch_size": 8,
+            "save_every_n_epoch": 1,
+            "precision": "16-mixed",
+            "gradient_clip": 1.0,
+            "if_save_latest": True,
+            "if_save_every_weights": True,
+            "exp_name": "x",
+            "half_weights_save_dir": "GPT_weights_v2",
+            "if_dpo": False,
+        },
         "optimizer": {"lr": 0.01, "lr_init": 0.00001, "lr_end": 0.0001, "warmup_steps": 2000, "decay_steps": 40000},
         "data": {"max_eval_sample": 8, "max_sec": 54, "num_workers": 4, "pad_val": 1024},
         "model": {**CONFIG["model"], "random_bert": 0},
         "inference": {"top_k": 15},
-        "output_dir": "logs/x/logs_s1_v2", "train_semantic_path": "a", "train_phoneme_path": "b", "pretrained_s1": "",
-    }  # fmt: skip
+        "output_dir": "logs/x/logs_s1_v2",
+        "train_semantic_path": "a",
+        "train_phoneme_path": "b",
+        "pretrained_s1": "",
+    }
     config = s1_train.parse_config(raw)
     assert config.optimizer.lr == pytest.approx(5e-4) and config.train.half_weights_save_dir == "GPT_weights_v2"
 

@@ -38,16 +38,32 @@ from text import cleaned_text_to_sequence
 
 ROOT = Path(__file__).parents[2]
 PHONES = ["HH", "AH0", "L", "OW1", "W", "ER1", "D", "."]
-SHAPE = {"model_type": "qwen3", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 8,
-         "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True}  # fmt: skip
+SHAPE = {
+    "model_type": "qwen3",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "head_dim": 8,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": True,
+}
 CONFIG: dict[str, Any] = {
     "qwen3": {"new_model": SHAPE, "tokenizer_size": 300},
-    "train": {"epochs": 2, "batch_size": 4, "batch_tokens": 900, "ema_decay": 0.9, "eval_steps": 3,
-              "checkpoint_minutes": 60, "exp_name": "tiny", "label_smoothing": 0.0},
+    "train": {
+        "epochs": 2,
+        "batch_size": 4,
+        "batch_tokens": 900,
+        "ema_decay": 0.9,
+        "eval_steps": 3,
+        "checkpoint_minutes": 60,
+        "exp_name": "tiny",
+        "label_smoothing": 0.0,
+    },
     "optimizer": {"lr": 0.003, "adapter_lr": 0.003, "warmup_steps": 2},
     "data": {"held_out": 0.1, "join_probability": 0.3, "speaker_from": "single"},
     "guided": {"weight": 1.0, "final_weight": 0.5, "decay_steps": 10, "layers": [1], "heads": 1},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -109,9 +125,21 @@ def test_two_processes_train_as_one(exp: Path, tmp_path: Path) -> None:
     config = write(tmp_path, train__epochs=1000, train__eval_steps=20, optimizer__schedule="time")
 
     def start(minutes: float) -> subprocess.Popen[str]:
-        command = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc_per_node", "2",
-                   str(ROOT / "GPT_SoVITS" / "s1_train.py"), "--config", str(config), "--exp", str(exp),
-                   "--output", str(tmp_path / "run"), "--max_minutes", str(minutes)]  # fmt: skip
+        command = [
+            str(Path(sys.executable).with_name("torchrun")),
+            "--standalone",
+            "--nproc_per_node",
+            "2",
+            str(ROOT / "GPT_SoVITS" / "s1_train.py"),
+            "--config",
+            str(config),
+            "--exp",
+            str(exp),
+            "--output",
+            str(tmp_path / "run"),
+            "--max_minutes",
+            str(minutes),
+        ]
         paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'GPT_SoVITS'}", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
         return subprocess.Popen(command, env=os.environ | paths, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
 
@@ -170,8 +198,14 @@ def test_lora_on_a_pretrained_model(
 ) -> None:
     from transformers import LlamaForCausalLM
 
-    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(pretrained), qwen3__lora_rank=4,
-                   qwen3__layers=layers, guided__layers=[0])  # fmt: skip
+    config = write(
+        tmp_path,
+        qwen3__new_model={},
+        qwen3__model_name=str(pretrained),
+        qwen3__lora_rank=4,
+        qwen3__layers=layers,
+        guided__layers=[0],
+    )
     with caplog.at_level("INFO"):
         assert train(config, exp, tmp_path / "run", "--set", "train.max_steps=3") == 0
     assert "memory for training" in caplog.text
@@ -187,8 +221,14 @@ def test_lora_on_a_pretrained_model(
 
 
 def test_a_resumed_lora_run_gives_the_same_curve(exp: Path, tmp_path: Path, pretrained: Path) -> None:
-    config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(pretrained), qwen3__lora_rank=4,
-                   train__token_noise=0.1, train__eval_steps=2)  # fmt: skip
+    config = write(
+        tmp_path,
+        qwen3__new_model={},
+        qwen3__model_name=str(pretrained),
+        qwen3__lora_rank=4,
+        train__token_noise=0.1,
+        train__eval_steps=2,
+    )
     steps = ("--set", "train.max_steps=6")
     assert train(config, exp, tmp_path / "whole", *steps) == 0
     for _ in range(6):  # stopped after every step
@@ -308,8 +348,14 @@ def test_presets_and_mistakes(tmp_path: Path, exp: Path) -> None:
 
 
 def clip(name: str, phones: int, tokens: int) -> Clip:
-    return Clip(name, np.arange(phones), np.arange(tokens), "s", text=f"words of {name}",
-                alignment=np.minimum(np.arange(tokens) // 3, phones - 1))  # fmt: skip
+    return Clip(
+        name,
+        np.arange(phones),
+        np.arange(tokens),
+        "s",
+        text=f"words of {name}",
+        alignment=np.minimum(np.arange(tokens) // 3, phones - 1),
+    )
 
 
 def test_batches_have_the_decoders_rows_and_labels(make_lm_parts: tuple[Any, LMConfig]) -> None:
@@ -354,8 +400,9 @@ def test_warm_start_takes_over_what_is_like_what(make_lm_parts: tuple[Any, LMCon
         source = torch.randn(1025, width, generator=torch.Generator().manual_seed(1))
         source[5] = source[6]
         names = ("ar_text_embedding", "ar_audio_embedding")
-        lm_model.warm_start(model, {f"model.{name}.word_embeddings.weight": source[:732 if "text" in name else 1025]
-                                    for name in names})  # fmt: skip
+        lm_model.warm_start(
+            model, {f"model.{name}.word_embeddings.weight": source[: 732 if "text" in name else 1025] for name in names}
+        )
         table = model.semantic_embedding.weight
         torch.testing.assert_close(table[5], table[6])
         assert float(table.std()) == pytest.approx(model.embedding_scale(), rel=0.05)
@@ -366,8 +413,14 @@ def test_warm_start_takes_over_what_is_like_what(make_lm_parts: tuple[Any, LMCon
 def test_memory_is_estimated_from_the_shape() -> None:
     from transformers import Qwen2Config
 
-    shape = Qwen2Config(vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
-                        num_attention_heads=14, num_key_value_heads=2)  # fmt: skip
+    shape = Qwen2Config(
+        vocab_size=151936,
+        hidden_size=896,
+        intermediate_size=4864,
+        num_hidden_layers=24,
+        num_attention_heads=14,
+        num_key_value_heads=2,
+    )
     lora = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "lora"}}), shape)
     full = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "full"}}), shape)
     assert 1.8 < lora["weights"] < 2.2 and lora["gradients and optimizer"] < 0.3

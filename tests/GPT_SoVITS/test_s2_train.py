@@ -66,9 +66,14 @@ def test_acoustic_steps_come_before_the_waveform(tmp_path: Path, losses: Losses)
     rows = [f"clip{number}.wav\t{' '.join(str(i * 5 // 20) for i in range(20))}" for number in range(5)]
     (tmp_path / "exp" / "alignment.tsv").write_text("\n".join(rows), encoding="utf-8")
     options: dict[str, Any] = {
-        "acoustic_steps": 14, "prior_path_steps": 99, "warmup_stft_steps": 99, "c_acoustic": 45.0, "c_attention": 5.0,
-        "code_noise": 0.1, "learning_rate": 4e-3,
-    }  # fmt: skip
+        "acoustic_steps": 14,
+        "prior_path_steps": 99,
+        "warmup_stft_steps": 99,
+        "c_acoustic": 45.0,
+        "c_attention": 5.0,
+        "code_noise": 0.1,
+        "learning_rate": 4e-3,
+    }
     run(tmp_path, max_steps=10, **options)
     run(tmp_path, max_steps=16, **options)  # the mel head goes on where it was
     assert ["g/mel" in entry for entry in losses] == [False] * 14 + [True] * 2
@@ -253,8 +258,10 @@ def test_a_resumed_pro_run_ends_in_the_same_state(tmp_path: Path, losses: Losses
     run_pro(tmp_path / "whole", max_steps=4)
     for steps in (2, 4):
         run_pro(tmp_path / "parts", max_steps=steps)
-    states = [torch.load(tmp_path / part / "exp" / "logs_s2_v2Pro" / "G_233333333333.pth", weights_only=True)["model"]
-              for part in ("whole", "parts")]  # fmt: skip
+    states = [
+        torch.load(tmp_path / part / "exp" / "logs_s2_v2Pro" / "G_233333333333.pth", weights_only=True)["model"]
+        for part in ("whole", "parts")
+    ]
     for name, tensor in states[0].items():
         torch.testing.assert_close(states[1][name], tensor, msg=name)
 

@@ -43,10 +43,13 @@ def test_an_installed_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_super_resolution(24000) is not None and find_super_resolution(32000) is None
 
 
-@pytest.mark.parametrize(("factory", "message"), [(broken, "weights are not there"), (lambda: 5, "does not raise"),
-                                                  (lambda: double(24000), "does not raise")])
-def test_one_that_cannot_be_used_is_named(factory: Any, message: str, monkeypatch: pytest.MonkeyPatch,
-                                          caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [(broken, "weights are not there"), (lambda: 5, "does not raise"), (lambda: double(24000), "does not raise")],
+)
+def test_one_that_cannot_be_used_is_named(
+    factory: Any, message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     offer(monkeypatch, "some_package:load")
     monkeypatch.setattr(EntryPoint, "load", lambda self: factory)
     with pytest.raises(MissingDependencyError, match=f"some_package:load.*{message}"):

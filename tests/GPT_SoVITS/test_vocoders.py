@@ -18,11 +18,21 @@ from module.generator import GeneratorConfig
 from vocoders import HiFiGANVocoder, load_vocoder
 
 TINY_BIGVGAN = {
-    "upsample_rates": [4, 2], "upsample_kernel_sizes": [8, 4], "upsample_initial_channel": 8,
-    "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]], "num_mels": 6, "sampling_rate": 800,
-    "hop_size": 8, "resblock": "1", "activation": "snakebeta", "snake_logscale": True, "use_tanh_at_final": False,
-    "use_bias_at_final": False, "num_gpus": 0,
-}  # fmt: skip
+    "upsample_rates": [4, 2],
+    "upsample_kernel_sizes": [8, 4],
+    "upsample_initial_channel": 8,
+    "resblock_kernel_sizes": [3],
+    "resblock_dilation_sizes": [[1, 3]],
+    "num_mels": 6,
+    "sampling_rate": 800,
+    "hop_size": 8,
+    "resblock": "1",
+    "activation": "snakebeta",
+    "snake_logscale": True,
+    "use_tanh_at_final": False,
+    "use_bias_at_final": False,
+    "num_gpus": 0,
+}
 
 
 def _close(fixture: Any, wav: torch.Tensor) -> None:

@@ -17,8 +17,14 @@ CONFIG = {"train": {"lr": 1e-4, "seed": 1}, "data": {"fmax": None}, "model": {"v
 
 def weights() -> dict[str, torch.Tensor]:
     odd = torch.tensor([float("nan"), float("inf"), -0.0, 6e-8])
-    return {"z.weight": torch.randn(3, 5), "enc_p.text_embedding.weight": torch.randn(4, 3), "a.bias": odd,
-            "a.num_batches_tracked": torch.tensor(7), "a.empty": torch.zeros(0, 2), "a.view": torch.randn(6, 4).T}
+    return {
+        "z.weight": torch.randn(3, 5),
+        "enc_p.text_embedding.weight": torch.randn(4, 3),
+        "a.bias": odd,
+        "a.num_batches_tracked": torch.tensor(7),
+        "a.empty": torch.zeros(0, 2),
+        "a.view": torch.randn(6, 4).T,
+    }
 
 
 def files(folder: Path) -> dict[str, Path]:
@@ -78,10 +84,13 @@ def test_what_cannot_be_converted_is_one_line_and_leaves_nothing(tmp_path: Path,
     broken.write_bytes(b"\xff" * 64)
     target = tmp_path / "target.safetensors"
     for source, goal, word in [
-        (state, target, "export the model first"), (text, target, "a text file"),
-        (broken, tmp_path / "target.pth", "safetensors file"), (tmp_path / "absent.pth", target, "does not exist"),
-        (made["pro.pth"], tmp_path / "target.zip", ".zip"), (made["pro.pth"], made["lora.pth"], "exists"),
-    ]:  # fmt: skip
+        (state, target, "export the model first"),
+        (text, target, "a text file"),
+        (broken, tmp_path / "target.pth", "safetensors file"),
+        (tmp_path / "absent.pth", target, "does not exist"),
+        (made["pro.pth"], tmp_path / "target.zip", ".zip"),
+        (made["pro.pth"], made["lora.pth"], "exists"),
+    ]:
         assert main([str(source), str(goal)]) == 2
         message = capsys.readouterr().err
         assert word in message and message.count("\n") == 1

@@ -27,8 +27,9 @@ class Toy:
         return Audio(np.full(words * 1600, 0.1, dtype=np.float32), 16000)
 
 
-def test_three_files_and_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_three_files_and_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(demo, "TTS", Toy)
     monkeypatch.setattr(demo, "language_model_names", list)
     assert demo.main(["--output", str(tmp_path / "demo")]) == 0
@@ -39,8 +40,9 @@ def test_three_files_and_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert soundfile.info(files[0]).duration == pytest.approx(0.1 * len(demo.SENTENCES[0].split()))
 
 
-def test_the_language_model_speaks_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_language_model_speaks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(demo, "TTS", Toy)
     monkeypatch.setattr(demo, "language_model_names", lambda: ["gsv-tiny"])
     assert demo.main(["--output", str(tmp_path)]) == 0

@@ -38,8 +38,11 @@ def published_files() -> dict[str, bytes]:
     """The repository of published weights, by path."""
     names = [path for item in ITEMS.values() for path in item.paths if path.startswith("pretrained_models/")]
     single = [name.removeprefix("pretrained_models/") for name in names if not name.endswith("/")]
-    folders = {"chinese-hubert-base": "pytorch_model.bin", "chinese-roberta-wwm-ext-large": "pytorch_model.bin",
-               "models--nvidia--bigvgan_v2_24khz_100band_256x": "bigvgan_generator.pt"}  # fmt: skip
+    folders = {
+        "chinese-hubert-base": "pytorch_model.bin",
+        "chinese-roberta-wwm-ext-large": "pytorch_model.bin",
+        "models--nvidia--bigvgan_v2_24khz_100band_256x": "bigvgan_generator.pt",
+    }
     files = {name: content(name) for name in single}
     for folder, weight in folders.items():
         files |= {f"{folder}/config.json": b"{}", f"{folder}/{weight}": content(folder), f"{folder}/README.md": b"#"}
@@ -48,17 +51,29 @@ def published_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def hub() -> Iterator[StandInHub]:
-    g2pw = {"G2PWModel/g2pW.onnx": b"\0" * 4000 + content("onnx"), "G2PWModel/POLYPHONIC_CHARS.txt": b"x",
-            "G2PWModel/config.py": CODE.encode()}  # fmt: skip
+    g2pw = {
+        "G2PWModel/g2pW.onnx": b"\0" * 4000 + content("onnx"),
+        "G2PWModel/POLYPHONIC_CHARS.txt": b"x",
+        "G2PWModel/config.py": CODE.encode(),
+    }
     files = published_files()
     packed = zipped({f"pretrained_models/{name}": value for name, value in files.items()})
-    with serve(StandInHub({
-        "lj1995/GPT-SoVITS": files,
-        COLLECTION: {"G2PWModel.zip": zipped(g2pw), "pretrained_models.zip": packed},
-        "some/lm": {"config.json": b"{}", "model.safetensors": content("lm"), "tokenizer.json": b"{}",
-                    "pytorch_model.bin": content("pickle"), "modeling.py": CODE.encode()},
-        "some/picture": {"cat.png": content("cat")},
-    })) as running:  # fmt: skip
+    with serve(
+        StandInHub(
+            {
+                "lj1995/GPT-SoVITS": files,
+                COLLECTION: {"G2PWModel.zip": zipped(g2pw), "pretrained_models.zip": packed},
+                "some/lm": {
+                    "config.json": b"{}",
+                    "model.safetensors": content("lm"),
+                    "tokenizer.json": b"{}",
+                    "pytorch_model.bin": content("pickle"),
+                    "modeling.py": CODE.encode(),
+                },
+                "some/picture": {"cat.png": content("cat")},
+            }
+        )
+    ) as running:
         yield running
 
 
@@ -88,12 +103,18 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 @pytest.mark.parametrize("version", ["v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4"])
 def test_a_version_brings_all_that_it_speaks_with(version: str, places: Path, hub: StandInHub) -> None:
     code = download.main([version])
-    want = [S1[version], S2G[version], "pretrained_models/chinese-hubert-base/config.json",
-            "pretrained_models/chinese-roberta-wwm-ext-large/pytorch_model.bin"]  # fmt: skip
-    want += {"v2Pro": ["pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"],
-             "v2ProPlus": ["pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"],
-             "v3": ["pretrained_models/models--nvidia--bigvgan_v2_24khz_100band_256x/bigvgan_generator.pt"],
-             "v4": ["pretrained_models/gsv-v4-pretrained/vocoder.pth"]}.get(version, [])  # fmt: skip
+    want = [
+        S1[version],
+        S2G[version],
+        "pretrained_models/chinese-hubert-base/config.json",
+        "pretrained_models/chinese-roberta-wwm-ext-large/pytorch_model.bin",
+    ]
+    want += {
+        "v2Pro": ["pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"],
+        "v2ProPlus": ["pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"],
+        "v3": ["pretrained_models/models--nvidia--bigvgan_v2_24khz_100band_256x/bigvgan_generator.pt"],
+        "v4": ["pretrained_models/gsv-v4-pretrained/vocoder.pth"],
+    }.get(version, [])
     assert code == 0
     repo = hub.repos["lj1995/GPT-SoVITS"]
     for path in want:
@@ -334,10 +355,16 @@ def test_all_is_everything() -> None:
     assert fetch_command("v4") == "python tools/download.py v4"
 
 
-@pytest.mark.parametrize(("path", "name"), [
-    ("pretrained_models/s1v3.ckpt", "s1v3"), ("pretrained_models/s2Gv3.pth", "v3"),
-    ("pretrained_models/chinese-hubert-base", "hubert"), ("text/G2PWModel/g2pW.onnx", "g2pw"),
-    ("pretrained_models/v2Pro/s2Dv2Pro.pth", "v2Pro-train"), ("pretrained_models/mine.pth", "else"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("pretrained_models/s1v3.ckpt", "s1v3"),
+        ("pretrained_models/s2Gv3.pth", "v3"),
+        ("pretrained_models/chinese-hubert-base", "hubert"),
+        ("text/G2PWModel/g2pW.onnx", "g2pw"),
+        ("pretrained_models/v2Pro/s2Dv2Pro.pth", "v2Pro-train"),
+        ("pretrained_models/mine.pth", "else"),
+    ],
+)
 def test_a_missing_path_names_its_command(path: str, name: str, places: Path) -> None:
     assert published.fix_for(places / path, fetch_command("else")) == fetch_command(name)

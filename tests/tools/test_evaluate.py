@@ -61,8 +61,13 @@ class Tone:
 @pytest.mark.parametrize(
     ("reference", "heard", "expected"),
     [
-        ("a b c", "a b c", (0, 0, 0)), ("a b c", "a x c", (1, 0, 0)), ("a b c", "a c", (0, 1, 0)),
-        ("a b c", "a b b c", (0, 0, 1)), ("a b c", "", (0, 3, 0)), ("", "a b", (0, 0, 2)), ("a b", "c d e", (2, 0, 1)),
+        ("a b c", "a b c", (0, 0, 0)),
+        ("a b c", "a x c", (1, 0, 0)),
+        ("a b c", "a c", (0, 1, 0)),
+        ("a b c", "a b b c", (0, 0, 1)),
+        ("a b c", "", (0, 3, 0)),
+        ("", "a b", (0, 0, 2)),
+        ("a b", "c d e", (2, 0, 1)),
     ],
 )
 def test_edits_are_the_fewest(reference: str, heard: str, expected: tuple[int, int, int]) -> None:
@@ -73,7 +78,8 @@ def test_the_english_normaliser_is_fair() -> None:
     pytest.importorskip("transformers")
     pairs = [
         ("I can't pay twenty-five dollars, Mr. Smith!", "i cannot pay $25 mister smith"),
-        ("They'll be here.", "they will be here"), ("On the 2nd of May", "on the second of may"),
+        ("They'll be here.", "they will be here"),
+        ("On the 2nd of May", "on the second of may"),
     ]
     assert [score(text, heard, "en").errors for text, heard in pairs] == [0, 0, 0]
     assert score("The cat sat.", "The cat sat on it.", "en").rate == pytest.approx(66.67, abs=0.01)
@@ -95,7 +101,7 @@ def test_rates_are_over_the_corpus_not_means_of_means() -> None:
 def test_items_find_their_recordings(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     table_path = tmp_path / "items.tsv"
-    table_path.write_text("path\tspeaker\ttext\na.wav\tanna\tHello \"you\".\nnone.wav\t\tBye.\n\t\tNo path.\n")
+    table_path.write_text('path\tspeaker\ttext\na.wav\tanna\tHello "you".\nnone.wav\t\tBye.\n\t\tNo path.\n')
     items = read_items(table_path)
     assert [item.path for item in items] == [tmp_path / "a.wav", None, None]
     assert items[0].text == 'Hello "you".' and items[0].speaker == "anna"
@@ -131,8 +137,17 @@ def test_report_totals_worst_and_json() -> None:
     assert "100 %  #1 four" in shown and "(nothing)" in shown and "fallback: none" in shown and "#0" not in shown
     facts = json.loads(json_line([result], seed=1))
     assert facts["systems"]["tts-ar"] == {
-        "items": 2, "errors": 1, "words": 4, "error_rate": 25.0, "substitutions": 0, "deletions": 1, "insertions": 0,
-        "similarity": 0.8, "rtf": 0.25, "speech_seconds": 4.0, "problems": 1,
+        "items": 2,
+        "errors": 1,
+        "words": 4,
+        "error_rate": 25.0,
+        "substitutions": 0,
+        "deletions": 1,
+        "insertions": 0,
+        "similarity": 0.8,
+        "rtf": 0.25,
+        "speech_seconds": 4.0,
+        "problems": 1,
     }
 
 
@@ -196,8 +211,13 @@ def test_full_synthesis_asks_the_pipeline_and_notes_fallbacks(tmp_path: Path) ->
     assert [speech.note for speech in speeches] == ["", "fallback: weights_missing"]
     assert len(speeches[0].samples) == 1600
     assert tts.asked[0] == {
-        "text": "Hello.", "text_lang": "en", "seed": 107, "top_k": 5, "ref_audio_path": str(tmp_path / "ref.wav"),
-        "prompt_text": "Hi.", "prompt_lang": "en",
+        "text": "Hello.",
+        "text_lang": "en",
+        "seed": 107,
+        "top_k": 5,
+        "ref_audio_path": str(tmp_path / "ref.wav"),
+        "prompt_text": "Hi.",
+        "prompt_lang": "en",
     }
     assert tts.seated == [("qwen3", None)]
     FullSynthesis(tts, "ar", None).speak(Item(0, "Hello."))  # type: ignore[arg-type]
@@ -223,16 +243,34 @@ def tiny_s2(tmp_path: Path) -> Path:
     from process_ckpt import save_s2
 
     model = {
-        "inter_channels": 8, "hidden_channels": 8, "filter_channels": 16, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
-        "p_dropout": 0.1, "resblock": "1", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3, 5]],
-        "upsample_rates": [10, 8, 4], "upsample_initial_channel": 16, "upsample_kernel_sizes": [16, 16, 8],
-        "gin_channels": 512, "semantic_frame_rate": "25hz", "version": "v2", "ssl_dim": 12,
+        "inter_channels": 8,
+        "hidden_channels": 8,
+        "filter_channels": 16,
+        "n_heads": 2,
+        "n_layers": 2,
+        "kernel_size": 3,
+        "p_dropout": 0.1,
+        "resblock": "1",
+        "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1, 3, 5]],
+        "upsample_rates": [10, 8, 4],
+        "upsample_initial_channel": 16,
+        "upsample_kernel_sizes": [16, 16, 8],
+        "gin_channels": 512,
+        "semantic_frame_rate": "25hz",
+        "version": "v2",
+        "ssl_dim": 12,
     }
     data = {"filter_length": 1024, "hop_length": 320, "win_length": 1024, "sampling_rate": 16000}
     torch.manual_seed(0)
     generator = SynthesizerTrn(513, 32, **model)
-    save_s2(tmp_path / "s2G.pth", generator.state_dict(),
-            {"train": {"segment_size": 10240}, "data": data, "model": model}, "tiny", "v2")
+    save_s2(
+        tmp_path / "s2G.pth",
+        generator.state_dict(),
+        {"train": {"segment_size": 10240}, "data": data, "model": model},
+        "tiny",
+        "v2",
+    )
     return tmp_path / "s2G.pth"
 
 

@@ -39,9 +39,13 @@ PROMPT_TEXT = "这是一段用来测量的参考音频，说话的人声音很�
 CLIP_SECONDS = 4.0
 S2_CHANGES: dict[str, dict[str, Any]] = {
     "v2Pro": {"gin_channels": 1024, "p_dropout": 0.0},
-    "v2ProPlus": {"gin_channels": 1024, "p_dropout": 0.0, "upsample_initial_channel": 768,
-                  "upsample_kernel_sizes": [20, 16, 8, 2, 2]},
-}  # fmt: skip
+    "v2ProPlus": {
+        "gin_channels": 1024,
+        "p_dropout": 0.0,
+        "upsample_initial_channel": 768,
+        "upsample_kernel_sizes": [20, 16, 8, 2, 2],
+    },
+}
 """Where the ``model`` section of a version differs from configs/s2.json."""
 V1_ROWS, ROWS = 512, 732
 """Phone rows of the GPT model of v1, and of all later ones."""
@@ -67,9 +71,20 @@ TINY = Sizes(2, 1, 3, 64, {"n_layers": 2, "upsample_initial_channel": 64, "dit":
 def s1_config(version: str, sizes: Sizes) -> dict[str, Any]:
     """The configuration inside a GPT file."""
     rows = V1_ROWS if version == "v1" else ROWS
-    return {"model": {"vocab_size": 1025, "phoneme_vocab_size": rows, "embedding_dim": 512, "hidden_dim": 512,
-                      "head": 16, "linear_units": 2048, "n_layer": sizes.ar_layers, "dropout": 0, "EOS": 1024,
-                      "random_bert": 0}}  # fmt: skip
+    return {
+        "model": {
+            "vocab_size": 1025,
+            "phoneme_vocab_size": rows,
+            "embedding_dim": 512,
+            "hidden_dim": 512,
+            "head": 16,
+            "linear_units": 2048,
+            "n_layer": sizes.ar_layers,
+            "dropout": 0,
+            "EOS": 1024,
+            "random_bert": 0,
+        }
+    }
 
 
 def s2_config(version: str, sizes: Sizes) -> dict[str, Any]:
@@ -139,8 +154,13 @@ def _write_roberta(folder: Path, sizes: Sizes) -> None:
 
     from checkpoint_io import write_atomic
 
-    config = BertConfig(vocab_size=VOCABULARY, hidden_size=1024, num_hidden_layers=sizes.bert_layers,
-                        num_attention_heads=16, intermediate_size=sizes.bert_width)  # fmt: skip
+    config = BertConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=1024,
+        num_hidden_layers=sizes.bert_layers,
+        num_attention_heads=16,
+        intermediate_size=sizes.bert_width,
+    )
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set(TEXT + PROMPT_TEXT))]
     words += [f"[unused{at}]" for at in range(VOCABULARY - len(words))]
     write_atomic(folder / "pytorch_model.bin", _state(BertForMaskedLM(config)))
@@ -175,9 +195,12 @@ def _write_bigvgan(folder: Path, sizes: Sizes) -> None:
 
 
 SHARED: dict[str, Callable[[Path, Sizes], None]] = {
-    HUBERT: _write_hubert, ROBERTA: _write_roberta, SPEAKER: _write_speaker, HIFIGAN: _write_hifigan,
+    HUBERT: _write_hubert,
+    ROBERTA: _write_roberta,
+    SPEAKER: _write_speaker,
+    HIFIGAN: _write_hifigan,
     BIGVGAN: _write_bigvgan,
-}  # fmt: skip
+}
 
 
 def write(version: str, folder: Path, sizes: Sizes) -> None:
@@ -242,17 +265,39 @@ def speak(version: str, folder: Path, device: str, half: bool, steps: int) -> di
     clock, cpu = time.perf_counter(), time.process_time()
     tts = TTS(TTS_Config({}, version=version, device=device, is_half=half))
     loaded = {"load_s": time.perf_counter() - clock, "load_cpu_s": time.process_time() - cpu, "loaded_gb": resident()}
-    request = {"text": TEXT, "text_lang": "zh", "ref_audio_path": str(clip), "prompt_text": PROMPT_TEXT,
-               "prompt_lang": "zh", "top_k": 1, "seed": 1, "sample_steps": steps}  # fmt: skip
+    request = {
+        "text": TEXT,
+        "text_lang": "zh",
+        "ref_audio_path": str(clip),
+        "prompt_text": PROMPT_TEXT,
+        "prompt_lang": "zh",
+        "top_k": 1,
+        "seed": 1,
+        "sample_steps": steps,
+    }
     clock, cpu = time.perf_counter(), time.process_time()
     [(rate, samples)] = list(tts.run(request))
     took, cpu = time.perf_counter() - clock, time.process_time() - cpu
     cuda = torch.cuda.max_memory_allocated() / 1e9 if device.startswith("cuda") else None
     size = sum(file.stat().st_size for path in _paths(version) for file in _files(folder / path))
-    return {"version": version, "files_mb": size / 1e6, **loaded, "speak_s": took, "speak_cpu_s": cpu,
-            "audio_s": len(samples) / rate, "rate": rate, "peak": int(abs(samples).max()), "begin_gb": begin,
-            "peak_gb": resident(peak=True), "cuda_gb": cuda, "threads": torch.get_num_threads(),
-            "torch": torch.__version__, "device": device, "half": half, "steps": steps}  # fmt: skip
+    return {
+        "version": version,
+        "files_mb": size / 1e6,
+        **loaded,
+        "speak_s": took,
+        "speak_cpu_s": cpu,
+        "audio_s": len(samples) / rate,
+        "rate": rate,
+        "peak": int(abs(samples).max()),
+        "begin_gb": begin,
+        "peak_gb": resident(peak=True),
+        "cuda_gb": cuda,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "device": device,
+        "half": half,
+        "steps": steps,
+    }
 
 
 def _files(path: Path) -> list[Path]:
@@ -264,8 +309,10 @@ def _files(path: Path) -> list[Path]:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The figures as a markdown table."""
-    lines = ["| version | files | load (cpu) | speak (cpu) | audio | rtf (cpu) | memory loaded | peak | on CUDA |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| version | files | load (cpu) | speak (cpu) | audio | rtf (cpu) | memory loaded | peak | on CUDA |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for row in rows:
         cuda = "-" if row["cuda_gb"] is None else f"{row['cuda_gb']:.2f} GB"
         lines.append(
@@ -280,8 +327,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _child(arguments: Sequence[str]) -> str:
     """Run one step of one version in a process of its own; the last line that it prints."""
     roots = os.pathsep.join([str(REPO_ROOT), str(REPO_ROOT / "GPT_SoVITS")])
-    done = subprocess.run([sys.executable, __file__, *arguments], env=os.environ | {"PYTHONPATH": roots},
-                          stdout=subprocess.PIPE, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        env=os.environ | {"PYTHONPATH": roots},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip().rpartition("\n")[2]
 
 

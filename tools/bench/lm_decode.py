@@ -31,11 +31,25 @@ from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 
 SHAPES: dict[str, dict[str, int]] = {
-    "tiny": {"vocab_size": 1024, "hidden_size": 192, "intermediate_size": 576, "num_hidden_layers": 4,
-             "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 48},
-    "0.6b": {"vocab_size": 151936, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
-             "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128},
-}  # fmt: skip
+    "tiny": {
+        "vocab_size": 1024,
+        "hidden_size": 192,
+        "intermediate_size": 576,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "head_dim": 48,
+    },
+    "0.6b": {
+        "vocab_size": 151936,
+        "hidden_size": 1024,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+    },
+}
 """The pack's language model, and Qwen3-0.6B's shape with random weights."""
 PROMPT = 150
 TOP_K, PENALTY = 15, 1.35
@@ -73,8 +87,16 @@ def speak(seat: Qwen3T2SModel, tokens: int) -> int:
 def generate(causal: Any, tokens: int) -> int:
     """Hugging Face's; returns the tokens made."""
     ids = torch.arange(PROMPT, device=causal.device)[None]
-    out = causal.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, top_k=TOP_K, pad_token_id=0,
-                          repetition_penalty=PENALTY, min_new_tokens=tokens, max_new_tokens=tokens)  # fmt: skip
+    out = causal.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=True,
+        top_k=TOP_K,
+        pad_token_id=0,
+        repetition_penalty=PENALTY,
+        min_new_tokens=tokens,
+        max_new_tokens=tokens,
+    )
     return int(out.shape[1]) - PROMPT
 
 
@@ -104,8 +126,11 @@ def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Call
             return seat.head(x.float())  # type: ignore[no-any-return]
 
     small = SmallHead()
-    runs = {"generate": lambda: with_head(words), "generate_small_head": lambda: with_head(small),
-            "float32": lambda: speak(seat, tokens)}  # fmt: skip
+    runs = {
+        "generate": lambda: with_head(words),
+        "generate_small_head": lambda: with_head(small),
+        "float32": lambda: speak(seat, tokens),
+    }
     if packed is not None:
         runs["auto"] = lambda: speak(packed, tokens)
     rates = dict(zip(runs, best_rate(rounds, list(runs.values()), clock), strict=True))
@@ -133,8 +158,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row in rows:
         cells = [f"{row[way]:.1f}/s ({row[way] / row['generate']:.2f})" if way in row else "-" for way in ways]
         print(f"{row['shape']:<6} {row['parameters_m']:7.1f}M" + "".join(f"{cell:>28}" for cell in cells))
-    print(json.dumps({"bench": "lm_decode", "torch": torch.__version__, "threads": torch.get_num_threads(),
-                      "tokens": args.tokens, "rows": rows}))
+    print(
+        json.dumps(
+            {
+                "bench": "lm_decode",
+                "torch": torch.__version__,
+                "threads": torch.get_num_threads(),
+                "tokens": args.tokens,
+                "rows": rows,
+            }
+        )
+    )
     return 0
 
 

@@ -30,11 +30,28 @@ PATIENCE = 900.0
 LOOK_SECONDS = 0.02
 WAV_HEADER = 44
 CONTROLS: dict[str, Any] = {
-    "ref_wav_path": None, "prompt_text": "", "prompt_language": "auto", "text": "", "text_language": "en",
-    "how_to_cut": "cut5", "top_k": 15, "top_p": 1, "temperature": 1, "ref_free": False, "speed": 1, "if_freeze": False,
-    "inp_refs": None, "sample_steps": 32, "if_sr": False, "pause_second": 0.3, "repetition_penalty": 1.35, "seed": 1,
-    "keep_random": False, "batch_size": 1, "streaming_mode": 1,
-}  # fmt: skip
+    "ref_wav_path": None,
+    "prompt_text": "",
+    "prompt_language": "auto",
+    "text": "",
+    "text_language": "en",
+    "how_to_cut": "cut5",
+    "top_k": 15,
+    "top_p": 1,
+    "temperature": 1,
+    "ref_free": False,
+    "speed": 1,
+    "if_freeze": False,
+    "inp_refs": None,
+    "sample_steps": 32,
+    "if_sr": False,
+    "pause_second": 0.3,
+    "repetition_penalty": 1.35,
+    "seed": 1,
+    "keep_random": False,
+    "batch_size": 1,
+    "streaming_mode": 1,
+}
 TEXT = "Hello there. This is how long it takes until something is heard."
 
 
@@ -51,8 +68,9 @@ class Server:
         self.begun = time.perf_counter()
         with log.open("wb") as stream:
             roots = os.pathsep.join(path for path in sys.path if path)
-            self._process = subprocess.Popen(command, stdout=stream, stderr=stream,
-                                             env=os.environ | {"PYTHONPATH": roots})
+            self._process = subprocess.Popen(
+                command, stdout=stream, stderr=stream, env=os.environ | {"PYTHONPATH": roots}
+            )
         pattern = re.compile(rf"opens on (http://{re.escape(LOOPBACK)}:\d+)")
         self.wait(lambda: pattern.search(log.read_text(encoding="utf-8")))
         found = pattern.search(log.read_text(encoding="utf-8"))
@@ -127,8 +145,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "log")
         try:
-            rows = {"answer": server.wait(lambda: server.answers("")),
-                    "page": server.wait(lambda: server.answers("config"))}
+            rows = {
+                "answer": server.wait(lambda: server.answers("")),
+                "page": server.wait(lambda: server.answers("config")),
+            }
             rows["voice"] = server.wait(lambda: _voice_is_there(server))
             rows["first_click"] = first_sound(server, options.text, options.streaming)
             rows["later_click"] = first_sound(server, options.text, options.streaming)

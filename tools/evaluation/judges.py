@@ -58,7 +58,11 @@ class WhisperJudge:
 
         ctranslate2.set_random_seed(0)
         segments, _ = self._model.transcribe(
-            samples, language=language, beam_size=5, best_of=1, temperature=TEMPERATURES,
+            samples,
+            language=language,
+            beam_size=5,
+            best_of=1,
+            temperature=TEMPERATURES,
             condition_on_previous_text=False,
             max_new_tokens=int(TOKENS_AT_LEAST + TOKENS_PER_SECOND * len(samples) / JUDGE_RATE),
         )

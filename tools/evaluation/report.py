@@ -72,10 +72,17 @@ class SystemResult:
         """What the JSON line says."""
         count = self.count
         return {
-            "items": len(self.items), "errors": count.errors, "words": count.words, "error_rate": round(count.rate, 2),
-            "substitutions": count.substitutions, "deletions": count.deletions, "insertions": count.insertions,
-            "similarity": _rounded(self.similarity), "rtf": _rounded(self.real_time_factor),
-            "speech_seconds": round(sum(item.seconds for item in self.items), 2), "problems": len(self.problems),
+            "items": len(self.items),
+            "errors": count.errors,
+            "words": count.words,
+            "error_rate": round(count.rate, 2),
+            "substitutions": count.substitutions,
+            "deletions": count.deletions,
+            "insertions": count.insertions,
+            "similarity": _rounded(self.similarity),
+            "rtf": _rounded(self.real_time_factor),
+            "speech_seconds": round(sum(item.seconds for item in self.items), 2),
+            "problems": len(self.problems),
         }
 
 
@@ -92,11 +99,20 @@ def table(results: Sequence[SystemResult], unit: str = "WER") -> str:
     rows = [["system", "items", unit, "errors/words", "sub", "del", "ins", "similarity", "rtf", "problems"]]
     for result in results:
         count = result.count
-        rows.append([
-            result.name, str(len(result.items)), f"{count.rate:.1f} %", f"{count.errors}/{count.words}",
-            str(count.substitutions), str(count.deletions), str(count.insertions), _shown(result.similarity),
-            _shown(result.real_time_factor), str(len(result.problems)),
-        ])
+        rows.append(
+            [
+                result.name,
+                str(len(result.items)),
+                f"{count.rate:.1f} %",
+                f"{count.errors}/{count.words}",
+                str(count.substitutions),
+                str(count.deletions),
+                str(count.insertions),
+                _shown(result.similarity),
+                _shown(result.real_time_factor),
+                str(len(result.problems)),
+            ]
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for name, *cells in rows:

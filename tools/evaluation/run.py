@@ -60,8 +60,14 @@ class Listener:
         if self.comparer is not None and self._wanted is not None and np.abs(samples).max(initial=0.0) > 0:
             similarity = float(self._wanted @ self.comparer.embed(samples))
         return ItemResult(
-            item.number, item.text, heard, score(item.text, heard, self.language), len(samples) / 16000,
-            speech.work_seconds, similarity, speech.note,
+            item.number,
+            item.text,
+            heard,
+            score(item.text, heard, self.language),
+            len(samples) / 16000,
+            speech.work_seconds,
+            similarity,
+            speech.note,
         )
 
 

@@ -64,8 +64,10 @@ class ErrorCount:
 
     def __add__(self, other: ErrorCount) -> ErrorCount:
         return ErrorCount(
-            self.substitutions + other.substitutions, self.deletions + other.deletions,
-            self.insertions + other.insertions, self.words + other.words,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.words + other.words,
         )
 
 

@@ -101,8 +101,13 @@ class Resynthesis:
     name = "resynth"
 
     def __init__(
-        self, s2_path: Path, hubert_path: Path | None, reference: Path | None,
-        tokens: Mapping[str, list[int]] | None = None, language: str = "en", seed: int = 0,
+        self,
+        s2_path: Path,
+        hubert_path: Path | None,
+        reference: Path | None,
+        tokens: Mapping[str, list[int]] | None = None,
+        language: str = "en",
+        seed: int = 0,
     ) -> None:
         from TTS_infer_pack.models import Placement, load_hubert, load_vits
 
@@ -169,8 +174,14 @@ class FullSynthesis:
     """
 
     def __init__(
-        self, tts: TTS, backend: str, reference: Reference | None, language: str = "en", seed: int = 0,
-        request: Mapping[str, Any] | None = None, model_name: str = "",
+        self,
+        tts: TTS,
+        backend: str,
+        reference: Reference | None,
+        language: str = "en",
+        seed: int = 0,
+        request: Mapping[str, Any] | None = None,
+        model_name: str = "",
     ) -> None:
         if backend not in ("ar", "qwen3"):
             raise RequestError(f"backend {backend!r} is not known", "ar or qwen3")
@@ -179,7 +190,8 @@ class FullSynthesis:
         self._request: dict[str, Any] = {"text_lang": language, **(request or {})}
         if reference is not None:
             self._request |= {
-                "ref_audio_path": str(reference.path), "prompt_text": reference.text,
+                "ref_audio_path": str(reference.path),
+                "prompt_text": reference.text,
                 "prompt_lang": reference.language,
             }
 
@@ -191,10 +203,11 @@ class FullSynthesis:
         seconds = time.perf_counter() - started
         fallback = getattr(self._tts, "last_fallback", None)
         return Speech(
-            np.concatenate([samples for _, samples in chunks]), chunks[0][0], seconds,
+            np.concatenate([samples for _, samples in chunks]),
+            chunks[0][0],
+            seconds,
             f"fallback: {fallback}" if fallback else "",
         )
-
 
     def _take_seat(self) -> None:
         """Load what is to speak now, so that loading does not count as speaking."""

@@ -26,8 +26,9 @@ def load_denoiser(strength: float = 0.9) -> Denoise:
     try:
         import noisereduce
     except ImportError as error:
-        raise MissingDependencyError("noisereduce is not installed", "the package that takes noise out",
-                                     'pip install -e ".[denoise]"') from error  # fmt: skip
+        raise MissingDependencyError(
+            "noisereduce is not installed", "the package that takes noise out", 'pip install -e ".[denoise]"'
+        ) from error
 
     def denoise(samples: Samples, rate: int) -> Samples:
         cleaned = noisereduce.reduce_noise(y=samples, sr=rate, stationary=True, prop_decrease=strength)

@@ -72,5 +72,6 @@ def require_distinct(recordings: Iterable[Path]) -> None:
     for path in recordings:
         other = seen.setdefault(path.stem, path)
         if other is not path:
-            raise AudioError(f"{other} and {path} have the same name", "names that differ before the ending",
-                             "rename one of them")  # fmt: skip
+            raise AudioError(
+                f"{other} and {path} have the same name", "names that differ before the ending", "rename one of them"
+            )

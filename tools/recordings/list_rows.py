@@ -48,8 +48,9 @@ def read_rows(list_path: Path) -> list[ListRow]:
     try:
         lines = list_path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"list {list_path} cannot be read", "a UTF-8 text file",
-                           "transcribe first, or check its path") from error  # fmt: skip
+        raise DatasetError(
+            f"list {list_path} cannot be read", "a UTF-8 text file", "transcribe first, or check its path"
+        ) from error
     parts = [line.split("|", 3) for line in lines]
     return [ListRow(*(field.strip() for field in fields)) for fields in parts if len(fields) == 4]
 

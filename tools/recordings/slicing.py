@@ -60,19 +60,28 @@ class SliceSettings:
     share: float = 0.25
 
     def __post_init__(self) -> None:
-        limits = {"threshold": (-100, 0), "min_length": (100, 600_000), "min_interval": (10, 60_000),
-                  "hop_size": (1, 1000), "max_sil_kept": (0, 60_000), "max_length": (0, 600_000), "peak": (0.05, 1),
-                  "share": (0, 1)}  # fmt: skip
+        limits = {
+            "threshold": (-100, 0),
+            "min_length": (100, 600_000),
+            "min_interval": (10, 60_000),
+            "hop_size": (1, 1000),
+            "max_sil_kept": (0, 60_000),
+            "max_length": (0, 600_000),
+            "peak": (0.05, 1),
+            "share": (0, 1),
+        }
         for field in fields(self):
             value, (low, high) = getattr(self, field.name), limits[field.name]
             if not low <= value <= high:
                 raise ConfigError(f"{field.name} is {value}", f"{low} to {high}", f"change {field.name}")
         if self.hop_size > self.min_interval:
-            raise ConfigError(f"hop_size {self.hop_size} is longer than min_interval {self.min_interval}",
-                              "a shorter hop_size")  # fmt: skip
+            raise ConfigError(
+                f"hop_size {self.hop_size} is longer than min_interval {self.min_interval}", "a shorter hop_size"
+            )
         if 0 < self.max_length < self.min_length:
-            raise ConfigError(f"max_length {self.max_length} is shorter than min_length {self.min_length}",
-                              "0 or a longer max_length")  # fmt: skip
+            raise ConfigError(
+                f"max_length {self.max_length} is shorter than min_length {self.min_length}", "0 or a longer max_length"
+            )
 
     def hops(self, milliseconds: int) -> int:
         """A length in hops."""
@@ -129,8 +138,9 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         with soundfile.SoundFile(str(check_file(path))) as stream:
             yield stream
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise AudioError(f"{path} is not a readable audio file", "wav, flac, ogg or mp3",
-                         "convert it to wav") from error  # fmt: skip
+        raise AudioError(
+            f"{path} is not a readable audio file", "wav, flac, ogg or mp3", "convert it to wav"
+        ) from error
 
 
 def read_levels(path: Path, hop_size: int) -> Levels:
@@ -175,8 +185,11 @@ def slice_recording(path: Path, folder: Path, settings: SliceSettings) -> list[P
     """
     pieces = find_pieces(read_levels(path, settings.hop_size), settings)
     if not pieces:
-        raise AudioError(f"{path} is quieter than {settings.threshold:g} dB from end to end", "a recording of a voice",
-                         "lower threshold, or record louder")  # fmt: skip
+        raise AudioError(
+            f"{path} is quieter than {settings.threshold:g} dB from end to end",
+            "a recording of a voice",
+            "lower threshold, or record louder",
+        )
     stem, pattern = piece_pattern(path)
     old = {file for file in folder.glob("*.wav") if pattern.fullmatch(file.name)} if folder.is_dir() else set()
     written = []

@@ -60,22 +60,30 @@ class FasterWhisper:
         try:
             from faster_whisper import WhisperModel
         except ImportError as error:
-            raise MissingDependencyError("faster-whisper is not installed", "the engine that writes speech down",
-                                         'pip install -e ".[asr]"') from error  # fmt: skip
+            raise MissingDependencyError(
+                "faster-whisper is not installed", "the engine that writes speech down", 'pip install -e ".[asr]"'
+            ) from error
         on_disk = model == "base" and all(find_spec(package) for package in PARTS)
         kind, _, number = device.partition(":")
         try:
-            self._model = WhisperModel(str(whisper_base_folder()) if on_disk else model, device=kind,
-                                       device_index=int(number or 0),
-                                       compute_type="float16" if kind == "cuda" else "int8")  # fmt: skip
+            self._model = WhisperModel(
+                str(whisper_base_folder()) if on_disk else model,
+                device=kind,
+                device_index=int(number or 0),
+                compute_type="float16" if kind == "cuda" else "int8",
+            )
         except (OSError, ValueError, RuntimeError) as error:
-            raise ConfigError(f"the Whisper model {model} cannot be loaded ({' '.join(str(error).split())[:200]})",
-                              "a size, a folder or a hub id", "check the name and the network") from error  # fmt: skip
+            raise ConfigError(
+                f"the Whisper model {model} cannot be loaded ({' '.join(str(error).split())[:200]})",
+                "a size, a folder or a hub id",
+                "check the name and the network",
+            ) from error
 
     def transcribe(self, samples: Any, language: str | None) -> Heard:
         """See :class:`Transcriber`."""
-        segments, info = self._model.transcribe(samples, language=language, beam_size=5,
-                                                condition_on_previous_text=False)  # fmt: skip
+        segments, info = self._model.transcribe(
+            samples, language=language, beam_size=5, condition_on_previous_text=False
+        )
         return Heard(" ".join(segment.text.strip() for segment in segments), info.language)
 
 
@@ -92,8 +100,11 @@ def load_transcriber(engine: str, model: str, device: str) -> Transcriber:
     if engine in ENGINES:
         return ENGINES[engine](model, device)
     if engine not in added:
-        raise ConfigError(f"there is no engine {engine!r}", f"one of {', '.join([*ENGINES, *added])}",
-                          "install the package that adds it, or choose another")  # fmt: skip
+        raise ConfigError(
+            f"there is no engine {engine!r}",
+            f"one of {', '.join([*ENGINES, *added])}",
+            "install the package that adds it, or choose another",
+        )
     made: Transcriber = added[engine].load()(model, device)
     return made
 

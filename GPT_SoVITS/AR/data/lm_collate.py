@@ -91,8 +91,13 @@ def _guide(base: Batch, ids: Tensor, with_phones: Sequence[bool]) -> Batch:
         return out
 
     column = torch.where((base.target_column >= 0) & kept, base.target_column + start, -1)
-    return replace(base, phones=ids, text_time=widen(base.text_time, 0.0), text_clip=widen(base.text_clip, -1),
-                   target_column=column)  # fmt: skip
+    return replace(
+        base,
+        phones=ids,
+        text_time=widen(base.text_time, 0.0),
+        text_clip=widen(base.text_clip, -1),
+        target_column=column,
+    )
 
 
 class ItemData(Dataset[Item]):
@@ -120,8 +125,16 @@ class ItemBatches(Sampler[list[Item]]):
         share: (process, processes).
     """
 
-    def __init__(self, clips: Sequence[Clip], how: Batching, config: LMConfig, drop: float, seed: int, epochs: int,
-                 share: tuple[int, int] = (0, 1)) -> None:  # fmt: skip
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        how: Batching,
+        config: LMConfig,
+        drop: float,
+        seed: int,
+        epochs: int,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self.clips, self.how, self.config, self.drop, self.seed, self.share = clips, how, config, drop, seed, share
         # counted and made again when their turn comes: spliced rows of all epochs would fill the memory
         self.lengths = [len(self._epoch(epoch)) for epoch in range(epochs)]

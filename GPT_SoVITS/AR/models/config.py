@@ -10,10 +10,21 @@ from AR.errors import T2SError
 
 KNOWN_KEYS = frozenset(
     {
-        "vocab_size", "phoneme_vocab_size", "embedding_dim", "hidden_dim", "head", "linear_units", "n_layer", "dropout",
-        "position_dropout", "EOS", "random_bert", "saving_path", "resume_checkpoint",
+        "vocab_size",
+        "phoneme_vocab_size",
+        "embedding_dim",
+        "hidden_dim",
+        "head",
+        "linear_units",
+        "n_layer",
+        "dropout",
+        "position_dropout",
+        "EOS",
+        "random_bert",
+        "saving_path",
+        "resume_checkpoint",
     }
-)  # fmt: skip
+)
 """Keys of the ``model`` section; random_bert, saving_path and resume_checkpoint are public leftovers without effect."""
 
 

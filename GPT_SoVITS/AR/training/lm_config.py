@@ -175,16 +175,18 @@ def parse_lm_config(raw: Mapping[str, Any]) -> LMTrainConfig:
 
 
 def _check(config: LMTrainConfig) -> None:
-    require_choices({
-        "qwen3.text_mode": (config.qwen3.text_mode, TEXT_MODES),
-        "qwen3.symbols": (config.qwen3.symbols, ("v1", "v2")),
-        "qwen3.tuning": (config.qwen3.tuning, TUNINGS),
-        "train.keep": (config.train.keep, KEPT),
-        "train.precision": (config.train.precision, ("32", "bf16")),
-        "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
-        "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),
-        "guided.span": (config.guided.span, SPANS),
-    })
+    require_choices(
+        {
+            "qwen3.text_mode": (config.qwen3.text_mode, TEXT_MODES),
+            "qwen3.symbols": (config.qwen3.symbols, ("v1", "v2")),
+            "qwen3.tuning": (config.qwen3.tuning, TUNINGS),
+            "train.keep": (config.train.keep, KEPT),
+            "train.precision": (config.train.precision, ("32", "bf16")),
+            "optimizer.schedule": (config.optimizer.schedule, ("steps", "time")),
+            "data.speaker_from": (config.data.speaker_from, SPEAKER_FROM),
+            "guided.span": (config.guided.span, SPANS),
+        }
+    )
     if config.optimizer.schedule == "time" and config.train.max_minutes <= 0:
         raise T2SError("optimizer.schedule 'time' needs train.max_minutes above 0")
     if not 0 <= config.qwen3.stream_dropout <= 0.5:

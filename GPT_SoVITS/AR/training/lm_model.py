@@ -28,8 +28,9 @@ KEPT_WEIGHTS = {"lora": "lora", "full": "backbone", "frozen": "frozen"}
 """What a trained folder holds of the backbone (``LMConfig.weights``), by ``qwen3.tuning``."""
 
 
-def build(config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.device,
-          start: Path | None = None) -> Qwen3T2SModel:  # fmt: skip
+def build(
+    config: LMTrainConfig, tokenizer: Any, codebook: str, device: torch.device, start: Path | None = None
+) -> Qwen3T2SModel:
     """The model to train, with its trained parts switched on.
 
     Args:
@@ -91,8 +92,7 @@ def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Q
     found = lm_backbone.find_backbone(LMConfig(section.model_name, section.gguf_file), Path())
     report_memory(config, found.shape, device)
     dtype = _dtype(config, section.tuning, device)
-    backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape,
-                                         section.layers)  # fmt: skip
+    backbone = lm_backbone.load_backbone(str(found.folder), found.gguf_file, device, dtype, found.shape, section.layers)
     kept = KEPT_WEIGHTS[section.tuning]
     whole = backbone.decoder.config if kept == "backbone" else found.shape
     model = _wrap(section, backbone.decoder, whole, backbone.tokenizer, kept, codebook)
@@ -103,13 +103,22 @@ def _pretrained(config: LMTrainConfig, codebook: str, device: torch.device) -> Q
     return model
 
 
-def _wrap(section: ModelSection, decoder: nn.Module, shape: Any, tokenizer: Any, weights: str,
-          codebook: str) -> Qwen3T2SModel:  # fmt: skip
+def _wrap(
+    section: ModelSection, decoder: nn.Module, shape: Any, tokenizer: Any, weights: str, codebook: str
+) -> Qwen3T2SModel:
     """``shape``: configuration of the backbone as it will be found when the folder is loaded."""
     named = section.model_name if weights != "backbone" else "backbone"
-    settings = LMConfig(named, section.gguf_file, shape_fingerprint(shape), section.text_mode,
-                        section.symbols, PHONE_ROWS[section.symbols], codebook, weights,
-                        layers=0 if weights == "backbone" else section.layers)  # fmt: skip
+    settings = LMConfig(
+        named,
+        section.gguf_file,
+        shape_fingerprint(shape),
+        section.text_mode,
+        section.symbols,
+        PHONE_ROWS[section.symbols],
+        codebook,
+        weights,
+        layers=0 if weights == "backbone" else section.layers,
+    )
     return Qwen3T2SModel(decoder, tokenizer, settings, trained=True)
 
 
@@ -138,8 +147,9 @@ def new_decoder(shape: Mapping[str, Any], tokenizer: Any) -> nn.Module:
     kind = values.pop("model_type")
     end = tokenizer.eos_token_id
     try:
-        made = AutoConfig.for_model(kind, **values, vocab_size=len(tokenizer), bos_token_id=end, eos_token_id=end,
-                                    pad_token_id=end)  # fmt: skip
+        made = AutoConfig.for_model(
+            kind, **values, vocab_size=len(tokenizer), bos_token_id=end, eos_token_id=end, pad_token_id=end
+        )
         model = AutoModelForCausalLM.from_config(made)
     except (ValueError, TypeError, KeyError) as error:
         raise T2SError(f"qwen3.new_model cannot be built ({error})") from error
@@ -156,8 +166,9 @@ def add_lora(decoder: nn.Module, section: ModelSection) -> None:
     peft = _import_peft()
     targets = section.lora_targets.strip()
     chosen = targets if targets == "all-linear" else [name.strip() for name in targets.split(",")]
-    lora = peft.LoraConfig(r=section.lora_rank, lora_alpha=section.lora_alpha, lora_dropout=section.lora_dropout,
-                      target_modules=chosen)  # fmt: skip
+    lora = peft.LoraConfig(
+        r=section.lora_rank, lora_alpha=section.lora_alpha, lora_dropout=section.lora_dropout, target_modules=chosen
+    )
     try:
         peft.inject_adapter_in_model(lora, decoder)
     except ValueError as error:
@@ -187,8 +198,10 @@ def _import_peft() -> Any:
     try:
         import peft
     except ImportError as error:
-        raise LMUnavailable("transformers_missing", "LoRA training needs peft, which is in the extra 'train': "
-                            'pip install -e ".[train]"') from error  # fmt: skip
+        raise LMUnavailable(
+            "transformers_missing",
+            "LoRA training needs peft, which is in the extra 'train': pip install -e \".[train]\"",
+        ) from error
     return peft
 
 
@@ -280,6 +293,9 @@ def report_memory(config: LMTrainConfig, shape: Any, device: torch.device) -> No
     logger.info("memory for training %s: about %.2f GiB (%s); free: %s", config.qwen3.model_name, total, told, room)
     if free is not None and total * GIB > free:
         name = config.qwen3.model_name
-        raise LMUnavailable("out_of_memory", f"training {name} needs about {total:.1f} GiB ({told}), "
-                            f"{room} are free; choose a smaller model, gradient_checkpointing, smaller batch_tokens or "
-                            "another device")  # fmt: skip
+        raise LMUnavailable(
+            "out_of_memory",
+            f"training {name} needs about {total:.1f} GiB ({told}), "
+            f"{room} are free; choose a smaller model, gradient_checkpointing, smaller batch_tokens or "
+            "another device",
+        )

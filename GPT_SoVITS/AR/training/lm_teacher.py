@@ -37,8 +37,10 @@ class Teacher:
     def collate(self, items: Sequence[Item]) -> dict[str, Any]:
         """The rows of a batch as this model reads them, all streams there; keys begin with ``PREFIX``."""
         config = self.model.config
-        whole = [replace(item, bpe=config.uses_bpe and all(clip.text for clip in item.row), phones=config.uses_phones)
-                 for item in items]  # fmt: skip
+        whole = [
+            replace(item, bpe=config.uses_bpe and all(clip.text for clip in item.row), phones=config.uses_phones)
+            for item in items
+        ]
         return {PREFIX + name: value for name, value in self._collate(whole).items()}
 
     @torch.no_grad()

@@ -95,15 +95,25 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         self.begun = time.monotonic()
         self.best, self.bad_evaluations, self.evaluated_at = float("inf"), 0, -1
         train = config.train
-        self.batching = Batching(train.batch_tokens, train.batch_size, config.data.join_probability,
-                                 config.data.max_row_tokens, small_set_repeat(len(self.train_clips)),
-                                 config.data.splice_probability if model.config.uses_phones else 0.0,
-                                 config.data.easy_epochs)  # fmt: skip
+        self.batching = Batching(
+            train.batch_tokens,
+            train.batch_size,
+            config.data.join_probability,
+            config.data.max_row_tokens,
+            small_set_repeat(len(self.train_clips)),
+            config.data.splice_probability if model.config.uses_phones else 0.0,
+            config.data.easy_epochs,
+        )
         self.collate = LMCollator(model.tokenizer, model.config, config.guided.weight > 0)
         self.teacher = teacher
         module = LMTrainingModule(model, config, teacher)
-        super().__init__(model=module, args=_arguments(config, output), train_dataset=ItemData(self.train_clips),
-                         data_collator=self._collate_training, callbacks=[_Control(self)])  # fmt: skip
+        super().__init__(
+            model=module,
+            args=_arguments(config, output),
+            train_dataset=ItemData(self.train_clips),
+            data_collator=self._collate_training,
+            callbacks=[_Control(self)],
+        )
         self.stop_asked, self.easy_batches = False, 0
         self.average = WeightAverage(_Trained(model), train.ema_decay)
 
@@ -117,15 +127,29 @@ class LMTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> DataLoader[Any]:
         """All batches of the run as one pass, so that a resumed run finds its place exactly."""
         config, share = self.lm_config, (self.args.process_index, self.args.world_size)
-        batches = ItemBatches(self.train_clips, self.batching, self.lm_model.config, config.qwen3.stream_dropout,
-                              config.train.seed, config.train.epochs, share)  # fmt: skip
+        batches = ItemBatches(
+            self.train_clips,
+            self.batching,
+            self.lm_model.config,
+            config.qwen3.stream_dropout,
+            config.train.seed,
+            config.train.epochs,
+            share,
+        )
         self.easy_batches = batches.batches_of(config.data.easy_epochs)
-        return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self._collate_training,
-                          num_workers=config.data.num_workers, generator=torch.Generator())  # fmt: skip
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=batches,
+            collate_fn=self._collate_training,
+            num_workers=config.data.num_workers,
+            generator=torch.Generator(),
+        )
 
     def _prepare_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value.to(self.args.device) if isinstance(value, Tensor | Batch) else value
-                for name, value in inputs.items()}  # fmt: skip
+        return {
+            name: value.to(self.args.device) if isinstance(value, Tensor | Batch) else value
+            for name, value in inputs.items()
+        }
 
     def floating_point_ops(self, inputs: Any) -> int:
         return 0
@@ -201,12 +225,20 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             if better or self.lm_config.train.keep == "last":
                 self._export(loss)
         if self.is_world_process_zero():
-            logger.info("step %d, %.1f min: held-out loss %.4f (best %.4f)", self.state.global_step, self.minutes, loss,
-                        self.best)  # fmt: skip
+            logger.info(
+                "step %d, %.1f min: held-out loss %.4f (best %.4f)",
+                self.state.global_step,
+                self.minutes,
+                loss,
+                self.best,
+            )
         metrics = {"eval_loss": loss}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics  # type: ignore[has-type]  # set by the parent class
+            self.args,
+            self.state,
+            self.control,
+            metrics,  # type: ignore[has-type]  # set by the parent class
         )
         return metrics
 
@@ -229,8 +261,12 @@ class LMTrainer(Trainer):  # type: ignore[misc]
 
     def _export(self, loss: float | None = None) -> None:
         if self.args.should_save:
-            facts = {"steps": self.state.global_step, "minutes": round(self.minutes, 1), "clips": len(self.train_clips),
-                     "held_out_loss": None if loss is None else round(loss, 4)}  # fmt: skip
+            facts = {
+                "steps": self.state.global_step,
+                "minutes": round(self.minutes, 1),
+                "clips": len(self.train_clips),
+                "held_out_loss": None if loss is None else round(loss, 4),
+            }
             self.export(facts)
 
     # -- states
@@ -242,8 +278,12 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         save_file(weights, folder / WEIGHTS_FILE)
         if self.average.average:
             save_file({n: t.cpu().contiguous() for n, t in self.average.average.items()}, folder / AVERAGE_FILE)
-        clock = {"minutes": self.minutes, "best": self.best, "bad_evaluations": self.bad_evaluations,
-                 "updates": self.average.updates}  # fmt: skip
+        clock = {
+            "minutes": self.minutes,
+            "best": self.best,
+            "bad_evaluations": self.bad_evaluations,
+            "updates": self.average.updates,
+        }
         (folder / CLOCK_FILE).write_text(json.dumps(clock), encoding="utf-8")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -328,12 +368,22 @@ def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
     train = config.train
     cuda = torch.cuda.is_available()
     return TrainingArguments(
-        output_dir=str(output), num_train_epochs=1, max_steps=train.max_steps or -1, seed=train.seed,
-        gradient_accumulation_steps=train.gradient_accumulation, max_grad_norm=train.gradient_clip,
-        bf16=train.precision == "bf16" and cuda and torch.cuda.is_bf16_supported(), use_cpu=not cuda,
-        eval_strategy="no", save_strategy="no", save_total_limit=2, logging_steps=10, report_to=_reporters(),
-        remove_unused_columns=False, label_names=["labels"],
-    )  # fmt: skip
+        output_dir=str(output),
+        num_train_epochs=1,
+        max_steps=train.max_steps or -1,
+        seed=train.seed,
+        gradient_accumulation_steps=train.gradient_accumulation,
+        max_grad_norm=train.gradient_clip,
+        bf16=train.precision == "bf16" and cuda and torch.cuda.is_bf16_supported(),
+        use_cpu=not cuda,
+        eval_strategy="no",
+        save_strategy="no",
+        save_total_limit=2,
+        logging_steps=10,
+        report_to=_reporters(),
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )
 
 
 def _reporters() -> list[str]:

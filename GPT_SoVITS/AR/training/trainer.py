@@ -218,9 +218,12 @@ class S1Training:
             position.epoch, position.batch = position.epoch + 1, 0
             return False
         bar = tqdm(
-            self._loader(batches[position.batch :]), desc=f"epoch {position.epoch}", total=len(batches),
-            initial=position.batch, disable=None if self.accelerator.is_main_process else True,
-        )  # fmt: skip
+            self._loader(batches[position.batch :]),
+            desc=f"epoch {position.epoch}",
+            total=len(batches),
+            initial=position.batch,
+            disable=None if self.accelerator.is_main_process else True,
+        )
         over = False
         for batch in bar:
             losses = self._step(batch)
@@ -334,8 +337,13 @@ class S1Training:
         self._scalars("held_out", {"token_loss": torch.tensor(loss), "top3": torch.tensor(top3)})
         logger.info(
             "epoch %d, step %d, %.1f min: held-out loss %.4f (best %.4f), top-3 %.3f",
-            position.epoch, position.step, position.minutes, loss, position.best, top3,
-        )  # fmt: skip
+            position.epoch,
+            position.step,
+            position.minutes,
+            loss,
+            position.best,
+            top3,
+        )
 
     # -- what is shown
 

@@ -30,8 +30,9 @@ def add_adapter(network: SynthesizerTrnV3, rank: int) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise MissingDependencyError("training v3 or v4 needs peft", "the extra 'train'",
-                                     'pip install -e ".[train]"') from error  # fmt: skip
+        raise MissingDependencyError(
+            "training v3 or v4 needs peft", "the extra 'train'", 'pip install -e ".[train]"'
+        ) from error
     for part in (network.enc_p, network.ssl_proj, network.quantizer):
         part.requires_grad_(False)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS), network.cfm)

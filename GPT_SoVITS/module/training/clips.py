@@ -110,9 +110,7 @@ def _with_speaker(clip: ClipInfo, exp_dir: Path) -> ClipInfo | str:
     return replace(clip, speaker=speaker) if found else f"missing speaker vector in 7-sv_cn, run {SPEAKER_COMMAND}"
 
 
-def scan_clips(
-    exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float, needs_speaker: bool = False
-) -> ScanResult:
+def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float, needs_speaker: bool = False) -> ScanResult:
     """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once; with speaker vectors if needed."""
     min_seconds = max(MIN_SECONDS, segment_seconds)
     result = ScanResult([], Counter(), {})

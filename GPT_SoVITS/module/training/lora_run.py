@@ -41,8 +41,11 @@ def load_base(settings: S2Settings, ssl_dim: int, root: Path) -> SynthesizerTrnV
     found = sovits_version(path, checkpoint)
     if found.is_lora or found.model_version != settings.version:
         kind = f"a {found.model_version} {'adapter' if found.is_lora else 'model'}"
-        raise CheckpointError(f"{path} is {kind}", f"the whole {settings.version} base model",
-                              "correct train.pretrained_s2G or the version")  # fmt: skip
+        raise CheckpointError(
+            f"{path} is {kind}",
+            f"the whole {settings.version} base model",
+            "correct train.pretrained_s2G or the version",
+        )
     if path.resolve() != published.resolve():
         logger.warning("speaking merges the adapter into %s, and this training is on top of %s", published, path)
     values = {**model_values(settings, ssl_dim), "freeze_quantizer": True}

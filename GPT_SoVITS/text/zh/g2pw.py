@@ -86,8 +86,12 @@ def _load(where: Path) -> G2pW | None:
     """The model of a folder, or None with one line in the log that says why."""
     path = next((where / name for name in _MODEL_NAMES if (where / name).is_file()), None)
     if path is None:
-        logger.warning("%s holds no %s: polyphones are read by the dictionary; fix: %s", where, _MODEL_NAMES[0],
-                       fetch_command("g2pw"))
+        logger.warning(
+            "%s holds no %s: polyphones are read by the dictionary; fix: %s",
+            where,
+            _MODEL_NAMES[0],
+            fetch_command("g2pw"),
+        )
         return None
     try:
         import onnxruntime
@@ -113,8 +117,9 @@ def _vocabulary(where: Path) -> dict[str, int]:
             return {token: at for at, token in enumerate(rows) if token}
         if (source / "tokenizer.json").is_file():
             return dict(json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
-    raise FileNotFoundError(f"no vocab.txt or tokenizer.json in it or in {place(ROBERTA)}; fix: "
-                            + fetch_command("roberta"))
+    raise FileNotFoundError(
+        f"no vocab.txt or tokenizer.json in it or in {place(ROBERTA)}; fix: " + fetch_command("roberta")
+    )
 
 
 class G2pW:

@@ -10,9 +10,17 @@ import pytest
 import torch
 
 SIZES: dict[str, Any] = {
-    "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 2048, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0,
-}  # fmt: skip
+    "vocab_size": 300,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 2048,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "pad_token_id": 0,
+}
 KINDS = ("qwen3", "qwen2", "llama", "gemma3")
 
 
@@ -25,8 +33,9 @@ def tiny_tokenizer() -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<eos>"],
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<eos>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
     tokenizer.train_from_iterator(["the quick brown fox jumps over the lazy dog", "hello world again"], trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<eos>")
 
@@ -49,9 +58,7 @@ def tiny_causal_lm(kind: str) -> Any:
     return AutoModelForCausalLM.from_config(tiny_config(kind)).eval()
 
 
-def tiny_lm(
-    kind: str = "qwen3", trained: bool = True, text_mode: str = "bpe+phones", phone_count: int = 40
-) -> Any:
+def tiny_lm(kind: str = "qwen3", trained: bool = True, text_mode: str = "bpe+phones", phone_count: int = 40) -> Any:
     """A Qwen3T2SModel on a random backbone; ``trained`` only says so."""
     from AR.backend import EOS
     from AR.models.lm_backbone import decoder_of
@@ -59,8 +66,9 @@ def tiny_lm(
     from AR.models.qwen3_t2s_model import Qwen3T2SModel
 
     causal = tiny_causal_lm(kind)
-    config = LMConfig("tiny", "", shape_fingerprint(causal.config), text_mode,
-                      phone_count=phone_count, weights="backbone")  # fmt: skip
+    config = LMConfig(
+        "tiny", "", shape_fingerprint(causal.config), text_mode, phone_count=phone_count, weights="backbone"
+    )
     model = Qwen3T2SModel(decoder_of(causal), tiny_tokenizer(), config, trained).eval().requires_grad_(False)
     model.head.weight.mul_(4.0)  # sharper, so that greedy decoding has no near ties
     model.head.weight[EOS].mul_(1.5)

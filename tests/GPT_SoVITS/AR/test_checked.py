@@ -114,8 +114,15 @@ class Stuck(Flaky):
 
 def test_repetition_aware_sampling_breaks_loops() -> None:
     plain = SamplingParams(seed=3, repetition_penalty=1.0, top_k=5, max_tokens=120)
-    aware = SamplingParams(seed=3, repetition_penalty=1.0, top_k=5, max_tokens=120, temperature=4.0,
-                           repetition_window=10, repetition_share=0.2)  # fmt: skip
+    aware = SamplingParams(
+        seed=3,
+        repetition_penalty=1.0,
+        top_k=5,
+        max_tokens=120,
+        temperature=4.0,
+        repetition_window=10,
+        repetition_share=0.2,
+    )
     assert len(set(decode(Stuck(0), [REQUEST], plain)[0].tokens.tolist())) == 1
     first = decode(Stuck(0), [REQUEST], aware)[0].tokens.tolist()
     assert len(set(first)) > 20 and first == decode(Stuck(0), [REQUEST], aware)[0].tokens.tolist()

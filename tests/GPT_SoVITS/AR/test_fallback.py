@@ -38,8 +38,15 @@ class Talker:
 
     device = torch.device("cpu")
 
-    def __init__(self, name: str, base: int = 0, error: BaseException | None = None, at: int = 57,
-                 nan: bool = False, endless: bool = False) -> None:  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        base: int = 0,
+        error: BaseException | None = None,
+        at: int = 57,
+        nan: bool = False,
+        endless: bool = False,
+    ) -> None:
         self.name, self.base, self.error, self.at, self.nan, self.endless = name, base, error, at, nan, endless
         self.prefilled: list[list[T2SRequest]] = []
 
@@ -94,8 +101,9 @@ def test_a_language_model_that_works_speaks(ar: Talker) -> None:
         (Talker("lm", endless=True), "degenerate_output"),
     ],
 )
-def test_a_failing_segment_is_spoken_again(lm: Talker, reason: str, ar: Talker,
-                                           caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_a_failing_segment_is_spoken_again(
+    lm: Talker, reason: str, ar: Talker, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[FallbackInfo] = []
     both = FallbackT2S(lm, ar, "some/model", on_fall=told.append)
     with caplog.at_level(logging.WARNING):
@@ -211,8 +219,9 @@ def test_a_backbone_name_finds_the_stage_that_was_trained_for_it(stages: LMPlace
     assert load_language_model("Qwen/Qwen2-0.5B", stages).trained
 
 
-def test_folder_without_adapter(make_causal_lm: Callable[[str], Any], make_tokenizer: Callable[[], Any],
-                                tmp_path: Path) -> None:  # fmt: skip
+def test_folder_without_adapter(
+    make_causal_lm: Callable[[str], Any], make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
     make_causal_lm("qwen2").save_pretrained(tmp_path)
     make_tokenizer().save_pretrained(tmp_path)
     code, message = reason(str(tmp_path))
@@ -353,8 +362,14 @@ def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.Mon
 def test_an_exception_in_step_57_of_a_stream_of_pieces(voice: Any, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
     from TTS_infer_pack.TTS import SynthesisRequest
 
-    request = SynthesisRequest("Hello there, my good old friend from the far north. It is a fine day.", "en", seed=3,
-                               top_k=0, text_split_method="cut4", streaming_mode=mode)  # fmt: skip
+    request = SynthesisRequest(
+        "Hello there, my good old friend from the far north. It is a fine day.",
+        "en",
+        seed=3,
+        top_k=0,
+        text_split_method="cut4",
+        streaming_mode=mode,
+    )
     alone = list(voice.stream(request))
     voice.set_t2s("qwen3", "tiny")
     lm, calls, real = voice._seat._model, {"step": 0}, voice._seat._model.step
@@ -401,7 +416,13 @@ def test_language_models_stay_unimported_while_use_qwen3_is_off(tiny_pack: Path)
         "bad = [m for m in sys.modules if m.startswith(('peft', 'transformers.models.qwen', "
         "'transformers.models.llama', 'transformers.models.gemma'))]; print(bad); sys.exit(bool(bad))"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tiny_pack)], cwd=ROOT, check=False, timeout=300,
-                          capture_output=True, text=True,
-                          env={"PYTHONPATH": f"{ROOT}:{ROOT / 'GPT_SoVITS'}", "OMP_NUM_THREADS": "1"})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tiny_pack)],
+        cwd=ROOT,
+        check=False,
+        timeout=300,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'GPT_SoVITS'}", "OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -37,8 +37,9 @@ def test_half_a_second_and_a_minute_are_refused(tmp_path: Path, seconds: float, 
         read_reference(write(tmp_path / "a.wav", voiced(seconds)))
 
 
-@pytest.mark.parametrize(("seconds", "used", "warns"), [(2.0, 2.0, True), (4.0, 4.0, False), (10.0, 10.0, False),
-                                                         (40.0, 10.0, True)])
+@pytest.mark.parametrize(
+    ("seconds", "used", "warns"), [(2.0, 2.0, True), (4.0, 4.0, False), (10.0, 10.0, False), (40.0, 10.0, True)]
+)
 def test_lengths(tmp_path: Path, caplog: pytest.LogCaptureFixture, seconds: float, used: float, warns: bool) -> None:
     with caplog.at_level(logging.WARNING):
         audio, shortened = read_reference(write(tmp_path / "a.wav", voiced(seconds)))
@@ -77,6 +78,7 @@ def test_the_peak_rule(shared_tts: TTS) -> None:
     models = shared_tts._models
     base = voiced(1.0)
     base /= np.abs(base).max()
+
     def spec(level: float) -> torch.Tensor:
         return reference_spectrogram(Audio(base * np.float32(level), RATE), models)
 

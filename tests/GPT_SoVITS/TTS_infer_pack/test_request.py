@@ -13,11 +13,30 @@ from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.request import RANGES, SynthesisRequest
 
 API_DEFAULTS: dict[str, Any] = {
-    "text": "Hello.", "text_lang": "EN", "ref_audio_path": "a.wav", "aux_ref_audio_paths": None, "prompt_text": "",
-    "prompt_lang": "en", "top_k": 15, "top_p": 1, "temperature": 1, "text_split_method": "cut5", "batch_size": 1,
-    "batch_threshold": 0.75, "split_bucket": True, "speed_factor": 1.0, "fragment_interval": 0.3, "seed": -1,
-    "media_type": "wav", "streaming_mode": False, "parallel_infer": True, "repetition_penalty": 1.35,
-    "sample_steps": 32, "super_sampling": False, "overlap_length": 2, "min_chunk_length": 16,
+    "text": "Hello.",
+    "text_lang": "EN",
+    "ref_audio_path": "a.wav",
+    "aux_ref_audio_paths": None,
+    "prompt_text": "",
+    "prompt_lang": "en",
+    "top_k": 15,
+    "top_p": 1,
+    "temperature": 1,
+    "text_split_method": "cut5",
+    "batch_size": 1,
+    "batch_threshold": 0.75,
+    "split_bucket": True,
+    "speed_factor": 1.0,
+    "fragment_interval": 0.3,
+    "seed": -1,
+    "media_type": "wav",
+    "streaming_mode": False,
+    "parallel_infer": True,
+    "repetition_penalty": 1.35,
+    "sample_steps": 32,
+    "super_sampling": False,
+    "overlap_length": 2,
+    "min_chunk_length": 16,
 }
 
 
@@ -32,12 +51,31 @@ def test_the_keys_of_the_public_api_are_understood() -> None:
     assert one.aux_ref_audio_paths == ("c.wav",)
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("top_k", -1), ("top_k", 1.5), ("top_k", "many"), ("top_p", 1.1), ("temperature", -1),
-    ("temperature", float("nan")),
-    ("repetition_penalty", 0), ("batch_size", 0), ("batch_threshold", 2), ("speed_factor", 0), ("speed_factor", True),
-    ("fragment_interval", -0.1), ("seed", -2), ("seed", 2**63), ("split_bucket", "perhaps"), ("streaming_mode", 4),
-    ("text_lang", ""), ("text_lang", "klingon"), ("prompt_lang", "xx"), ("text", 5)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("top_k", -1),
+        ("top_k", 1.5),
+        ("top_k", "many"),
+        ("top_p", 1.1),
+        ("temperature", -1),
+        ("temperature", float("nan")),
+        ("repetition_penalty", 0),
+        ("batch_size", 0),
+        ("batch_threshold", 2),
+        ("speed_factor", 0),
+        ("speed_factor", True),
+        ("fragment_interval", -0.1),
+        ("seed", -2),
+        ("seed", 2**63),
+        ("split_bucket", "perhaps"),
+        ("streaming_mode", 4),
+        ("text_lang", ""),
+        ("text_lang", "klingon"),
+        ("prompt_lang", "xx"),
+        ("text", 5),
+    ],
+)
 def test_unusable_values_are_named(key: str, value: object) -> None:
     with pytest.raises(RequestError) as caught:
         SynthesisRequest.from_dict({**API_DEFAULTS, key: value})
@@ -60,11 +98,18 @@ def test_a_prompt_needs_its_language() -> None:
         SynthesisRequest(text="Hi.", text_lang="en", ref_audio_path="a.wav", prompt_text="Words.")
 
 
-@pytest.mark.parametrize(("values", "mode"), [
-    ({"streaming_mode": True}, 1), ({"streaming_mode": False, "fixed_length_chunk": True}, 0),
-    ({"streaming_mode": 2}, 2), ({"streaming_mode": True, "fixed_length_chunk": False}, 2),
-    ({"streaming_mode": 3, "fixed_length_chunk": False}, 3),
-    ({"streaming_mode": True, "fixed_length_chunk": True}, 3), ({"return_fragment": True}, 0)])
+@pytest.mark.parametrize(
+    ("values", "mode"),
+    [
+        ({"streaming_mode": True}, 1),
+        ({"streaming_mode": False, "fixed_length_chunk": True}, 0),
+        ({"streaming_mode": 2}, 2),
+        ({"streaming_mode": True, "fixed_length_chunk": False}, 2),
+        ({"streaming_mode": 3, "fixed_length_chunk": False}, 3),
+        ({"streaming_mode": True, "fixed_length_chunk": True}, 3),
+        ({"return_fragment": True}, 0),
+    ],
+)
 def test_streaming_modes(values: dict[str, Any], mode: int) -> None:
     request = SynthesisRequest.from_dict({**API_DEFAULTS, "min_chunk_length": 20, "overlap_length": 3, **values})
     assert request.streaming_mode == mode and request.streams == (mode > 0 or "return_fragment" in values)

@@ -65,8 +65,10 @@ def pieces(take: Ramp, plan: PiecePlan, count: int, at_once: int = 1) -> list[np
 
 
 @pytest.mark.parametrize("speed", [1.0, 1.3, 0.5, 4.0])
-@pytest.mark.parametrize("plan", [PiecePlan(16, 2, 2), PiecePlan(16, 2, 8, True), PiecePlan(2, 0, 6),
-                                  PiecePlan(5, 9, 8), PiecePlan(1000, 2, 2)])  # fmt: skip
+@pytest.mark.parametrize(
+    "plan",
+    [PiecePlan(16, 2, 2), PiecePlan(16, 2, 8, True), PiecePlan(2, 0, 6), PiecePlan(5, 9, 8), PiecePlan(1000, 2, 2)],
+)
 @pytest.mark.parametrize("count", [0, 1, 17, 90])
 def test_pieces_join_to_the_whole(plan: PiecePlan, speed: float, count: int) -> None:
     take = Ramp(speed)
@@ -116,8 +118,13 @@ def test_at_speed_is_what_the_synthesiser_does() -> None:
 
 
 def streamed(tts: TTS, mode: int, **values: Any) -> Iterator[AudioChunk]:
-    defaults: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 8, "text_split_method": "cut4",
-                                "min_chunk_length": 4}  # fmt: skip
+    defaults: dict[str, Any] = {
+        "text": TEXT,
+        "text_lang": "en",
+        "seed": 8,
+        "text_split_method": "cut4",
+        "min_chunk_length": 4,
+    }
     return tts.stream(SynthesisRequest.from_dict({**defaults, "streaming_mode": mode, **values}))
 
 
@@ -157,16 +164,30 @@ def test_modes_differ_in_when_the_first_sound_comes(shared_tts: TTS, monkeypatch
     assert waits[3] == 4 + 2 + 2 < waits[2] == 4 + 2 + 8 < waits[1]
 
 
-@pytest.mark.parametrize("values", [{"speed_factor": 1.3}, {"speed_factor": 0.8}, {"overlap_length": 0},
-                                    {"speed_factor": 1.3, "resynthesis": False}, {"overlap_length": 6},
-                                    {"min_chunk_length": 40}, {"fragment_interval": 0}])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"speed_factor": 1.3},
+        {"speed_factor": 0.8},
+        {"overlap_length": 0},
+        {"speed_factor": 1.3, "resynthesis": False},
+        {"overlap_length": 6},
+        {"min_chunk_length": 40},
+        {"fragment_interval": 0},
+    ],
+)
 def test_values_that_change_a_stream_change_the_whole_alike(shared_tts: TTS, values: dict[str, Any]) -> None:
     assert len(joined(spoken(shared_tts, 3, **values))) == len(joined(spoken(shared_tts, 0, **values)))
 
 
 def test_run_yields_the_pieces_and_synthesize_the_whole(shared_tts: TTS) -> None:
-    inputs: dict[str, Any] = {"text": TEXT, "text_lang": "en", "seed": 8, "text_split_method": "cut4",
-                              "min_chunk_length": 4}  # fmt: skip
+    inputs: dict[str, Any] = {
+        "text": TEXT,
+        "text_lang": "en",
+        "seed": 8,
+        "text_split_method": "cut4",
+        "min_chunk_length": 4,
+    }
     counts = {mode: len(list(shared_tts.run({**inputs, "streaming_mode": mode}))) for mode in (0, 1, 2, 3, True)}
     assert counts[0] == 1 and counts[1] == 2 and counts[2] > 2 and counts[3] > 2
     assert len(list(shared_tts.run({**inputs, "streaming_mode": True, "fixed_length_chunk": False}))) == counts[2]
@@ -239,12 +260,18 @@ def log_mel(samples: np.ndarray, rate: int) -> torch.Tensor:
     return mel_spectrogram_torch(torch.from_numpy(samples)[None], 1024, 80, rate, 256, 1024, 0, None).clamp(min=-7)
 
 
-@pytest.mark.parametrize(("mode", "text"), [
-    (3, "Hello there, my friend."),
-    pytest.param(2, "The train left the station at half past seven and did not stop before the sea.",
-                 marks=pytest.mark.slow),
-    pytest.param(3, "The train left the station at half past seven and did not stop before the sea.",
-                 marks=pytest.mark.slow)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [
+        (3, "Hello there, my friend."),
+        pytest.param(
+            2, "The train left the station at half past seven and did not stop before the sea.", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            3, "The train left the station at half past seven and did not stop before the sea.", marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_a_stream_sounds_like_the_whole(pack_voice: TTS, mode: int, text: str) -> None:
     whole, stream = (spoken(pack_voice, m, text=text, fragment_interval=0) for m in (0, mode))
     wanted, got = joined(whole), joined(stream)
@@ -267,5 +294,6 @@ def test_a_window_is_what_the_whole_is(pack_voice: TTS) -> None:
     phones = job.segments[0].ids[None]
     whole, take = voice(codes[None, None], phones, 5), voice.take(phones, 5)
     for start, stop in ((0, 40), (85, 100), (100, 120)):
-        torch.testing.assert_close(take.render(codes, start, stop), whole[start * take.hop : stop * take.hop],
-                                   atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            take.render(codes, start, stop), whole[start * take.hop : stop * take.hop], atol=1e-4, rtol=0
+        )

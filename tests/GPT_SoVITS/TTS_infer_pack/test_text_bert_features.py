@@ -22,9 +22,13 @@ def save_bert(folder: Path, channels: int = BERT_CHANNELS) -> Path:
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"你好世界,.天气"]
     (folder / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
     config = BertConfig(
-        vocab_size=13, hidden_size=channels, num_hidden_layers=3, num_attention_heads=4, intermediate_size=8,
+        vocab_size=13,
+        hidden_size=channels,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=8,
         max_position_embeddings=16,
-    )  # fmt: skip
+    )
     BertForMaskedLM(config).save_pretrained(folder)
     BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder

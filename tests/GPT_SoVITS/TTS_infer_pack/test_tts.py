@@ -57,8 +57,11 @@ def test_the_whole_is_the_join_of_the_stream(shared_tts: TTS) -> None:
 
 def test_batches_change_nothing(shared_tts: TTS) -> None:
     expected = whole(shared_tts)
-    for values in ({"batch_size": 4, "split_bucket": False}, {"batch_size": 4, "batch_threshold": 0.0},
-                   {"batch_size": 3, "parallel_infer": False}):
+    for values in (
+        {"batch_size": 4, "split_bucket": False},
+        {"batch_size": 4, "batch_threshold": 0.0},
+        {"batch_size": 3, "parallel_infer": False},
+    ):
         got = whole(shared_tts, **values)
         assert len(got) == len(expected)
         np.testing.assert_allclose(got.astype(float), expected, atol=40)
@@ -96,8 +99,15 @@ def test_a_pause_in_the_text_is_silence(shared_tts: TTS) -> None:
 
 def test_interleaved_requests_never_mix(shared_tts: TTS, clip: Path) -> None:
     one = ask(return_fragment=True)
-    two = ask(return_fragment=True, text="Another voice, with other words. And another text.", seed=9,
-              ref_audio_path=str(clip), prompt_text="Nothing of the kind.", prompt_lang="en", top_k=5)
+    two = ask(
+        return_fragment=True,
+        text="Another voice, with other words. And another text.",
+        seed=9,
+        ref_audio_path=str(clip),
+        prompt_text="Nothing of the kind.",
+        prompt_lang="en",
+        top_k=5,
+    )
     alone = [np.concatenate([samples for _, samples in shared_tts.run(inputs)]) for inputs in (one, two)]
     for expected, got in zip(alone, interleaved(shared_tts.run(one), shared_tts.run(two)), strict=True):
         np.testing.assert_array_equal(expected, got)
@@ -147,8 +157,9 @@ def test_a_reference_free_pack_takes_only_the_timbre(tiny_pack: Path, clip: Path
     np.testing.assert_array_equal(with_words, whole(tts, ref_audio_path=str(clip)))
 
 
-def test_the_cache_goes_by_content(tiny_pack: Path, clip: Path, tmp_path: Path,
-                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_goes_by_content(
+    tiny_pack: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tts = TTS(TTS_Config(pack=str(tiny_pack)))
     made: list[str] = []
     from TTS_infer_pack import TTS as module
@@ -165,8 +176,9 @@ def test_the_cache_goes_by_content(tiny_pack: Path, clip: Path, tmp_path: Path,
     assert made == [str(clip), str(clip)]
 
 
-def test_a_long_reference_speaks_without_its_text(shared_tts: TTS, tmp_path: Path,
-                                                  caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_reference_speaks_without_its_text(
+    shared_tts: TTS, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     import soundfile
 
     path = tmp_path / "long.wav"
@@ -177,10 +189,18 @@ def test_a_long_reference_speaks_without_its_text(shared_tts: TTS, tmp_path: Pat
     np.testing.assert_array_equal(long, whole(shared_tts, ref_audio_path=str(path)))
 
 
-@pytest.mark.parametrize(("values", "kind"), [
-    ({"text": ""}, TextError), ({"text": "?!..."}, TextError), ({"text_lang": "xx"}, RequestError),
-    ({"text_split_method": "cut9"}, RequestError), ({"ref_audio_path": "absent.wav"}, AudioError),
-    ({"aux_ref_audio_paths": ["absent.wav"]}, AudioError), ({"topk": 3}, RequestError)])
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"text": ""}, TextError),
+        ({"text": "?!..."}, TextError),
+        ({"text_lang": "xx"}, RequestError),
+        ({"text_split_method": "cut9"}, RequestError),
+        ({"ref_audio_path": "absent.wav"}, AudioError),
+        ({"aux_ref_audio_paths": ["absent.wav"]}, AudioError),
+        ({"topk": 3}, RequestError),
+    ],
+)
 def test_errors_come_at_the_first_item(shared_tts: TTS, values: dict[str, Any], kind: type[GSVError]) -> None:
     with pytest.raises(kind):
         next(shared_tts.run(ask(**values)))
@@ -190,20 +210,26 @@ def test_errors_come_at_the_first_item(shared_tts: TTS, values: dict[str, Any], 
 # -- retries, stopping -------------------------------------------------------------------------------------------------
 
 
-def test_collapsed_tokens_are_tried_again(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch,
-                                          caplog: pytest.LogCaptureFixture) -> None:
+def test_collapsed_tokens_are_tried_again(
+    shared_tts: TTS, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     seeds: list[tuple[int, int | None]] = []
 
     def fake(backend: object, requests: list, sampling: Any, should_stop: object) -> list[T2SResult]:
         seeds.append((len(requests), sampling.seed))
         good = T2SResult(torch.arange(60), "eos")
-        return [good if len(seeds) > 1 and row == 0 else T2SResult(torch.arange(60), "length")
-                for row in range(len(requests))]
+        return [
+            good if len(seeds) > 1 and row == 0 else T2SResult(torch.arange(60), "length")
+            for row in range(len(requests))
+        ]
 
     monkeypatch.setattr(checked, "decode", fake)
     with caplog.at_level(logging.WARNING):
-        chunks = list(shared_tts.stream(SynthesisRequest("One two three. Four five six.", "en", seed=1, batch_size=2,
-                                                         split_bucket=False)))
+        chunks = list(
+            shared_tts.stream(
+                SynthesisRequest("One two three. Four five six.", "en", seed=1, batch_size=2, split_bucket=False)
+            )
+        )
     assert [count for count, _ in seeds] == [2, 2, 1] and len({seed for _, seed in seeds}) == 3
     assert [chunk.finish_reason for chunk in chunks] == ["eos", "eos"] and not caplog.records
     seeds.clear()
@@ -215,8 +241,9 @@ def test_collapsed_tokens_are_tried_again(shared_tts: TTS, monkeypatch: pytest.M
 
 def test_greedy_requests_are_not_retried(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(checked, "decode", lambda b, r, s, stop: calls.append(1) or [
-        T2SResult(torch.arange(60), "length") for _ in r])
+    monkeypatch.setattr(
+        checked, "decode", lambda b, r, s, stop: calls.append(1) or [T2SResult(torch.arange(60), "length") for _ in r]
+    )
     whole(shared_tts, text="One two three.", top_k=1)
     assert calls == [1]
 
@@ -246,8 +273,9 @@ def test_request_beats_pack_beats_public_defaults(shared_tts: TTS) -> None:
     assert (job.sampling.temperature, job.sampling.repetition_penalty) == (1.0, 1.35)
 
 
-def test_a_language_model_without_an_adapter_never_speaks(tiny_pack: Path, tmp_path: Path,
-                                                          caplog: pytest.LogCaptureFixture) -> None:
+def test_a_language_model_without_an_adapter_never_speaks(
+    tiny_pack: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config = TTS_Config(pack=str(tiny_pack))
     tts = TTS(config)
     assert whole(tts, text="Hi there.").size and tts.last_fallback is None
@@ -328,9 +356,17 @@ def test_settings_errors_are_config_errors() -> None:
 
 
 def test_import_loads_no_model_and_no_language_model_classes() -> None:
-    code = ("import sys, json, TTS_infer_pack.TTS; "
-            "print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('transformers', 'accelerate')]))")
+    code = (
+        "import sys, json, TTS_infer_pack.TTS; "
+        "print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('transformers', 'accelerate')]))"
+    )
     root = Path(__file__).resolve().parents[3]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root,
-                          env={"PYTHONPATH": f"{root}:{root / 'GPT_SoVITS'}", "PATH": "/usr/bin:/bin"})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+        env={"PYTHONPATH": f"{root}:{root / 'GPT_SoVITS'}", "PATH": "/usr/bin:/bin"},
+    )
     assert json.loads(done.stdout) == []

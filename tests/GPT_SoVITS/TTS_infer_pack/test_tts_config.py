@@ -31,8 +31,9 @@ def publish(version: str = "v2") -> None:
         Path(path).touch()
 
 
-def test_a_fresh_checkout_points_at_the_pack_and_says_so(tiny_pack: Path, monkeypatch: pytest.MonkeyPatch,
-                                                         caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_a_fresh_checkout_points_at_the_pack_and_says_so(
+    tiny_pack: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.INFO, logger="TTS_infer_pack.tts_config"):
         config = TTS_Config()
@@ -99,11 +100,27 @@ def test_weights_by_environment_dict_and_argument(monkeypatch: pytest.MonkeyPatc
 
 def test_yaml_in_the_public_layout(tmp_path: Path) -> None:
     path = tmp_path / "tts.yaml"
-    path.write_text(yaml.safe_dump({
-        "custom": {"device": "cpu", "is_half": False, "version": "v2", "t2s_weights_path": "x/a.ckpt",
-                   "vits_weights_path": "x/b.pth", "cnhuhbert_base_path": "x/h", "bert_base_path": "x/bert"},
-        "v1": {"version": "v1", "t2s_weights_path": "x/one.ckpt", "vits_weights_path": "x/one.pth",
-               "cnhuhbert_base_path": "x/h"}}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "custom": {
+                    "device": "cpu",
+                    "is_half": False,
+                    "version": "v2",
+                    "t2s_weights_path": "x/a.ckpt",
+                    "vits_weights_path": "x/b.pth",
+                    "cnhuhbert_base_path": "x/h",
+                    "bert_base_path": "x/bert",
+                },
+                "v1": {
+                    "version": "v1",
+                    "t2s_weights_path": "x/one.ckpt",
+                    "vits_weights_path": "x/one.pth",
+                    "cnhuhbert_base_path": "x/h",
+                },
+            }
+        )
+    )
     before = path.read_bytes()
     config = TTS_Config(str(path))
     assert config.vits_weights_path == str(REPO_ROOT / "x" / "b.pth") and config.device == "cpu"
@@ -119,10 +136,17 @@ def test_the_shipped_yaml_is_read() -> None:
     assert TTS_Config("GPT_SoVITS/configs/tts_infer.yaml").version == "v2"
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("- a\n", "no settings"), ("a: [", "cannot be read"), ("custom:\n  speeed: 1\n", "speeed.*one of.*device"),
-    ("other:\n  version: v2\n", "unknown section other"), ("custom:\n  version: v9\n", "version='v9'"),
-    ("custom:\n  device: toaster\n", "toaster")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("- a\n", "no settings"),
+        ("a: [", "cannot be read"),
+        ("custom:\n  speeed: 1\n", "speeed.*one of.*device"),
+        ("other:\n  version: v2\n", "unknown section other"),
+        ("custom:\n  version: v9\n", "version='v9'"),
+        ("custom:\n  device: toaster\n", "toaster"),
+    ],
+)
 def test_broken_settings_files(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(content)
@@ -137,10 +161,16 @@ def test_a_device_that_is_not_there() -> None:
         TTS_Config(device="cuda:99")
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("{", "cannot be read"), ("[]", "no voice pack"), (json.dumps({"version": "v2", "extra": 1}), "extra"),
-    (json.dumps({"version": "v2", "files": {"s3": "x"}}), "s3"),
-    (json.dumps({"version": "v2", "sampling": {"top_q": 1}}), "top_q")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "no voice pack"),
+        (json.dumps({"version": "v2", "extra": 1}), "extra"),
+        (json.dumps({"version": "v2", "files": {"s3": "x"}}), "s3"),
+        (json.dumps({"version": "v2", "sampling": {"top_q": 1}}), "top_q"),
+    ],
+)
 def test_broken_packs(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "pack.json").write_text(content)
     with pytest.raises(ConfigError, match=words):

@@ -30,8 +30,11 @@ from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
 from vocoders import HiFiGANVocoder
 
 WORDS = "A voice that is quite like this."
-SMALL = {"dit": {"dim": 32, "depth": 1, "heads": 2, "head_dim": 16, "text_dim": 16, "conv_layers": 1, "mel": 100},
-         "feature_width": 16, "wn_layers": 1}  # fmt: skip
+SMALL = {
+    "dit": {"dim": 32, "depth": 1, "heads": 2, "head_dim": 16, "text_dim": 16, "conv_layers": 1, "mel": 100},
+    "feature_width": 16,
+    "wn_layers": 1,
+}
 
 
 ALL = ["v1", "v2", "v2Pro", pytest.param("v2ProPlus", marks=pytest.mark.slow), "v3", "v4"]
@@ -84,8 +87,16 @@ def tts(tiny_pack: Path, monkeypatch: pytest.MonkeyPatch) -> TTS:
 
 
 def speak(tts: TTS, clip: Path, **values: Any) -> tuple[int, np.ndarray]:
-    request = {"text": "Hello there.", "text_lang": "en", "seed": 3, "ref_audio_path": str(clip), "prompt_text": WORDS,
-               "prompt_lang": "en", "sample_steps": 2, **values}  # fmt: skip
+    request = {
+        "text": "Hello there.",
+        "text_lang": "en",
+        "seed": 3,
+        "ref_audio_path": str(clip),
+        "prompt_text": WORDS,
+        "prompt_lang": "en",
+        "sample_steps": 2,
+        **values,
+    }
     [(rate, samples)] = list(tts.run(request))
     return rate, samples
 
@@ -125,8 +136,17 @@ def voices(tiny_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def streamed(tts: TTS, clip: Path, **values: Any) -> Iterator[AudioChunk]:
-    request = {"text": "Hello there. How are you?", "text_lang": "en", "ref_audio_path": str(clip), "prompt_lang": "en",
-               "prompt_text": WORDS, "sample_steps": 1, "min_chunk_length": 2, "seed": 4, **values}  # fmt: skip
+    request = {
+        "text": "Hello there. How are you?",
+        "text_lang": "en",
+        "ref_audio_path": str(clip),
+        "prompt_lang": "en",
+        "prompt_text": WORDS,
+        "sample_steps": 1,
+        "min_chunk_length": 2,
+        "seed": 4,
+        **values,
+    }
     return tts.stream(SynthesisRequest.from_dict(request))
 
 
@@ -219,10 +239,13 @@ def test_super_sampling_raises_the_rate_where_something_can(
     assert speak(tts, clip)[0] == 24000
 
 
-@pytest.mark.parametrize(("version", "missing"), [("v2Pro", "sv.ckpt does not exist"), ("v3", "no-bigvgan"),
-                                                  ("v4", "vocoder.pth does not exist")])
-def test_missing_companions_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str,
-                                      missing: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "missing"),
+    [("v2Pro", "sv.ckpt does not exist"), ("v3", "no-bigvgan"), ("v4", "vocoder.pth does not exist")],
+)
+def test_missing_companions_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, missing: str
+) -> None:
     monkeypatch.setattr("sv.SV_PATH", tmp_path / "sv.ckpt")
     for name, file in (("bigvgan", "no-bigvgan"), ("hifigan48k", "vocoder.pth")):
         monkeypatch.setitem(vocoders.VOCODERS, name, (tmp_path / file, vocoders.VOCODERS[name][1]))
@@ -266,9 +289,11 @@ def test_an_adapter_speaks_as_its_merged_model(
     base = weights("v4")
     target = "estimator.transformer_blocks.0.attn.to_q"
     down, up = torch.randn(2, 32).half(), torch.randn(32, 2).half()
-    adapter = {f"cfm.base_model.model.{target}.lora_A.default.weight": down,
-               f"cfm.base_model.model.{target}.lora_B.default.weight": up,
-               "bridge.0.bias": base["bridge.0.bias"] + 1}  # fmt: skip
+    adapter = {
+        f"cfm.base_model.model.{target}.lora_A.default.weight": down,
+        f"cfm.base_model.model.{target}.lora_B.default.weight": up,
+        "bridge.0.bias": base["bridge.0.bias"] + 1,
+    }
     path = tmp_path / "me_e2_l2.pth"
     save_s2(path, adapter, config("v4"), "2epoch", "v4", lora_rank=2)
     monkeypatch.setattr(published, "LIBRARY", tmp_path / "library")

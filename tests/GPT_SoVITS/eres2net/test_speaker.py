@@ -18,8 +18,9 @@ from sv import SV
 def _close(fixture: Any, actual: torch.Tensor, name: str) -> None:
     tolerance = fixture.meta["tolerance"].get(name, {"abs": 1e-4, "rel": 1e-3})
     expected = fixture.tensor(name)
-    torch.testing.assert_close(actual.view(expected.shape), expected, atol=tolerance["abs"],
-                               rtol=tolerance.get("rel", 0.0))
+    torch.testing.assert_close(
+        actual.view(expected.shape), expected, atol=tolerance["abs"], rtol=tolerance.get("rel", 0.0)
+    )
 
 
 @pytest.mark.golden

@@ -18,8 +18,14 @@ def save_tiny(folder: Path, binary: bool = False, **changes: object) -> Path:
     """A HuBERT of 12 channels in ``folder``; ``binary`` writes pytorch_model.bin as older exports do."""
     torch.manual_seed(0)
     settings = {
-        "hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
-        "conv_dim": [8] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, **changes,
+        "hidden_size": 12,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "conv_dim": [8] * 7,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 2,
+        **changes,
     }
     model = transformers.HubertModel(transformers.HubertConfig(**settings))
     model.save_pretrained(folder)

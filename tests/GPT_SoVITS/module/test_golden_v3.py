@@ -107,7 +107,5 @@ def test_flow_matching_losses(name: str, golden: Callable[[str], Any]) -> None:
     for kind in ("plain", "bootstrap"):
         base = case("train_bootstrap_base") if kind == "bootstrap" else None
         draws = FlowDraws(case(f"train_{kind}_t"), case(f"train_{kind}_x0"), base is not None, base)
-        loss = case.model.cfm(
-            case("train_x1"), case("train_len"), case("train_prompt_len"), case("train_mu"), draws
-        )  # fmt: skip
+        loss = case.model.cfm(case("train_x1"), case("train_len"), case("train_prompt_len"), case("train_mu"), draws)
         case.close(loss, f"train_{kind}_loss", "loss")

@@ -74,9 +74,13 @@ def test_padding_does_not_change_an_item(tiny: Build, batch: Batch, monkeypatch:
     starts = torch.zeros(2, dtype=torch.long)
     both = model(*batch, draws=Draws(noise, starts))
     alone = model(
-        ssl[1:, :, :frames], spec[1:, :, :frames], lengths[1:], text[1:, :phones], text_lengths[1:],
+        ssl[1:, :, :frames],
+        spec[1:, :, :frames],
+        lengths[1:],
+        text[1:, :phones],
+        text_lengths[1:],
         draws=Draws(noise[1:, :, :frames], starts[1:]),
-    )  # fmt: skip
+    )
     torch.testing.assert_close(both.wav[1:], alone.wav, atol=1e-5, rtol=1e-4)
     for padded, plain in zip(both.latents, alone.latents, strict=True):
         torch.testing.assert_close(padded[1:, :, :frames], plain, atol=1e-5, rtol=1e-4)

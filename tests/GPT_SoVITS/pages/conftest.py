@@ -56,15 +56,26 @@ class Toy:
         self.pause = pause
         self.last_fallback: Any = None
         self.configs = SimpleNamespace(
-            version="v2", device="cpu", t2s_weights_path=str(REPO_ROOT / "a" / "toy.ckpt"),
-            vits_weights_path="/b/toy.pth", sampling={"top_k": 5, "text_split_method": "cut2"}, use_qwen3=False,
-            qwen3_model_name="Qwen/Qwen2-7B", qwen3_enable_inference=True, qwen3_strict=False,
-            qwen3_precision="auto")
+            version="v2",
+            device="cpu",
+            t2s_weights_path=str(REPO_ROOT / "a" / "toy.ckpt"),
+            vits_weights_path="/b/toy.pth",
+            sampling={"top_k": 5, "text_split_method": "cut2"},
+            use_qwen3=False,
+            qwen3_model_name="Qwen/Qwen2-7B",
+            qwen3_enable_inference=True,
+            qwen3_strict=False,
+            qwen3_precision="auto",
+        )
         self.requests: list[Any] = []
         self.closed, self.stopped = threading.Event(), threading.Event()
 
-    def stream(self, request: Any, should_stop: Callable[[], bool] = bool,
-               on_fall: Callable[[FallbackInfo], None] | None = None) -> Iterator[Piece]:  # fmt: skip
+    def stream(
+        self,
+        request: Any,
+        should_stop: Callable[[], bool] = bool,
+        on_fall: Callable[[FallbackInfo], None] | None = None,
+    ) -> Iterator[Piece]:
         self.requests.append(request)
         if "refuse" in request.text:
             raise AudioError("a.wav is silent", "speech", "record again")

@@ -77,21 +77,24 @@ def test_the_same_voice_is_written_down_again_without_cutting(place: PageContext
     assert str(place.settings.exp_root / "anna" / "sliced") in write.command
 
 
-@pytest.mark.parametrize(("changes", "kind", "words"), [
-    ({}, RequestError, "upload recordings"),
-    ({"voice": ""}, RequestError, "no name for a voice"),
-    ({"voice": "../../etc"}, RequestError, "no name for a voice"),
-    ({"voice": "--help"}, RequestError, "no name for a voice"),
-    ({"voice": "jobs"}, RequestError, "no name for a voice"),
-    ({"typed": "/etc"}, RequestError, "outside"),
-    ({"typed": "logs/nowhere"}, RequestError, "not there"),
-    ({"uploads": ["notes.txt"]}, AudioError, "notes.txt"),
-    ({"language": "xx"}, RequestError, "language"),
-    ({"whisper": "/etc/passwd"}, RequestError, "outside"),
-    ({"whisper": ""}, RequestError, "path"),
-    ({"threshold": 5}, ConfigError, "threshold"),
-    ({"hop_size": None}, ConfigError, "hop_size"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "kind", "words"),
+    [
+        ({}, RequestError, "upload recordings"),
+        ({"voice": ""}, RequestError, "no name for a voice"),
+        ({"voice": "../../etc"}, RequestError, "no name for a voice"),
+        ({"voice": "--help"}, RequestError, "no name for a voice"),
+        ({"voice": "jobs"}, RequestError, "no name for a voice"),
+        ({"typed": "/etc"}, RequestError, "outside"),
+        ({"typed": "logs/nowhere"}, RequestError, "not there"),
+        ({"uploads": ["notes.txt"]}, AudioError, "notes.txt"),
+        ({"language": "xx"}, RequestError, "language"),
+        ({"whisper": "/etc/passwd"}, RequestError, "outside"),
+        ({"whisper": ""}, RequestError, "path"),
+        ({"threshold": 5}, ConfigError, "threshold"),
+        ({"hop_size": None}, ConfigError, "hop_size"),
+    ],
+)
 def test_wrong_wishes_queue_nothing(
     place: PageContext, tmp_path: Path, changes: dict[str, Any], kind: type[GSVError], words: str
 ) -> None:
@@ -104,8 +107,13 @@ def test_wrong_wishes_queue_nothing(
 
 def test_voices_are_those_with_a_list_or_data(place: PageContext) -> None:
     assert voice_names(place) == []
-    for name, file in (("anna", "anna.list"), ("jobs", "x.log"), ("empty", "notes"), ("ben", "2-name2text.txt"),
-                       ("ben", "6-name2semantic.tsv")):  # fmt: skip
+    for name, file in (
+        ("anna", "anna.list"),
+        ("jobs", "x.log"),
+        ("empty", "notes"),
+        ("ben", "2-name2text.txt"),
+        ("ben", "6-name2semantic.tsv"),
+    ):
         path = place.settings.exp_root / name / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -140,8 +148,11 @@ def test_rows_are_corrected_dropped_and_saved(anna: VoiceFolder) -> None:
     table[1][0] = False
     assert save_table(anna, table) == 1
     assert anna.list_path.read_text() == "sliced/a.wav|anna|en|Hello.\n"
-    for wrong in ([["true", "sliced/a.wav", "anna", "english", "Hi."]], [[False, *table[0][1:]]],
-                  [[True, "sliced/a.wav", "anna", "en", None]]):  # fmt: skip
+    for wrong in (
+        [["true", "sliced/a.wav", "anna", "english", "Hi."]],
+        [[False, *table[0][1:]]],
+        [[True, "sliced/a.wav", "anna", "en", None]],
+    ):
         with pytest.raises(DatasetError):
             save_table(anna, wrong)
     assert anna.list_path.read_text() == "sliced/a.wav|anna|en|Hello.\n", "a bad table leaves the list alone"
@@ -224,9 +235,23 @@ def test_the_main_page_has_both_tabs(place: PageContext, runner: JobRunner) -> N
     page = build_main_page(replace(place, new_runner=lambda: runner))
     config = page.get_config_file()
     found = {component["props"].get("elem_id") for component in config["components"]}
-    assert {"tab-dataset", "dataset-voice", "dataset-files", "dataset-start", "dataset-jobs", "list-table", "list-save",
-            "tab-training", "training-voice", "training-base", "training-prepare", "training-start", "training-stop",
-            "training-preset", "training-losses"} <= found  # fmt: skip
+    assert {
+        "tab-dataset",
+        "dataset-voice",
+        "dataset-files",
+        "dataset-start",
+        "dataset-jobs",
+        "list-table",
+        "list-save",
+        "tab-training",
+        "training-voice",
+        "training-base",
+        "training-prepare",
+        "training-start",
+        "training-stop",
+        "training-preset",
+        "training-losses",
+    } <= found
     public = [call for call in config["dependencies"] if call["api_visibility"] == "public"]
     assert not [call["api_name"] for call in public if "train" in str(call["api_name"])], "jobs start by button only"
 

@@ -1,7 +1,7 @@
 """The inference page in a real browser: over a stand-in speaker, and the real server on the pack.
 
-    make test-ui                                       # both
-    UI_SCREENSHOTS=docs/images make test-ui            # and the screenshots of docs/webui.md
+make test-ui                                       # both
+UI_SCREENSHOTS=docs/images make test-ui            # and the screenshots of docs/webui.md
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def trained(parts: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["stand-in", pytest.param("pack", marks=PACK_SPEAKS)], scope="module")
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, parts: Any, stand_in: Any,
-         trained: Path) -> Iterator[str]:
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, parts: Any, stand_in: Any, trained: Path
+) -> Iterator[str]:
     """Address of an inference page: over the stand-in in this process, then of the command that users start."""
     folder = tmp_path_factory.mktemp("site")
     if request.param == "pack":
@@ -73,8 +74,9 @@ def _started(folder: Path, *arguments: str) -> Iterator[str]:
     log = folder / "log"
     roots = os.pathsep.join([str(REPO_ROOT), str(REPO_ROOT / "GPT_SoVITS")])
     with log.open("wb") as stream:
-        server = subprocess.Popen(command, cwd=REPO_ROOT, stdout=stream, stderr=stream,
-                                  env=os.environ | {"PYTHONPATH": roots})
+        server = subprocess.Popen(
+            command, cwd=REPO_ROOT, stdout=stream, stderr=stream, env=os.environ | {"PYTHONPATH": roots}
+        )
     try:
         deadline = time.monotonic() + START_SECONDS
         while not (found := re.search(r"opens on (http://[\d.:]+)", log.read_text(encoding="utf-8"))):
@@ -137,8 +139,9 @@ def test_speaks_with_the_ar_model(page: Any, snap: Any, request: pytest.FixtureR
         assert snap(page, "inference").stat().st_size < 600_000
 
 
-def test_speaks_with_the_language_model_and_switches_back(page: Any, snap: Any, trained: Path,
-                                                          request: pytest.FixtureRequest) -> None:
+def test_speaks_with_the_language_model_and_switches_back(
+    page: Any, snap: Any, trained: Path, request: pytest.FixtureRequest
+) -> None:
     status, name = page.locator("#voice-status"), page.locator("#lm-name input")
     page.get_by_label(LM_LABEL).check()
     playwright.expect(name).to_be_visible()
@@ -255,8 +258,9 @@ def test_two_visitors_at_once_get_their_own_voices(page: Any, visit: Visit, tmp_
         take_away(visitor)
 
 
-def test_a_browsers_language_is_the_pages(served: Any, toy_context: Any, toy: Any, tmp_path: Path,
-                                          visit: Visit) -> None:
+def test_a_browsers_language_is_the_pages(
+    served: Any, toy_context: Any, toy: Any, tmp_path: Path, visit: Visit
+) -> None:
     with served(toy_context(toy, tmp_path, language="auto")) as url:
         for locale, language in (("zh-CN", "zh_CN"), ("ja-JP", "ja_JP"), ("ko-KR", "ko_KR"), ("de-DE", "en_US")):
             word = texts(language)["inference.speak"]

@@ -29,14 +29,47 @@ from tools.i18n import PAGE_LANGUAGES  # noqa: E402
 from tools.i18n.translator import texts  # noqa: E402
 
 RATE = 16000
-PUBLIC = ["ref_wav_path", "prompt_text", "prompt_language", "text", "text_language", "how_to_cut", "top_k", "top_p",
-          "temperature", "ref_free", "speed", "if_freeze", "inp_refs", "sample_steps", "if_sr", "pause_second"]
+PUBLIC = [
+    "ref_wav_path",
+    "prompt_text",
+    "prompt_language",
+    "text",
+    "text_language",
+    "how_to_cut",
+    "top_k",
+    "top_p",
+    "temperature",
+    "ref_free",
+    "speed",
+    "if_freeze",
+    "inp_refs",
+    "sample_steps",
+    "if_sr",
+    "pause_second",
+]
 """The order that users of the public page know."""
 GOOD: dict[str, Any] = {
-    "ref_wav_path": None, "prompt_text": "", "prompt_language": "en", "text": "Hello there.", "text_language": "en",
-    "how_to_cut": "cut5", "top_k": 15, "top_p": 1, "temperature": 1, "ref_free": False, "speed": 1, "if_freeze": False,
-    "inp_refs": None, "sample_steps": 32, "if_sr": False, "pause_second": 0.3, "repetition_penalty": 1.35, "seed": 7,
-    "keep_random": False, "batch_size": 1, "streaming_mode": 1,
+    "ref_wav_path": None,
+    "prompt_text": "",
+    "prompt_language": "en",
+    "text": "Hello there.",
+    "text_language": "en",
+    "how_to_cut": "cut5",
+    "top_k": 15,
+    "top_p": 1,
+    "temperature": 1,
+    "ref_free": False,
+    "speed": 1,
+    "if_freeze": False,
+    "inp_refs": None,
+    "sample_steps": 32,
+    "if_sr": False,
+    "pause_second": 0.3,
+    "repetition_penalty": 1.35,
+    "seed": 7,
+    "keep_random": False,
+    "batch_size": 1,
+    "streaming_mode": 1,
 }
 
 

@@ -195,12 +195,17 @@ print('ended')"""
     assert view.lines == ("a line between", "ended")
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("text:  33%|###3      | 1/3 [00:01<00:02,  1.0s/clip]", ("text", 1 / 3)),
-    (" 50%|█████     | 20/40 [00:09<00:09, total=3.1]", ("progress", 0.5)),
-    ("epoch 3: 7%|▋  | 1.2k/17k [00:01<00:02, 1it/s]", ("epoch 3", 0.07)),
-    ("loss is 50% lower", None), ("text: 0clip [00:00, ?clip/s]", None), ("", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("text:  33%|###3      | 1/3 [00:01<00:02,  1.0s/clip]", ("text", 1 / 3)),
+        (" 50%|█████     | 20/40 [00:09<00:09, total=3.1]", ("progress", 0.5)),
+        ("epoch 3: 7%|▋  | 1.2k/17k [00:01<00:02, 1it/s]", ("epoch 3", 0.07)),
+        ("loss is 50% lower", None),
+        ("text: 0clip [00:00, ?clip/s]", None),
+        ("", None),
+    ],
+)
 def test_bars_are_told_from_lines(text: str, expected: tuple[str, float] | None) -> None:
     bar = parse_bar(text)
     assert (bar and (bar.title, bar.fraction)) == expected
@@ -242,7 +247,7 @@ def test_jobs_end_with_the_server(tmp_path: Path) -> None:
     code = f"""import sys, time
 from pathlib import Path
 from pages.jobs import JobRunner, JobSpec
-runner = JobRunner(Path({str(tmp_path / 'inner')!r}))
+runner = JobRunner(Path({str(tmp_path / "inner")!r}))
 job = runner.submit(JobSpec('t', 't', (sys.executable, '-c', {SLEEP!r}), 'a', grace_seconds=600))
 while not runner.view(job).lines:
     time.sleep(0.02)

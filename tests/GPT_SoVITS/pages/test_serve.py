@@ -42,10 +42,19 @@ def test_language_comes_from_argument_then_variable(monkeypatch: pytest.MonkeyPa
     assert settings("ko_kr").language == "ko_KR"
 
 
-@pytest.mark.parametrize("argv", [
-    ["--host", "0.0.0.0"], ["--share"], ["--host", "192.168.1.5", "--user", "me"], ["--user", "me"],
-    ["--share", "--user", "me", "--password", "short"], ["fr_FR"], ["--port", "70000"], ["--allow", "/no/such/folder"],
-])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--host", "0.0.0.0"],
+        ["--share"],
+        ["--host", "192.168.1.5", "--user", "me"],
+        ["--user", "me"],
+        ["--share", "--user", "me", "--password", "short"],
+        ["fr_FR"],
+        ["--port", "70000"],
+        ["--allow", "/no/such/folder"],
+    ],
+)
 def test_what_is_not_safe_or_not_known_is_refused(argv: list[str]) -> None:
     with pytest.raises(ConfigError):
         settings(*argv)
@@ -64,14 +73,25 @@ def test_a_login_opens_other_addresses(tmp_path: Path, monkeypatch: pytest.Monke
     assert (found.host, found.login, found.allow) == ("0.0.0.0", ("me", "from the variable"), (tmp_path.resolve(),))
 
 
-@pytest.mark.parametrize(("host", "own"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False),
-                                           ("::", False), ("10.0.0.1", False), ("example.org", False)])
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("example.org", False),
+    ],
+)
 def test_loopback_addresses_are_told_from_others(host: str, own: bool) -> None:
     assert is_loopback(host) is own
 
 
-def test_a_taken_port_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str],
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_port_is_one_line_and_code_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # start() sets it; undone with the test
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
@@ -80,8 +100,9 @@ def test_a_taken_port_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str],
     assert "cannot be opened" in capsys.readouterr().err
 
 
-def test_a_bad_setting_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str],
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_setting_is_one_line_and_code_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("is_share", "perhaps")
     assert start(PORT, False, []) == 2
     assert capsys.readouterr().err.count("\n") == 1

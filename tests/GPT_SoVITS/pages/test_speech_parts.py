@@ -29,8 +29,29 @@ RATE = 16000
 
 
 def controls(**changes: Any) -> list[Any]:
-    good = Controls(None, " Hi. ", "en", "one two three", "English", "cut4", 15, 1, 1, False, 1.2, False, ["b.wav"], 32,
-                    False, 0.1, 1.35, 7, False, 4, 2)
+    good = Controls(
+        None,
+        " Hi. ",
+        "en",
+        "one two three",
+        "English",
+        "cut4",
+        15,
+        1,
+        1,
+        False,
+        1.2,
+        False,
+        ["b.wav"],
+        32,
+        False,
+        0.1,
+        1.35,
+        7,
+        False,
+        4,
+        2,
+    )
     return list((good.__dict__ | changes).values())
 
 
@@ -61,8 +82,9 @@ def test_a_fall_in_the_middle_is_told_at_the_end(context: Any, toy: Any, monkeyp
 def test_a_sentence_that_begins_anew_replaces_what_went_wrong() -> None:
     recording = Recording(live=None)
     for index, level, again in ((0, 0.1, False), (1, 0.2, False), (1, 0.3, False), (1, 0.4, True), (2, 0.5, False)):
-        recording.add(SimpleNamespace(samples=np.full(10, level, np.float32), sample_rate=RATE, index=index,
-                                      again=again))
+        recording.add(
+            SimpleNamespace(samples=np.full(10, level, np.float32), sample_rate=RATE, index=index, again=again)
+        )
     assert [round(float(piece[0]) / 32767, 1) for piece in recording.pieces] == [0.1, 0.4, 0.5]
     assert recording.starts == [0, 10, 20] and recording.seconds == 30 / RATE
 
@@ -143,8 +165,9 @@ def test_the_list_says_adapter_memory_and_fit(context: Any) -> None:
     assert (size(17_000_000), size(2 * 1024**3)) == ("17 MB", "2.0 GiB")
 
 
-def test_the_list_has_the_pack_the_folders_and_the_published_models(context: Any, tmp_path: Path,
-                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_has_the_pack_the_folders_and_the_published_models(
+    context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(language_model, "LM_ROOT", tmp_path)
     for name, backbone in (("mine", "Qwen/Qwen3-0.6B"), ("odd", "Qwen/Qwen9-1T")):
         (tmp_path / name).mkdir()
@@ -168,8 +191,9 @@ def test_the_list_has_the_pack_the_folders_and_the_published_models(context: Any
     assert ("/my/own", "/my/own") in choices("cpu", "auto", "/my/own", context.say)
 
 
-def test_a_list_that_is_left_without_a_choice_changes_nothing(context: Any, toy: Any, tmp_path: Path,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_is_left_without_a_choice_changes_nothing(
+    context: Any, toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seated: list[Any] = []
     put = toy.set_t2s
     monkeypatch.setattr(toy, "set_t2s", lambda *what: seated.append(what) or put(*what))

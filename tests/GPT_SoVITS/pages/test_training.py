@@ -29,9 +29,23 @@ from pages.voice_folder import VoiceFolder, voice_folder  # noqa: E402
 from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
 
 WISH = TrainingWish("lm", "my voice", 3, 4, 0, 2, "cpu", "qwen3_gsv_tiny")
-GIVEN: dict[str, Any] = {"voice": "anna", "list_file": "", "base": "tiny", "device": "cpu", "stage": "lm", "name": "",
-                         "preset": "qwen3_gsv_tiny", "backbone": "", "epochs": 3, "batch_size": 4, "minutes": 0,
-                         "save_every": 2, "lora_rank": 8, "grad_ckpt": True, "if_dpo": True}  # fmt: skip
+GIVEN: dict[str, Any] = {
+    "voice": "anna",
+    "list_file": "",
+    "base": "tiny",
+    "device": "cpu",
+    "stage": "lm",
+    "name": "",
+    "preset": "qwen3_gsv_tiny",
+    "backbone": "",
+    "epochs": 3,
+    "batch_size": 4,
+    "minutes": 0,
+    "save_every": 2,
+    "lora_rank": 8,
+    "grad_ckpt": True,
+    "if_dpo": True,
+}
 
 
 class NoRunner:
@@ -51,8 +65,16 @@ class NoRunner:
 
 @pytest.fixture
 def base(tiny_pack: Path) -> Base:
-    return Base("tiny", "v2", tiny_pack / "hubert", tiny_pack / "s1.ckpt", tiny_pack / "s2G.pth", None,
-                CONFIGS_ROOT / "s1_gsv_tiny.yaml", CONFIGS_ROOT / "s2_gsv_tiny.json")  # fmt: skip
+    return Base(
+        "tiny",
+        "v2",
+        tiny_pack / "hubert",
+        tiny_pack / "s1.ckpt",
+        tiny_pack / "s2G.pth",
+        None,
+        CONFIGS_ROOT / "s1_gsv_tiny.yaml",
+        CONFIGS_ROOT / "s2_gsv_tiny.json",
+    )
 
 
 @pytest.fixture
@@ -146,26 +168,40 @@ def test_a_training_waits_for_the_preparation_of_its_voice(place: PageContext, a
     assert running.specs[0].after == "job7"
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"voice": "../x"}, "no name for a voice"), ({"name": "a/b"}, "no name for weights"),
-    ({"epochs": 0}, "Epochs"), ({"epochs": None}, "Epochs"), ({"batch_size": 1e9}, "Batch size"),
-    ({"minutes": -1}, "Minutes"), ({"minutes": float("nan")}, "Minutes"), ({"stage": "s9"}, "no such training"),
-    ({"preset": "none"}, "no such preset"), ({"base": "other"}, "start from"), ({"device": "cuda:9"}, "cuda:9"),
-    ({"backbone": "/etc"}, "outside"), ({"voice": "ben"}, "not prepared"),
-    ({"base": "v3"}, "v3 is trained from is not on disk.*: python tools/download.py v3"),
-])  # fmt: skip
-def test_wrong_wishes_start_nothing(
-    place: PageContext, anna: VoiceFolder, change: dict[str, Any], words: str
-) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"voice": "../x"}, "no name for a voice"),
+        ({"name": "a/b"}, "no name for weights"),
+        ({"epochs": 0}, "Epochs"),
+        ({"epochs": None}, "Epochs"),
+        ({"batch_size": 1e9}, "Batch size"),
+        ({"minutes": -1}, "Minutes"),
+        ({"minutes": float("nan")}, "Minutes"),
+        ({"stage": "s9"}, "no such training"),
+        ({"preset": "none"}, "no such preset"),
+        ({"base": "other"}, "start from"),
+        ({"device": "cuda:9"}, "cuda:9"),
+        ({"backbone": "/etc"}, "outside"),
+        ({"voice": "ben"}, "not prepared"),
+        ({"base": "v3"}, "v3 is trained from is not on disk.*: python tools/download.py v3"),
+    ],
+)
+def test_wrong_wishes_start_nothing(place: PageContext, anna: VoiceFolder, change: dict[str, Any], words: str) -> None:
     runner = NoRunner()
     with pytest.raises(GSVError, match=words):
         start_training(place, runner, GIVEN | change)  # type: ignore[arg-type]
     assert not runner.specs and not list(anna.folder.glob("train_*"))
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"voice": "ben"}, "ben.list"), ({"list_file": "/etc/passwd"}, "outside"), ({"base": None}, "start from"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"voice": "ben"}, "ben.list"),
+        ({"list_file": "/etc/passwd"}, "outside"),
+        ({"base": None}, "start from"),
+    ],
+)
 def test_wrong_lists_prepare_nothing(place: PageContext, anna: VoiceFolder, change: dict[str, Any], words: str) -> None:
     runner = NoRunner()
     with pytest.raises(GSVError, match=words):
@@ -240,22 +276,36 @@ def test_the_memory_of_the_presets_is_what_training_estimates() -> None:
     from AR.training.lm_model import memory_estimate
 
     def qwen3(width: int, inner: int, layers: int, heads: int) -> dict[str, Any]:
-        return {"model_type": "qwen3", "vocab_size": 151936, "hidden_size": width, "intermediate_size": inner,
-                "num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": 8, "head_dim": 128}
+        return {
+            "model_type": "qwen3",
+            "vocab_size": 151936,
+            "hidden_size": width,
+            "intermediate_size": inner,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "num_key_value_heads": 8,
+            "head_dim": 128,
+        }
 
     published = {
-        "qwen3_lora_0.6b": qwen3(1024, 3072, 28, 16), "qwen3_lora_1.7b": qwen3(2048, 6144, 28, 16),
+        "qwen3_lora_0.6b": qwen3(1024, 3072, 28, 16),
+        "qwen3_lora_1.7b": qwen3(2048, 6144, 28, 16),
         "qwen3_lora_8b": qwen3(4096, 12288, 36, 32),
-        "qwen3_lora_smollm2": {"model_type": "llama", "vocab_size": 49152, "hidden_size": 576,
-                               "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
-                               "num_key_value_heads": 3},
-    }  # fmt: skip
+        "qwen3_lora_smollm2": {
+            "model_type": "llama",
+            "vocab_size": 49152,
+            "hidden_size": 576,
+            "intermediate_size": 1536,
+            "num_hidden_layers": 30,
+            "num_attention_heads": 9,
+            "num_key_value_heads": 3,
+        },
+    }
     for name, preset in PRESETS.items():
         config = parse_lm_config(yaml.safe_load(preset.path.read_text(encoding="utf-8")))
         if config.qwen3.start_from:  # the pack's model, all of it
             tiny = parse_lm_config(yaml.safe_load(PRESETS["qwen3_gsv_tiny"].path.read_text(encoding="utf-8")))
-            config = replace(config, new_model=tiny.new_model,
-                                         qwen3=replace(tiny.qwen3, tuning="full"))  # fmt: skip
+            config = replace(config, new_model=tiny.new_model, qwen3=replace(tiny.qwen3, tuning="full"))
         shape = published.get(name) or dict(config.new_model) | {"vocab_size": config.qwen3.tokenizer_size}
         kind = str(shape.pop("model_type"))
         for device, expected in (("cpu", preset.gib_float32), ("cuda", preset.gib_bfloat16)):

@@ -47,9 +47,12 @@ def place(context: PageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(language_model, "LM_ROOT", tmp_path / "lm")
     runner = JobRunner(tmp_path / "logs" / "jobs")
     yield dataclasses.replace(
-        context, settings=dataclasses.replace(context.settings, exp_root=tmp_path / "logs"), voice=Voice(),
-        weights=WeightRoots(tmp_path, tmp_path / "lm"), new_runner=lambda: runner,
-    )  # fmt: skip
+        context,
+        settings=dataclasses.replace(context.settings, exp_root=tmp_path / "logs"),
+        voice=Voice(),
+        weights=WeightRoots(tmp_path, tmp_path / "lm"),
+        new_runner=lambda: runner,
+    )
     runner.close(grace_seconds=1)
 
 
@@ -163,7 +166,8 @@ def train(page: Any, runner: JobRunner) -> None:
     assert all(f"{stage}: 3 clips" in log for stage in ("text", "audio", "tokens"))
     job_ends(page, runner, "training", "Train Language model: anna-lm")
     playwright.expect(page.locator("#training-losses svg, #training-losses canvas").first).to_be_visible(
-        timeout=PATIENCE)  # fmt: skip
+        timeout=PATIENCE
+    )
 
 
 def speak_with_it(page: Any) -> None:

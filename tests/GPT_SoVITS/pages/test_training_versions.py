@@ -49,8 +49,16 @@ def base_of(version: str, folder: Path) -> Base:
     network.quantizer.codebook.set_entries(torch.randn_like(network.quantizer.codebook.embed))
     path = folder / f"base_{version}.pth"
     save_s2(path, network.state_dict(), raw, "base", version)
-    return Base(version, version, folder, folder / "s1.ckpt", path, None, CONFIGS_ROOT / "s1.yaml",
-                CONFIGS_ROOT / VERSIONS[version].recipe)  # fmt: skip
+    return Base(
+        version,
+        version,
+        folder,
+        folder / "s1.ckpt",
+        path,
+        None,
+        CONFIGS_ROOT / "s1.yaml",
+        CONFIGS_ROOT / VERSIONS[version].recipe,
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -99,8 +107,11 @@ def test_the_data_are_prepared_for_the_version(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_settings_are_seen_where_they_mean_something(place: PageContext, version: str) -> None:
-    expected = {"lm": {"preset", "backbone"}, "s1": {"save_every", "if_dpo"},
-                "s2": {"save_every", *(("lora_rank", "grad_ckpt") if version in ADAPTERS else ())}}  # fmt: skip
+    expected = {
+        "lm": {"preset", "backbone"},
+        "s1": {"save_every", "if_dpo"},
+        "s2": {"save_every", *(("lora_rank", "grad_ckpt") if version in ADAPTERS else ())},
+    }
     for stage, names in expected.items():
         _, *updates = shown(place, stage, version)
         assert {name for name, update in zip(CHANGING, updates, strict=True) if update["visible"]} == names
@@ -198,9 +209,13 @@ def wait_for(runner: JobRunner, job: str, ready: Callable[[JobView], bool], seco
 
 @pytest.mark.slow
 def test_an_adapter_is_trained_stopped_and_finished(
-    place: PageContext, anna: VoiceFolder, runner: JobRunner, voice: Voice, tmp_path: Path,
+    place: PageContext,
+    anna: VoiceFolder,
+    runner: JobRunner,
+    voice: Voice,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     pytest.importorskip("peft")
     base = base_of("v3", tmp_path)
     monkeypatch.setattr(training_tab, "bases", lambda: [base])

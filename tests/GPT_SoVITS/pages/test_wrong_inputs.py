@@ -20,24 +20,75 @@ from pages.model_lists import take_weights  # noqa: E402
 from pages.speaking import speak  # noqa: E402
 
 GOOD: dict[str, Any] = {
-    "ref_wav_path": None, "prompt_text": "", "prompt_language": "en", "text": "Hello there.", "text_language": "en",
-    "how_to_cut": "cut5", "top_k": 15, "top_p": 1, "temperature": 1, "ref_free": False, "speed": 1, "if_freeze": False,
-    "inp_refs": None, "sample_steps": 32, "if_sr": False, "pause_second": 0.3, "repetition_penalty": 1.35, "seed": 7,
-    "keep_random": False, "batch_size": 1, "streaming_mode": 0,
+    "ref_wav_path": None,
+    "prompt_text": "",
+    "prompt_language": "en",
+    "text": "Hello there.",
+    "text_language": "en",
+    "how_to_cut": "cut5",
+    "top_k": 15,
+    "top_p": 1,
+    "temperature": 1,
+    "ref_free": False,
+    "speed": 1,
+    "if_freeze": False,
+    "inp_refs": None,
+    "sample_steps": 32,
+    "if_sr": False,
+    "pause_second": 0.3,
+    "repetition_penalty": 1.35,
+    "seed": 7,
+    "keep_random": False,
+    "batch_size": 1,
+    "streaming_mode": 0,
 }
 WRONG_SPEECH: list[dict[str, Any]] = [
-    {"text": ""}, {"text": "   "}, {"text": "...!?"}, {"text": "a" * (MAX_TEXT + 1)}, {"text": None},
-    {"text_language": "klingon"}, {"text_language": ""}, {"text_language": None}, {"prompt_language": "xx"},
-    {"how_to_cut": "cut99"}, {"how_to_cut": None}, {"top_k": -1}, {"top_k": 2.5}, {"top_k": "many"}, {"top_p": 1.5},
-    {"temperature": -1}, {"temperature": float("nan")}, {"repetition_penalty": 0}, {"speed": 0}, {"speed": 99},
-    {"pause_second": -1}, {"pause_second": 1e9}, {"batch_size": 0}, {"batch_size": 1000}, {"sample_steps": 0},
-    {"streaming_mode": 7}, {"ref_wav_path": "/tmp/voice.exe"}, {"ref_wav_path": "/etc/passwd"},
-    {"inp_refs": ["/tmp/a.wav", "/tmp/b.txt"]}, {"prompt_text": "p" * (MAX_TEXT + 1)}, {"seed": 2**70},
-    {"text": "please refuse"}, {"text": "please crash"},
+    {"text": ""},
+    {"text": "   "},
+    {"text": "...!?"},
+    {"text": "a" * (MAX_TEXT + 1)},
+    {"text": None},
+    {"text_language": "klingon"},
+    {"text_language": ""},
+    {"text_language": None},
+    {"prompt_language": "xx"},
+    {"how_to_cut": "cut99"},
+    {"how_to_cut": None},
+    {"top_k": -1},
+    {"top_k": 2.5},
+    {"top_k": "many"},
+    {"top_p": 1.5},
+    {"temperature": -1},
+    {"temperature": float("nan")},
+    {"repetition_penalty": 0},
+    {"speed": 0},
+    {"speed": 99},
+    {"pause_second": -1},
+    {"pause_second": 1e9},
+    {"batch_size": 0},
+    {"batch_size": 1000},
+    {"sample_steps": 0},
+    {"streaming_mode": 7},
+    {"ref_wav_path": "/tmp/voice.exe"},
+    {"ref_wav_path": "/etc/passwd"},
+    {"inp_refs": ["/tmp/a.wav", "/tmp/b.txt"]},
+    {"prompt_text": "p" * (MAX_TEXT + 1)},
+    {"seed": 2**70},
+    {"text": "please refuse"},
+    {"text": "please crash"},
 ]
 WRONG_PATHS = ["", "  ", "/etc/passwd", "../../etc/passwd", "~/.ssh/id_rsa", "no/such/file.ckpt", "a\0b", "/"]
-WRONG_MODELS = ["", None, "   ", "/etc", "../../..", "a/b/c", "owner/model; rm -rf", "https://example.org/m",
-                "x/" * 3000]
+WRONG_MODELS = [
+    "",
+    None,
+    "   ",
+    "/etc",
+    "../../..",
+    "a/b/c",
+    "owner/model; rm -rf",
+    "https://example.org/m",
+    "x/" * 3000,
+]
 
 
 def sentence_of(context: PageContext, act: Callable[[], Any]) -> str:
@@ -90,8 +141,9 @@ def test_links_do_not_lead_out_and_allowed_folders_are_open(toy: Any, toy_contex
     assert opened.path(str(outside / "a.ckpt")) == (outside / "a.ckpt").resolve()
 
 
-def test_a_wrong_choice_is_a_warning_and_leaves_things_as_they_are(context: PageContext, toy: Any, tmp_path: Path,
-                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_choice_is_a_warning_and_leaves_things_as_they_are(
+    context: PageContext, toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda message, **_: said.append(message))
     (tmp_path / "bad.ckpt").write_bytes(b"")

@@ -44,8 +44,13 @@ def tiny_hubert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     config = transformers.HubertConfig(
-        hidden_size=SSL_DIM, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=[8] * 7,
-        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+        hidden_size=SSL_DIM,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        conv_dim=[8] * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
     )
     folder = tmp_path_factory.mktemp("hubert")
     transformers.HubertModel(config).save_pretrained(folder)
@@ -59,10 +64,23 @@ def tiny_s2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from process_ckpt import save_s2
 
     model = {
-        "inter_channels": 8, "hidden_channels": 8, "filter_channels": 16, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
-        "p_dropout": 0.1, "resblock": "1", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3, 5]],
-        "upsample_rates": [10, 8, 4], "upsample_initial_channel": 16, "upsample_kernel_sizes": [16, 16, 8],
-        "gin_channels": 512, "semantic_frame_rate": "25hz", "freeze_quantizer": True, "version": "v2",
+        "inter_channels": 8,
+        "hidden_channels": 8,
+        "filter_channels": 16,
+        "n_heads": 2,
+        "n_layers": 2,
+        "kernel_size": 3,
+        "p_dropout": 0.1,
+        "resblock": "1",
+        "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1, 3, 5]],
+        "upsample_rates": [10, 8, 4],
+        "upsample_initial_channel": 16,
+        "upsample_kernel_sizes": [16, 16, 8],
+        "gin_channels": 512,
+        "semantic_frame_rate": "25hz",
+        "freeze_quantizer": True,
+        "version": "v2",
         "ssl_dim": SSL_DIM,
     }
     config = {

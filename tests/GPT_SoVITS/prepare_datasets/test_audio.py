@@ -33,8 +33,11 @@ def test_any_format_comes_out_as_mono_at_32_khz(tmp_path: Path, suffix: str, kin
 @pytest.mark.parametrize(
     ("wave", "reason"),
     [
-        (tone(0.5, 16000), "too short"), (tone(55, 16000), "too long"), (np.zeros(16000), "silent"),
-        (tone(1, 16000, 2.5), "clipped"), (np.full(16000, np.nan), "undecodable"),
+        (tone(0.5, 16000), "too short"),
+        (tone(55, 16000), "too long"),
+        (np.zeros(16000), "silent"),
+        (tone(1, 16000, 2.5), "clipped"),
+        (np.full(16000, np.nan), "undecodable"),
     ],
 )
 def test_unusable_audio_is_named(tmp_path: Path, wave: np.ndarray, reason: str) -> None:

@@ -42,8 +42,9 @@ def test_files_are_those_of_recorded_data(shared_tts: TTS, tmp_path: Path) -> No
 def test_collapsed_results_are_dropped(shared_tts: TTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    monkeypatch.setattr(checked, "decode", lambda b, requests, s, stop=None: [
-        T2SResult(torch.arange(60), "length") for _ in requests])  # fmt: skip
+    monkeypatch.setattr(
+        checked, "decode", lambda b, requests, s, stop=None: [T2SResult(torch.arange(60), "length") for _ in requests]
+    )
     with pytest.raises(DatasetError, match="collapsed"):
         run(shared_tts, tmp_path, (1,)).speak(TEXTS, read_voices(shared_tts, None))
 
@@ -52,8 +53,21 @@ def test_mistakes_are_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     (tmp_path / "empty.txt").write_text("\n\n")
     with pytest.raises(DatasetError, match="holds no text"):
         read_texts(tmp_path / "empty.txt")
-    assert main(["--texts", str(tmp_path / "none.txt"), "--exp", str(tmp_path / "x"), "--gpt_model", "/nowhere",
-                 "--sovits_model", "/nowhere"]) == 2  # fmt: skip
+    assert (
+        main(
+            [
+                "--texts",
+                str(tmp_path / "none.txt"),
+                "--exp",
+                str(tmp_path / "x"),
+                "--gpt_model",
+                "/nowhere",
+                "--sovits_model",
+                "/nowhere",
+            ]
+        )
+        == 2
+    )
 
 
 @pytest.mark.skipif(not (PACK_DIR / "lm").is_dir(), reason="no language model in this checkout's voice pack")
@@ -78,6 +92,19 @@ def test_a_language_model_that_is_not_there_is_named(
     texts = tmp_path / "texts.txt"
     texts.write_text("Hello there.\n")
     (tmp_path / "voice.yaml").write_text(f"custom:\n  pack: {tiny_pack}\n")
-    assert main(["--texts", str(texts), "--exp", str(tmp_path / "exp"), "--lm", "/no/such/model", "--config",
-                 str(tmp_path / "voice.yaml")]) == 2  # fmt: skip
+    assert (
+        main(
+            [
+                "--texts",
+                str(texts),
+                "--exp",
+                str(tmp_path / "exp"),
+                "--lm",
+                "/no/such/model",
+                "--config",
+                str(tmp_path / "voice.yaml"),
+            ]
+        )
+        == 2
+    )
     assert "no model folder /no/such/model" in caplog.text and not (tmp_path / "exp").exists()

@@ -24,14 +24,26 @@ def test_good_lines_keep_order_names_and_fields(make_list: MakeList) -> None:
 
 
 def test_each_bad_line_is_skipped_with_its_reason(make_list: MakeList) -> None:
-    path = make_list([
-        "good.wav|anna|en|Hello.", "missing.mp3|anna|en|Hello.", "x.wav|anna|en|", "x.wav|anna|en| ?! ",
-        "x.wav|anna|klingon|nuqneH", "x.wav|anna", "x.wav||en|Hello.", "good.wav|anna|en|Again.",
-    ])
+    path = make_list(
+        [
+            "good.wav|anna|en|Hello.",
+            "missing.mp3|anna|en|Hello.",
+            "x.wav|anna|en|",
+            "x.wav|anna|en| ?! ",
+            "x.wav|anna|klingon|nuqneH",
+            "x.wav|anna",
+            "x.wav||en|Hello.",
+            "good.wav|anna|en|Again.",
+        ]
+    )
     clips, report = read_list(path)
     assert [clip.text for clip in clips] == ["Hello."]
     assert {reason: len(lines) for reason, lines in report.skipped.items()} == {
-        "file missing": 1, "empty text": 2, "unknown language": 1, "fields missing": 2, "listed twice": 1,
+        "file missing": 1,
+        "empty text": 2,
+        "unknown language": 1,
+        "fields missing": 2,
+        "listed twice": 1,
     }
     assert report.summary().startswith("list: 1 clips ready, 7 skipped: 2 x empty text")
     assert "line 2" in report.skipped["file missing"][0] and "missing.mp3" in report.skipped["file missing"][0]

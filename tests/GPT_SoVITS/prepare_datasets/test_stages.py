@@ -54,8 +54,11 @@ def test_text_rows_have_the_public_form(make_list: MakeList, tmp_path: Path) -> 
     report = text_stage.run(job_for(path, tmp_path), "v2", fake_clean)
     rows = (tmp_path / "2-name2text.txt").read_text(encoding="utf-8").split("\n")
     assert rows == [
-        "a.wav\tH e l l o t h e r e\tNone\tHello there.", "b.ogg\tf i n e\tNone\t100- fine.",
-        "c.wav\tS e e y o u\tNone\tSee you.", "d.wav\t你 好\t[1, 1]\t你好", "",
+        "a.wav\tH e l l o t h e r e\tNone\tHello there.",
+        "b.ogg\tf i n e\tNone\t100- fine.",
+        "c.wav\tS e e y o u\tNone\tSee you.",
+        "d.wav\t你 好\t[1, 1]\t你好",
+        "",
     ]
     assert {reason: len(clips) for reason, clips in report.skipped.items()} == {"text not readable": 1, "empty text": 1}
     assert len((tmp_path / "speakers.tsv").read_text().splitlines()) == 6
@@ -159,9 +162,17 @@ def test_scripts_take_arguments_and_public_variables(
 ) -> None:
     path, out = make_list(LINES), tmp_path / "logs"
     variables = {
-        "inp_text": str(tmp_path / "wrong.list"), "inp_wav_dir": "", "exp_name": "x", "opt_dir": str(out),
-        "i_part": "0", "all_parts": "1", "cnhubert_base_dir": str(tiny_hubert), "is_half": "False",
-        "pretrained_s2G": str(tiny_s2), "version": "v2", "bert_pretrained_dir": "none",
+        "inp_text": str(tmp_path / "wrong.list"),
+        "inp_wav_dir": "",
+        "exp_name": "x",
+        "opt_dir": str(out),
+        "i_part": "0",
+        "all_parts": "1",
+        "cnhubert_base_dir": str(tiny_hubert),
+        "is_half": "False",
+        "pretrained_s2G": str(tiny_s2),
+        "version": "v2",
+        "bert_pretrained_dir": "none",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -178,7 +189,9 @@ def test_scripts_take_arguments_and_public_variables(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--exp", "x"], "--list"), (["--list", "my.list"], "--exp"), (["--list", "my.list", "--exp", "../x"], "--exp"),
+        (["--exp", "x"], "--list"),
+        (["--list", "my.list"], "--exp"),
+        (["--list", "my.list", "--exp", "../x"], "--exp"),
         (["--list", "none.list", "--exp", "x"], "cannot be read"),
         (["--list", "none.list", "--exp", "x", "--part", "one"], "whole number"),
     ],

@@ -41,8 +41,9 @@ def test_phones_of_the_same_normalised_text(golden_text: Rows, agreement: Agreem
 @pytest.mark.golden
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_phones_of_the_whole_path(golden_text: Rows, agreement: Agreement, version: str) -> None:
-    pairs = {row["text"]: (row["phones"], clean_text(row["text"], "en", version)[0])
-             for row in english(golden_text, version)}  # fmt: skip
+    pairs = {
+        row["text"]: (row["phones"], clean_text(row["text"], "en", version)[0]) for row in english(golden_text, version)
+    }
     assert agreement(pair for text, pair in pairs.items() if text not in ARGUED) >= 0.98
     # 98 % of all of them could be had only by saying "drive Smith", "a. m. a. m." or "the system minus really".
     assert agreement(pairs.values()) >= 0.97
@@ -56,8 +57,10 @@ def test_phones_of_the_whole_path(golden_text: Rows, agreement: Agreement, versi
         ("in 1995, 2005, 1900", "in nineteen ninety-five, two thousand five, nineteen hundred"),
         ("the 1990s and '80s", "the nineteen nineties and eighties"),
         ("1st 22nd 103rd", "first twenty-second one hundred third"),
-        ("$19.99, £15, $1.5 million, $1", "nineteen dollars and ninety-nine cents, fifteen pounds, "
-         "one point five million dollars, one dollar"),
+        (
+            "$19.99, £15, $1.5 million, $1",
+            "nineteen dollars and ninety-nine cents, fifteen pounds, one point five million dollars, one dollar",
+        ),
         ("4.5%, -5 degrees, 30°C", "four point five percent, negative five degrees, thirty degrees Celsius"),
         ("at 10:30 a.m. we met", "at ten thirty A M we met"),
         ("at 5pm. Then home", "at five P M. Then home"),
@@ -89,7 +92,7 @@ def test_phones_of_the_whole_path(golden_text: Rows, agreement: Agreement, versi
         ("In 1990 Mr. Brown", "In nineteen ninety Mister Brown"),
         ("get 'em, the dogs' bone", "get 'em, the dogs bone"),
     ],
-)  # fmt: skip
+)
 def test_reads_as_a_person_would(text: str, read: str) -> None:
     assert text_normalize(text).removesuffix(".") == read.removesuffix(".")
 

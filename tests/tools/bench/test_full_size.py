@@ -44,7 +44,13 @@ def test_every_version_speaks_from_the_public_layout(tmp_path: Path, capsys: pyt
     rows = {row["version"]: row for row in json.loads(lines[-1])["rows"]}
     assert set(rows) == set(VERSIONS) and lines[0].startswith("| version |")
     assert {row["version"]: row["rate"] for row in rows.values()} == {
-        "v1": 32000, "v2": 32000, "v2Pro": 32000, "v2ProPlus": 32000, "v3": 24000, "v4": 48000}  # fmt: skip
+        "v1": 32000,
+        "v2": 32000,
+        "v2Pro": 32000,
+        "v2ProPlus": 32000,
+        "v3": 24000,
+        "v4": 48000,
+    }
     seconds = [row["audio_s"] for row in rows.values()]
     assert max(seconds) - min(seconds) < 0.1 and min(seconds) > 2
     assert all(row["peak_gb"] >= row["loaded_gb"] for row in rows.values())

@@ -74,8 +74,10 @@ class StandInHub:
 
     def modelscope_listing(self, repo: str) -> dict[str, Any]:
         files: list[dict[str, Any]] = [{"Path": "some", "Type": "tree", "Size": 0}]
-        files += [{"Path": path, "Type": "blob", "Size": len(content), "Sha256": hashlib.sha256(content).hexdigest()}
-                  for path, content in self.repos[repo].items()]  # fmt: skip
+        files += [
+            {"Path": path, "Type": "blob", "Size": len(content), "Sha256": hashlib.sha256(content).hexdigest()}
+            for path, content in self.repos[repo].items()
+        ]
         return {"Code": 200, "Success": True, "Data": {"Files": files}}
 
 

@@ -27,16 +27,22 @@ UNTRANSLATED_LABELS = {"top_k", "top_p", "temperature", "if_freeze"}
 """Names that are the same in every language, or never seen."""
 SHOWN = ("label", "info", "placeholder")
 NAMED_BY_CODE = {
-    *(f"reason.{reason}" for reason in get_args(FallbackReason)), *(f"languages.{mode}" for mode in MODES),
-    *(f"cuts.{cut}" for cut in CUTS), *(f"inference.streaming_{mode}" for mode in STREAMING),
+    *(f"reason.{reason}" for reason in get_args(FallbackReason)),
+    *(f"languages.{mode}" for mode in MODES),
+    *(f"cuts.{cut}" for cut in CUTS),
+    *(f"inference.streaming_{mode}" for mode in STREAMING),
     *(f"voice.{stage}" for stage in ("waiting", "libraries", "weights", "ready", "failed")),
 }
 """Keys that the code puts together."""
 
 
 def calls() -> list[tuple[Path, ast.Call]]:
-    return [(path, node) for path in sorted(PAGES.glob("*.py"))
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [
+        (path, node)
+        for path in sorted(PAGES.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def called(node: ast.Call) -> str:
@@ -74,8 +80,11 @@ def test_languages_have_the_same_keys_and_places(language: str) -> None:
 @pytest.mark.parametrize("language", [name for name in PAGE_LANGUAGES if name != "en_US"])
 def test_nothing_is_left_in_english(language: str) -> None:
     own = texts(language)
-    left = [key for key, text in texts("en_US").items() if own[key] == text and len(text.split()) > 2
-            and not SAME_EVERYWHERE.fullmatch(text.strip("* "))]
+    left = [
+        key
+        for key, text in texts("en_US").items()
+        if own[key] == text and len(text.split()) > 2 and not SAME_EVERYWHERE.fullmatch(text.strip("* "))
+    ]
     ascii_only = [key for key, text in own.items() if text.isascii() and len(re.findall(r"[a-z]{3,}", text)) > 3]
     assert not left and not ascii_only
 
@@ -102,10 +111,19 @@ def test_widgets_have_no_words_in_the_code() -> None:
     assert not literal
 
 
-@pytest.mark.parametrize(("header", "language"), [
-    ("ja,en;q=0.8", "ja_JP"), ("zh-CN,zh;q=0.9,en;q=0.8", "zh_CN"), ("ko-KR", "ko_KR"), ("fr,de;q=0.5", "en_US"),
-    ("en;q=0.3, ko;q=0.7", "ko_KR"), ("", "en_US"), ("ja;q=0, zh", "zh_CN"), (";;;,q=x;q=oh", "en_US"),
-])
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("ja,en;q=0.8", "ja_JP"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh_CN"),
+        ("ko-KR", "ko_KR"),
+        ("fr,de;q=0.5", "en_US"),
+        ("en;q=0.3, ko;q=0.7", "ko_KR"),
+        ("", "en_US"),
+        ("ja;q=0, zh", "zh_CN"),
+        (";;;,q=x;q=oh", "en_US"),
+    ],
+)
 def test_the_browser_chooses(header: str, language: str) -> None:
     assert language_of(header) == language
 
@@ -114,7 +132,8 @@ def test_marks_become_texts_that_survive_json_and_html() -> None:
     page = json.dumps({"label": Translator("auto").label("inference.stop"), "n": 1})
     assert json.loads(put_texts(page, "ja_JP")) == {"label": texts("ja_JP")["inference.stop"], "n": 1}
     assert "<" not in put_texts("@@inference.reference_help@@", "en_US") and "'" not in put_texts(
-        "@@inference.reference_help@@", "en_US")
+        "@@inference.reference_help@@", "en_US"
+    )
 
 
 def test_a_fixed_language_needs_no_marks_and_a_visitor_is_spoken_to_in_theirs() -> None:

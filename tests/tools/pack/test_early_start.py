@@ -33,8 +33,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "valid.list").write_text("v.wav|x|en|Three.\n", encoding="utf-8")
     corpus = Corpus(list(SPOKEN), clips, [], [], centres, 2)
     monkeypatch.setattr(early_start, "prepare", lambda *_, **__: corpus)  # Whisper and the aligner
-    early_start.main(["--list", str(tmp_path / "train.list"), "--valid", str(tmp_path / "valid.list"), "--exp",
-                      str(tmp_path / "exp"), "--ssl-work", str(tmp_path)])  # fmt: skip
+    early_start.main(
+        [
+            "--list",
+            str(tmp_path / "train.list"),
+            "--valid",
+            str(tmp_path / "valid.list"),
+            "--exp",
+            str(tmp_path / "exp"),
+            "--ssl-work",
+            str(tmp_path),
+        ]
+    )
     return tmp_path / "exp"
 
 

@@ -44,9 +44,18 @@ def make(folder: Path) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
 
 def run(folder: Path, *more: str) -> list[str]:
     mix_features.main(
-        ["--early", str(folder / "early"), "--exp", str(folder / "exp"), "--alignment", str(folder / "alignment.tsv"),
-         "--quantizer", str(folder / "quantizer.safetensors"), *more]
-    )  # fmt: skip
+        [
+            "--early",
+            str(folder / "early"),
+            "--exp",
+            str(folder / "exp"),
+            "--alignment",
+            str(folder / "alignment.tsv"),
+            "--quantizer",
+            str(folder / "quantizer.safetensors"),
+            *more,
+        ]
+    )
     return [row.split("\t")[0] for row in (folder / "exp" / "2-name2text.txt").read_text(encoding="utf-8").splitlines()]
 
 

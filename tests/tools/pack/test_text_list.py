@@ -24,8 +24,18 @@ def run(folder: Path, *more: str) -> list[str]:
     (folder / "train.list").write_text("a.wav|a|en|Call 911 now.\n", encoding="utf-8")
     (folder / "test.list").write_text("b.wav|a|en|He came in late.\n", encoding="utf-8")
     out = folder / "out" / "texts.txt"
-    text_list.main([*map(str, sorted(folder.glob("cookies*"))), "--list", str(folder / "train.list"), "--without",
-                    str(folder / "test.list"), "--out", str(out), *more])  # fmt: skip
+    text_list.main(
+        [
+            *map(str, sorted(folder.glob("cookies*"))),
+            "--list",
+            str(folder / "train.list"),
+            "--without",
+            str(folder / "test.list"),
+            "--out",
+            str(out),
+            *more,
+        ]
+    )
     return out.read_text(encoding="utf-8").splitlines()
 
 

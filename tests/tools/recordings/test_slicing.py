@@ -57,8 +57,17 @@ def test_quiet_from_end_to_end_gives_nothing() -> None:
     assert find_pieces(np.zeros(0, np.float32), SliceSettings()) == []
 
 
-@pytest.mark.parametrize("values", [{"threshold": 3}, {"hop_size": 0}, {"min_length": 5}, {"share": 2},
-                                    {"hop_size": 500, "min_interval": 300}, {"max_length": 1000}])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"threshold": 3},
+        {"hop_size": 0},
+        {"min_length": 5},
+        {"share": 2},
+        {"hop_size": 500, "min_interval": 300},
+        {"max_length": 1000},
+    ],
+)
 def test_settings_that_cannot_be_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
         SliceSettings(**values)  # type: ignore[arg-type]
@@ -116,10 +125,16 @@ def test_bad_recordings_are_told_and_the_good_ones_cut(tmp_path: Path, caplog: p
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-@pytest.mark.parametrize(("inputs", "expected"), [
-    (["missing.wav"], "does not exist"), (["empty"], "no recording"), (["silent.wav"], "quieter than"),
-    (["a/x.wav", "b/x.wav"], "same name"), (["good.wav", "--min_length", "1"], "min_length"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (["missing.wav"], "does not exist"),
+        (["empty"], "no recording"),
+        (["silent.wav"], "quieter than"),
+        (["a/x.wav", "b/x.wav"], "same name"),
+        (["good.wav", "--min_length", "1"], "min_length"),
+    ],
+)
 def test_mistakes_are_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, inputs: list[str], expected: str
 ) -> None:

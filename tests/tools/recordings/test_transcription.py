@@ -47,7 +47,8 @@ def test_a_list_that_the_stages_read(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     report = transcribe_to_list([*paths, silent], target, "anna", "auto", parrot, lambda *now: seen.append(now))
     assert target.read_text(encoding="utf-8") == (
-        "sliced/clip0.wav|anna|en|Hello | there.\nsliced/clip3.wav|anna|zh|你好。\n")
+        "sliced/clip0.wav|anna|en|Hello | there.\nsliced/clip3.wav|anna|zh|你好。\n"
+    )
     assert report.done == 2 and report.skipped_total == 3 and seen[-1] == (5, 5)
     assert parrot.asked[0] == (16000, None), "engines get 16 kHz"
     found, _ = read_list(target)
@@ -71,9 +72,14 @@ def test_a_run_that_breaks_off_keeps_what_it_has(tmp_path: Path) -> None:
     assert [row.text for row in read_rows(target)] == ["One."]
 
 
-@pytest.mark.parametrize(("speaker", "language", "expected"), [
-    ("a|b", "en", "speaker"), (" ", "en", "speaker"), ("anna", "xx", "language"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("speaker", "language", "expected"),
+    [
+        ("a|b", "en", "speaker"),
+        (" ", "en", "speaker"),
+        ("anna", "xx", "language"),
+    ],
+)
 def test_speakers_and_languages_that_a_list_cannot_hold(
     tmp_path: Path, speaker: str, language: str, expected: str
 ) -> None:
@@ -86,11 +92,16 @@ def test_nothing_heard_is_an_error_with_the_reason(tmp_path: Path) -> None:
         transcribe_to_list(clips(tmp_path, 1), tmp_path / "my.list", "anna", "en", Parrot(Heard("", "en")))
 
 
-@pytest.mark.parametrize(("row", "expected"), [
-    (ListRow("a.wav", "", "en", "Hi."), "row 2 has no speaker"), (ListRow("", "x", "en", "Hi."), "row 2 has no path"),
-    (ListRow("a.wav", "x", "english", "Hi."), "row 2 is in the language 'english'"),
-    (ListRow("a.wav", "x|y", "en", "Hi."), "row 2 has a |"), (ListRow("a.wav", "x", "en", "?!"), "row 2 .a.wav. has"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (ListRow("a.wav", "", "en", "Hi."), "row 2 has no speaker"),
+        (ListRow("", "x", "en", "Hi."), "row 2 has no path"),
+        (ListRow("a.wav", "x", "english", "Hi."), "row 2 is in the language 'english'"),
+        (ListRow("a.wav", "x|y", "en", "Hi."), "row 2 has a |"),
+        (ListRow("a.wav", "x", "en", "?!"), "row 2 .a.wav. has"),
+    ],
+)
 def test_a_row_that_no_stage_could_use_is_named_and_nothing_is_written(
     tmp_path: Path, row: ListRow, expected: str
 ) -> None:

@@ -25,8 +25,9 @@ def request(phones: int = 9) -> T2SRequest:
 
 
 @pytest.fixture(params=FAMILIES)
-def pair(request: pytest.FixtureRequest, make_lm: Callable[..., Any], tmp_path: Path,
-         monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:  # fmt: skip
+def pair(
+    request: pytest.FixtureRequest, make_lm: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Any]:
     """The same trained folder, stored in half precision, loaded in float32 and packed."""
     monkeypatch.setattr(lm_half, "WORTHWHILE", 0)
     make_lm(request.param).save_pretrained(tmp_path, {"steps": 1}, half=True)

@@ -55,8 +55,10 @@ def test_single_batched_streamed_and_plain_give_the_same_tokens(kind: str, make_
     model, requests = make_lm(kind), make_requests()
     assert model._fast is not None
     whole = [r.tokens.tolist() for r in decode(model, requests, GREEDY)]
-    assert [decode(model, [r], GREEDY)[0].tolist() if False else decode(model, [r], GREEDY)[0].tokens.tolist()
-            for r in requests] == whole  # fmt: skip
+    assert [
+        decode(model, [r], GREEDY)[0].tolist() if False else decode(model, [r], GREEDY)[0].tokens.tolist()
+        for r in requests
+    ] == whole
     streamed: list[list[int]] = [[] for _ in requests]
     for chunk in stream_decode(model, requests, GREEDY, chunk_tokens=5):
         streamed[chunk.row] += chunk.tokens.tolist()
@@ -164,8 +166,9 @@ def test_codebook_fingerprint_survives_half_precision() -> None:
     assert codebook_fingerprint(entries) != codebook_fingerprint(entries + 0.1)
 
 
-def test_memory_is_judged_before_loading(make_lm: Callable[..., Any], tmp_path: Path,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_memory_is_judged_before_loading(
+    make_lm: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_lm("qwen3").save_pretrained(tmp_path, {"steps": 1})
     monkeypatch.setattr(lm_backbone, "free_memory", lambda device: 1000)
     monkeypatch.setattr(lm_backbone, "_load_decoder", lambda *a: pytest.fail("it was loaded"))
@@ -179,8 +182,14 @@ def test_memory_is_judged_before_loading(make_lm: Callable[..., Any], tmp_path: 
 def test_seven_billion_parameters_are_counted_without_loading(tmp_path: Path) -> None:
     from transformers import Qwen2Config
 
-    Qwen2Config(vocab_size=152064, hidden_size=3584, intermediate_size=18944, num_hidden_layers=28,
-                num_attention_heads=28, num_key_value_heads=4).save_pretrained(tmp_path)  # fmt: skip
+    Qwen2Config(
+        vocab_size=152064,
+        hidden_size=3584,
+        intermediate_size=18944,
+        num_hidden_layers=28,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+    ).save_pretrained(tmp_path)
     config = lm_backbone.read_config(tmp_path)
     count = lm_backbone.parameter_count(config)
     assert 7.0e9 < count < 7.2e9  # without the output head over words
@@ -199,8 +208,10 @@ def test_missing_folder_and_strange_names() -> None:
 
 
 def test_language_model_classes_are_not_imported_unless_used() -> None:
-    code = ("import sys; import AR.models.qwen3_t2s_model, AR.decode, AR.models.t2s_model; "
-            "sys.exit(any(m.startswith(('transformers.models.', 'peft')) for m in sys.modules))")  # fmt: skip
+    code = (
+        "import sys; import AR.models.qwen3_t2s_model, AR.decode, AR.models.t2s_model; "
+        "sys.exit(any(m.startswith(('transformers.models.', 'peft')) for m in sys.modules))"
+    )
     root = Path(__file__).parents[4]
     done = subprocess.run([sys.executable, "-c", code], cwd=root / "GPT_SoVITS", check=False, timeout=120)
     assert done.returncode == 0

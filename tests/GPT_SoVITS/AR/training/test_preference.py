@@ -165,8 +165,10 @@ def test_training_with_it_prefers_true_sequences() -> None:
     before, after, losses = trained(prefer=True)
     without = trained(prefer=False)[1]
     assert after > before + 8 and after > without + 1.5
-    first, last = ({name: float(np.mean([step[name] for step in part])) for name in losses[0]}
-                   for part in (losses[:5], losses[-5:]))  # fmt: skip
+    first, last = (
+        {name: float(np.mean([step[name] for step in part])) for name in losses[0]}
+        for part in (losses[:5], losses[-5:])
+    )
     assert last["preference"] < 0.5 * first["preference"] and last["preferred"] > first["preferred"]
     assert last["token_loss"] < 0.8 * first["token_loss"], "it still learns to speak"
 

@@ -15,12 +15,27 @@ from module.training.paths import Route, TrainingForward, replace_codes
 from module.training.settings import TrainSettings
 
 MODEL: dict[str, Any] = {
-    "inter_channels": 16, "hidden_channels": 16, "filter_channels": 32, "n_heads": 2, "n_layers": 2, "kernel_size": 3,
-    "p_dropout": 0.0, "resblock": "2", "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]],
-    "upsample_rates": [4, 4], "upsample_initial_channel": 32, "upsample_kernel_sizes": [8, 8], "gin_channels": 16,
-    "semantic_frame_rate": "25hz", "freeze_quantizer": True, "posterior_layers": 1, "flow_layers": 1, "ssl_dim": 16,
+    "inter_channels": 16,
+    "hidden_channels": 16,
+    "filter_channels": 32,
+    "n_heads": 2,
+    "n_layers": 2,
+    "kernel_size": 3,
+    "p_dropout": 0.0,
+    "resblock": "2",
+    "resblock_kernel_sizes": [3],
+    "resblock_dilation_sizes": [[1, 3]],
+    "upsample_rates": [4, 4],
+    "upsample_initial_channel": 32,
+    "upsample_kernel_sizes": [8, 8],
+    "gin_channels": 16,
+    "semantic_frame_rate": "25hz",
+    "freeze_quantizer": True,
+    "posterior_layers": 1,
+    "flow_layers": 1,
+    "ssl_dim": 16,
     "version": "v2",
-}  # fmt: skip
+}
 SPEC_BINS, MELS = 33, 8
 
 
@@ -44,8 +59,12 @@ def forward() -> TrainingForward:
 def test_acoustic_steps_come_first_then_the_prior_then_the_public_way() -> None:
     train = TrainSettings(acoustic_steps=2, c_acoustic=1.0, prior_path_steps=3)
     assert [Route.at(step, train) for step in range(5)] == [
-        Route.ACOUSTIC, Route.ACOUSTIC, Route.PRIOR, Route.POSTERIOR, Route.POSTERIOR,
-    ]  # fmt: skip
+        Route.ACOUSTIC,
+        Route.ACOUSTIC,
+        Route.PRIOR,
+        Route.POSTERIOR,
+        Route.POSTERIOR,
+    ]
     assert Route.at(0, TrainSettings()) is Route.POSTERIOR
 
 

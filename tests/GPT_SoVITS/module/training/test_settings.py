@@ -45,10 +45,15 @@ def test_public_keys_that_are_not_used_are_accepted() -> None:
     assert train.pretrained_s2G == "a.pth" and train.lora_rank == 32 and train.grad_ckpt
 
 
-@pytest.mark.parametrize(("version", "states"), [
-    ("v2Pro", "logs_s2_v2Pro"), ("v2ProPlus", "logs_s2_v2ProPlus"), ("v3", "logs_s2_v3_lora_32"),
-    ("v4", "logs_s2_v4_lora_32"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("version", "states"),
+    [
+        ("v2Pro", "logs_s2_v2Pro"),
+        ("v2ProPlus", "logs_s2_v2ProPlus"),
+        ("v3", "logs_s2_v3_lora_32"),
+        ("v4", "logs_s2_v4_lora_32"),
+    ],
+)
 def test_presets_of_other_versions_have_the_published_sizes(version: str, states: str) -> None:
     settings = parse_settings(public(f"s2{version}.json"), Path("/root_folder"))
     assert settings.version == version and settings.state_dir == Path("/root_folder/logs/voice") / states
