@@ -17,13 +17,15 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from AR.hardware import has_fast_bfloat16
 from errors import DatasetError
-from feature_extractor.training import aligner, codebook, student, teacher
+from feature_extractor.training import aligner, codebook, prosody, student, teacher
 from feature_extractor.training.student import Clip, Student, StudentConfig
 
 logger = logging.getLogger(__name__)
@@ -50,13 +52,26 @@ class Corpus:
     n_train: int
 
 
-def read_list(path: Path) -> list[tuple[Path, str, str]]:
-    """(audio path, language, text) per line of a ``vocal_path|speaker|language|text`` list."""
+class Row(NamedTuple):
+    """A line of a ``vocal_path|speaker|language|text`` list."""
+
+    path: Path
+    speaker: str
+    language: str
+    text: str
+
+
+def read_list(path: Path) -> list[Row]:
+    """The lines of a list; paths are taken from its folder.
+
+    Raises:
+        DatasetError: no line has four fields.
+    """
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         fields = line.split("|", 3)
         if len(fields) == 4:
-            rows.append(((path.parent / fields[0]).resolve(), fields[2].lower(), fields[3]))
+            rows.append(Row((path.parent / fields[0]).resolve(), fields[1], fields[2].lower(), fields[3]))
     if not rows:
         raise DatasetError(f"{path} has no usable line", "vocal_path|speaker|language|text", "check the list file")
     return rows
@@ -91,12 +106,12 @@ def frame_levels(wave: np.ndarray, frames: int) -> np.ndarray:
 
 
 def prepare(train: Path, valid: Path, work: Path, threads: int) -> Corpus:
-    """Waves, teacher features and frame labels of both lists."""
+    """Waves, teacher features, frame labels and pitch of both lists."""
     from text.cleaner import clean_text
 
     train_rows, valid_rows = read_list(train), read_list(valid)
     rows = train_rows + valid_rows
-    waves = [teacher.load_16k(path) for path, _, _ in tqdm(rows, desc="audio", unit="clip")]
+    waves = [teacher.load_16k(row.path) for row in tqdm(rows, desc="audio", unit="clip")]
     with tqdm(total=len(rows), desc="teacher", unit="clip") as bar:
 
         def progress(done: int, _total: int) -> None:
@@ -105,12 +120,19 @@ def prepare(train: Path, valid: Path, work: Path, threads: int) -> Corpus:
         states = unpack_rows(
             cached(work / "teacher.npz", lambda: pack_rows(teacher.encode_corpus(waves, threads, progress)))
         )
-        phones = [clean_text(text, language, "v2")[0] for _, language, text in tqdm(rows, desc="phones", unit="clip")]
+        phones = [clean_text(r.text, r.language, "v2")[0] for r in tqdm(rows, desc="phones", unit="clip")]
+    lengths = [len(s) for s in states]
+
+    def make_pitch() -> dict[str, np.ndarray]:
+        pairs = zip(waves, lengths, strict=True)
+        return pack_rows([prosody.pitch_of(w, n) for w, n in tqdm(pairs, desc="pitch", unit="clip", total=len(waves))])
+
+    pitches = unpack_rows(cached(work / "pitch.npz", make_pitch))
+    levels = [frame_levels(w, n) for w, n in zip(waves, lengths, strict=True)]
 
     def make_alignment() -> dict[str, np.ndarray]:
         features = teacher.reduce_states(states)
-        energies = [frame_levels(w, len(f)) for w, f in zip(waves, features, strict=True)]
-        found = aligner.align(features, energies, phones)
+        found = aligner.align(features, levels, phones)
         labels, sources = [], []
         for feature, script, path in zip(features, found.scripts, found.paths, strict=True):
             lost = np.full(len(feature), student.IGNORE)
@@ -128,11 +150,16 @@ def prepare(train: Path, valid: Path, work: Path, threads: int) -> Corpus:
     labels = unpack_rows(aligned)
     sources = unpack_rows({"data": aligned["source"], "borders": aligned["borders"]})
     posteriors = unpack_rows({"data": aligned["posteriors"], "borders": aligned["borders"]})
-    targets = teacher.content_targets(states, labels, posteriors)
+    sounds = teacher.content_targets(states, labels, posteriors)
+    melodies = prosody.prosody_targets(pitches, levels, [r.speaker for r in rows])
+    targets = [
+        np.concatenate([s, m.astype(s.dtype)], axis=1)[: min(len(s), len(m))]
+        for s, m in zip(sounds, melodies, strict=True)
+    ]
     n_train = len(train_rows)
     book = cached(work / "codebook.npz", lambda: {"centres": codebook.fit_codebook(targets[:n_train])})["centres"]
     clips = [Clip(w, y.astype(np.int64), f) for w, y, f in zip(waves, labels, targets, strict=True)]
-    return Corpus([p.name for p, _, _ in rows], clips, sources, [str(c) for c in aligned["classes"]], book, n_train)
+    return Corpus([r.path.name for r in rows], clips, sources, [str(c) for c in aligned["classes"]], book, n_train)
 
 
 def learning_rate(fraction: float, peak: float) -> float:
@@ -162,6 +189,7 @@ def fit(model: Student, corpus: Corpus, work: Path, minutes: float, batch_second
     """Train for ``minutes`` of computing time in all (earlier runs included); returns the last figures."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
     spent, step, epoch = 0.0, 0, 0
+    half = has_fast_bfloat16("cpu")
     checkpoint = work / "student.pt"
     if checkpoint.is_file():
         state = torch.load(checkpoint, weights_only=True)
@@ -180,7 +208,9 @@ def fit(model: Student, corpus: Corpus, work: Path, minutes: float, batch_second
                 started = time.monotonic()
                 for setting in optimizer.param_groups:
                     setting["lr"] = learning_rate(spent / budget, peak)
-                result = student.losses(model, student.collate([student.augment(c, rng) for c in group]))
+                batch = student.collate([student.augment(c, rng) for c in group])
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    result = student.losses(model, batch)
                 optimizer.zero_grad()
                 result.total.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -260,6 +290,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch-seconds", type=float, default=40.0)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--prepare-only", action="store_true", help="stop before the training")
+    parser.add_argument("--start-from", type=Path, help="folder of an encoder whose weights are the beginning")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -271,6 +302,8 @@ def main(argv: list[str] | None = None) -> None:
         return
     torch.manual_seed(0)
     model = Student(StudentConfig(), len(corpus.classes), corpus.codebook.shape[1])
+    if args.start_from is not None:
+        logger.info("%d tensors of %s", student.start_from(model.hubert, args.start_from), args.start_from)
     figures = fit(model, corpus, args.work, args.minutes, args.batch_seconds, args.learning_rate)
     export(model, corpus.codebook, args.output, args.work / "quantizer.safetensors")
     logger.info("encoder written to %s: %s", args.output, json.dumps(figures))

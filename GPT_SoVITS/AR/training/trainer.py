@@ -25,6 +25,7 @@ from AR.data.clips import Clip
 from AR.data.collate import Batch, collate
 from AR.data.rows import Batching, Row, epoch_batches, share_of_process, small_set_repeat
 from AR.errors import T2SError
+from AR.hardware import mixed_precision
 from AR.models.t2s_model import Text2SemanticDecoder
 from AR.training.config import S1Config
 from AR.training.ema import WeightAverage
@@ -57,10 +58,9 @@ def make_accelerator(precision: str) -> Any:
         from accelerate import Accelerator
     except ImportError as error:
         raise T2SError("accelerate is not installed; training needs it: pip install accelerate") from error
-    mixed = "no"
-    if torch.cuda.is_available() and not precision.startswith("32"):
-        bf16 = precision.startswith("bf16") and torch.cuda.is_bf16_supported()
-        mixed = "bf16" if bf16 else "fp16"
+    mixed = mixed_precision(not precision.startswith("32"))
+    if mixed == "bf16" and not precision.startswith("bf16"):
+        mixed = "fp16" if torch.cuda.is_available() else "no"
     return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed)
 
 

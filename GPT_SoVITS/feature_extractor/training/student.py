@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class StudentConfig:
     """
 
     hidden: int = 192
-    layers: int = 3
+    layers: int = 5
     heads: int = 4
     feed_forward: int = 576
     conv: tuple[int, ...] = (32, 48, 64, 96, 128, 160, 192)
@@ -60,6 +61,19 @@ def build_hubert(config: StudentConfig) -> nn.Module:
             mask_time_length=5,
         )
     )
+
+
+def start_from(model: nn.Module, folder: Path) -> int:
+    """Take over what fits of an encoder in ``folder`` (transformers layout); returns how many tensors that were.
+
+    A network with more layers than the old one keeps its own beginnings in the others.
+    """
+    from safetensors.torch import load_file
+
+    own, old = model.state_dict(), load_file(folder / "model.safetensors")
+    taken = {name: t.float() for name, t in old.items() if name in own and own[name].shape == t.shape}
+    model.load_state_dict({**own, **taken})
+    return len(taken)
 
 
 class Student(nn.Module):

@@ -44,6 +44,9 @@ class _Conv(torch.autograd.Function):
             (0, layer.output_padding[0]),
             1,
         )
+        if torch.is_autocast_enabled(x.device.type):  # a custom function is not autocast by itself
+            half = torch.get_autocast_dtype(x.device.type)
+            x, weight, bias = x.to(half), weight.to(half), None if bias is None else bias.to(half)
         x, weight = _as_2d(x), _as_2d(weight)
         ctx.save_for_backward(x, weight)
         ctx.bias_size = None if bias is None else list(bias.shape)

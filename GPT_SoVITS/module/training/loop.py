@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from AR.hardware import mixed_precision
 from config import REPO_ROOT
 from errors import GSVError, TrainingError
 from module.training.dataset import Batch, S2Dataset
@@ -85,11 +86,9 @@ def fit(run: TrainingRun, step: Step, dataset: S2Dataset, stop: StopFlag) -> Pat
 
 
 def make_accelerator(settings: S2Settings) -> Accelerator:
-    """Several processes by ``accelerate launch``; half precision on a GPU where ``fp16_run`` is set."""
+    """Several processes by ``accelerate launch``; half precision by ``fp16_run`` where it is fast."""
     train = settings.train
-    precision = "no"
-    if train.fp16_run and torch.cuda.is_available():
-        precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    precision = mixed_precision(train.fp16_run)
     if train.torch_threads:
         torch.set_num_threads(train.torch_threads)
     # The text branch of a batch without a part, and discriminators in the warm-up, get no gradients.
