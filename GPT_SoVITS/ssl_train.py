@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from AR.hardware import has_fast_bfloat16
+from AR.hardware import has_fast_bfloat16, training_attention
 from errors import DatasetError
 from feature_extractor.training import aligner, codebook, prosody, student, teacher
 from feature_extractor.training.student import Clip, Student, StudentConfig
@@ -209,7 +209,7 @@ def fit(model: Student, corpus: Corpus, work: Path, minutes: float, batch_second
                 for setting in optimizer.param_groups:
                     setting["lr"] = learning_rate(spent / budget, peak)
                 batch = student.collate([student.augment(c, rng) for c in group])
-                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                with torch.autocast("cpu", torch.bfloat16, enabled=half), training_attention("cpu"):
                     result = student.losses(model, batch)
                 optimizer.zero_grad()
                 result.total.backward()

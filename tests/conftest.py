@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,15 @@ class Golden:
         """Deterministic weights for ``entries`` ([name, shape, dtype]); ``strip`` is cut off the front of each name."""
         arrays = _det_weights().det_state_dict(entries, gain=gain, skip=skip)
         return {k.removeprefix(strip): torch.from_numpy(v) for k, v in arrays.items()}
+
+
+@pytest.fixture(autouse=True)
+def _own_accelerate_state() -> Iterator[None]:
+    """accelerate keeps precision and device per process; a test must not inherit those of the one before it."""
+    yield
+    state = sys.modules.get("accelerate.state")
+    if state is not None:
+        state.AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture

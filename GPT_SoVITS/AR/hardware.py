@@ -6,7 +6,10 @@ tiles (Intel since 2023), where matrix products are several times faster than in
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def has_fast_bfloat16(device: torch.device | str) -> bool:
@@ -20,6 +23,15 @@ def has_fast_bfloat16(device: torch.device | str) -> bool:
 def training_device() -> torch.device:
     """Where training runs when nothing else is said: the first GPU, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def training_attention(device: torch.device | str) -> AbstractContextManager[None]:
+    """Context in which attention is trained: on CPUs as plain matrix products.
+
+    torch's fused attention is made for long rows; its backward pass took a third of a training step of rows of 170
+    positions, four times as long as the products.
+    """
+    return sdpa_kernel(SDPBackend.MATH) if torch.device(device).type == "cpu" else nullcontext()
 
 
 def mixed_precision(wanted: bool) -> str:

@@ -18,19 +18,21 @@ WORDS = ["A cat sat.", "The dog ran.", "We see it.", "Go on now."]
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """Eight clips of coloured noise with a ready teacher cache, so that no Whisper is needed."""
+    """Eight clips of coloured noise with teacher and pitch ready, so that neither Whisper nor WORLD is needed."""
     rng = np.random.default_rng(0)
-    lines, states = [], []
+    lines, states, pitches = [], [], []
     for number in range(8):
         wave = (rng.standard_normal(16_000 + 800 * number) * 0.1).astype(np.float32)
         soundfile.write(tmp_path / f"c{number}.wav", wave, 16_000)
         lines.append(f"c{number}.wav|me|en|{WORDS[number % 4]}")
         states.append(rng.standard_normal((teacher.frames_of(len(wave)), teacher.WIDTH)).astype(np.float16))
+        pitches.append(np.full(len(states[-1]), 100.0 + number, np.float32))
     (tmp_path / "train.list").write_text("\n".join(lines[:6]) + "\n")
     (tmp_path / "valid.list").write_text("\n".join(lines[6:]) + "\n")
     work = tmp_path / "work"
     work.mkdir()
     np.savez(work / "teacher.npz", **ssl_train.pack_rows(states))
+    np.savez(work / "pitch.npz", **ssl_train.pack_rows(pitches))
     return tmp_path
 
 
@@ -59,7 +61,7 @@ def test_trains_stops_and_goes_on(
     # Eight clips are too few for discriminants, and no teacher ran: any 63 columns and an empty codebook will do.
     monkeypatch.setattr(teacher, "sound_targets", lambda states, *_: [rows[:, :63] for rows in states])
     classes = {p.rstrip("012") for w in WORDS for p in clean_text(w, "en", "v2")[0]} - {".", ","}
-    np.savez(corpus / "work" / "codebook.npz", centres=np.zeros((1024, len(classes) + 1 + 63), np.float32))
+    np.savez(corpus / "work" / "codebook.npz", centres=np.zeros((1024, len(classes) + 1 + 63 + 3), np.float32))
     caplog.set_level("INFO")
     ssl_train.main(command(corpus, 0.03))
     first = torch.load(corpus / "work" / "student.pt", weights_only=True)

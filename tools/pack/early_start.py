@@ -42,7 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     config = json.loads(args.s2_config.read_text(encoding="utf-8"))
     ssl_dim = int(config["model"]["ssl_dim"])
     corpus = prepare(args.list, args.valid, args.ssl_work, threads=1)
-    for (path, _, _), clip in tqdm(list(zip(read_list(args.list), corpus.clips, strict=False)), desc="clips"):
+    for row, clip in tqdm(list(zip(read_list(args.list), corpus.clips, strict=False)), desc="clips"):
+        path = row.path
         features = torch.zeros(1, ssl_dim, len(clip.teacher))
         features[0, : clip.teacher.shape[1]] = torch.from_numpy(clip.teacher.astype(np.float32).T)
         with atomic_file(ssl_path(args.exp, path.name)) as stream:

@@ -26,7 +26,7 @@ from AR.data.collate import Batch
 from AR.data.lm_collate import Item, ItemBatches, ItemData, LMCollator
 from AR.data.rows import Batching, epoch_batches, small_set_repeat
 from AR.errors import T2SError
-from AR.hardware import has_fast_bfloat16, training_device
+from AR.hardware import has_fast_bfloat16, training_attention, training_device
 from AR.models import lm_rows
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_guided
@@ -162,7 +162,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         step, train = self.state.global_step, self.lm_config.train
         easy = step * train.gradient_accumulation < self.easy_batches
         self.accelerator.unwrap_model(model).token_noise = 0.0 if easy else train.token_noise
-        return model(inputs, guided_weight(self.lm_config.guided, step))  # type: ignore[no-any-return]
+        with training_attention(self.args.device):
+            return model(inputs, guided_weight(self.lm_config.guided, step))  # type: ignore[no-any-return]
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a rate for the backbone and one for the adapter; weight decay on matrices only."""

@@ -25,7 +25,7 @@ from AR.data.clips import Clip
 from AR.data.collate import Batch, collate
 from AR.data.rows import Batching, Row, epoch_batches, share_of_process, small_set_repeat
 from AR.errors import T2SError
-from AR.hardware import mixed_precision
+from AR.hardware import mixed_precision, training_attention
 from AR.models.t2s_model import Text2SemanticDecoder
 from AR.training.config import S1Config
 from AR.training.ema import WeightAverage
@@ -272,7 +272,7 @@ class S1Training:
         rate = learning_rate(self.config.optimizer, self.position.step, self._progress())
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with self.accelerator.autocast():
+        with self.accelerator.autocast(), training_attention(self.accelerator.device):
             losses = self.module(
                 batch.to(self.accelerator.device), guided_weight(self.config.guided, self.position.step)
             )

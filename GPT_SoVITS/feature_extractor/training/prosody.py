@@ -67,11 +67,12 @@ def relative_pitch(pitches: Sequence[np.ndarray], speakers: Sequence[str]) -> li
     for pitch, speaker in zip(pitches, speakers, strict=True):
         voiced.setdefault(speaker, []).append(np.log(pitch[pitch > 0]))
     # the median resists octave errors, and the spread is that of the middle two thirds
-    middle = {name: float(np.median(np.concatenate(rows))) for name, rows in voiced.items()}
-    spread = {
-        name: max(0.05, float(np.subtract(*np.percentile(np.concatenate(rows), (84, 16)))) / 2)
-        for name, rows in voiced.items()
-    }
+    middle, spread = {}, {}
+    for name, rows in voiced.items():
+        low, middle[name], high = (
+            (0.0, 0.0, 0.0)
+        )
+        spread[name] = max(0.05, float(high - low) / 2)
     out = []
     for pitch, speaker in zip(pitches, speakers, strict=True):
         safe = np.log(np.where(pitch > 0, pitch, 1.0))
