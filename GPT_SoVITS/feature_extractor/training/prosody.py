@@ -69,9 +69,8 @@ def relative_pitch(pitches: Sequence[np.ndarray], speakers: Sequence[str]) -> li
     # the median resists octave errors, and the spread is that of the middle two thirds
     middle, spread = {}, {}
     for name, rows in voiced.items():
-        low, middle[name], high = (
-            (0.0, 0.0, 0.0)
-        )
+        heights = np.concatenate(rows)
+        low, middle[name], high = np.percentile(heights, (16, 50, 84)) if len(heights) else np.zeros(3)
         spread[name] = max(0.05, float(high - low) / 2)
     out = []
     for pitch, speaker in zip(pitches, speakers, strict=True):
