@@ -25,6 +25,7 @@ from prepare_datasets.audio import read_recording
 from prepare_datasets.hubert_stage import ssl_path, write_training_audio
 from prepare_datasets.journal import atomic_file
 from ssl_train import prepare, read_list
+from tools.pack.mix_features import first_weights
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--valid", type=Path, required=True, help="the validation list given to ssl_train.py")
     parser.add_argument("--ssl-work", type=Path, required=True, help="work folder of ssl_train.py")
     parser.add_argument("--exp", type=Path, required=True, help="experiment folder to write")
+    parser.add_argument("--start-from", type=Path, help="generator whose other parts are the beginning")
     parser.add_argument("--s2-config", type=Path, default=Path("GPT_SoVITS/configs/s2_gsv_tiny.json"))
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -52,7 +54,8 @@ def main(argv: list[str] | None = None) -> None:
     dims = corpus.codebook.shape[1]
     head = torch.eye(dims, ssl_dim)
     weights = quantizer_weights(head, torch.zeros(dims), corpus.codebook, ssl_dim)
-    torch.save({"weight": weights, "config": config, "info": "codebook only"}, args.exp / "s2_init.pth")
+    weights = first_weights(weights, args.start_from)
+    torch.save({"weight": weights, "config": config, "info": "first weights"}, args.exp / "s2_init.pth")
     logger.info("%s is ready: now 1-get-text.py and 3-get-semantic.py", args.exp)
 
 

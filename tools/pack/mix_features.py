@@ -18,7 +18,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -29,6 +29,7 @@ from tqdm import tqdm
 from errors import ConfigError
 from prepare_datasets.hubert_stage import ssl_path, wav_path
 from prepare_datasets.journal import write_atomic
+from process_ckpt import load_sovits_new
 from side_tables import read_table
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,16 @@ def to_feature_space(targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         bias: [ssl_dim].
     """
     return torch.linalg.pinv(weight.sum(dim=2)) @ (targets - bias[:, None])
+
+
+def first_weights(quantizer: Mapping[str, Tensor], start_from: Path | None) -> dict[str, Tensor]:
+    """What SoVITS begins with: this quantiser, and the other parts of an older generator where one is given.
+
+    The projection of the old tokens into the prior reads another alphabet now; all else is worth keeping.
+    """
+    if start_from is None:
+        return dict(quantizer)
+    return {**{n: t.float() for n, t in load_sovits_new(str(start_from))["weight"].items()}, **quantizer}
 
 
 def parse_limits(given: Iterable[str]) -> dict[str, int]:
@@ -98,6 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--quantizer", type=Path, required=True, help="safetensors that ssl_train.py wrote")
     parser.add_argument("--alignment", type=Path, required=True, help="alignment.tsv that ssl_train.py wrote")
     parser.add_argument("--limit", action="append", default=[], metavar="SPEAKER=CLIPS")
+    parser.add_argument("--start-from", type=Path, help="generator whose other parts are the beginning")
     parser.add_argument("--s2-config", type=Path, default=Path("GPT_SoVITS/configs/s2_gsv_tiny.json"))
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -112,7 +124,8 @@ def main(argv: list[str] | None = None) -> None:
     names = [row.split("\t", 1)[0] for row in rows + added]
     aligned = [f"{name}\t{known[name.removeprefix(PREFIX)]}\n" for name in names if name.removeprefix(PREFIX) in known]
     write_atomic(args.exp / "alignment.tsv", "".join(aligned))
-    torch.save({"weight": parts, "config": config, "info": "quantizer only"}, args.exp / "s2_init.pth")
+    weights = first_weights(parts, args.start_from)
+    torch.save({"weight": weights, "config": config, "info": "first weights"}, args.exp / "s2_init.pth")
     write_atomic(table, "".join(f"{row}\n" for row in rows + added))
     logger.info("%s: %d clips, %d more with targets, %d aligned", args.exp, len(rows), len(added), len(aligned))
 
