@@ -1,0 +1,327 @@
+"""Run what is left of the voice pack's recipe within a time budget: one command, stopped and resumed at will.
+
+    python tools/pack/train_all.py --work work/pack --minutes 120 --device cpu
+
+Inputs (lists, targets of the encoder, features, tokens) are made first and count on top of the budget; each is made
+once. The budget is then divided among five trainings: encoder, SoVITS (acoustic, then decoder), AR and language model.
+On a GPU, or with ``--lanes 2``, SoVITS and the two text-to-semantic stages train side by side. A training that has had
+its share is not begun again by the same command; ``--more`` gives all of them a further round. Every step is a command
+of this project that goes on from its own checkpoints; this file only knows their order, their arguments and the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config import REPO_ROOT
+from errors import ConfigError, TrainingError
+
+logger = logging.getLogger(__name__)
+
+Command = list[str]
+CONFIGS = REPO_ROOT / "GPT_SoVITS" / "configs"
+STAGES = REPO_ROOT / "GPT_SoVITS" / "prepare_datasets"
+PACK_REFERENCES = ("long_00000", "en_00445")
+SAMPLING = '{"top_k": 5, "temperature": 0.7, "repetition_penalty": 1.0}'
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the stages are told.
+
+    Attributes:
+        corpora: folders with ``corpus.list``.
+        work: folder of everything that is made.
+        device: "cpu" or "cuda".
+        threads: of each training on a CPU.
+        start_from: an older pack whose encoder and generator are the beginning, or None.
+        output: folder of the finished pack.
+        rows: rows of a SoVITS batch; 0: as the presets say.
+    """
+
+    corpora: tuple[Path, ...]
+    work: Path
+    device: str
+    threads: int
+    start_from: Path | None
+    output: Path
+    rows: int = 0
+
+    def at(self, *parts: str) -> str:
+        """A path below the work folder."""
+        return str(self.work.joinpath(*parts))
+
+    def older(self, *parts: str) -> list[str]:
+        """``--start-from`` with a part of the older pack, or nothing."""
+        return ["--start-from", str(self.start_from.joinpath(*parts))] if self.start_from else []
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the recipe.
+
+    Attributes:
+        name: key of the state file, and of the log.
+        commands: recipe and minutes -> argument lists, run one after the other.
+        share: part of the lane's budget; 0: as long as it takes.
+    """
+
+    name: str
+    commands: Callable[[Recipe, float], Sequence[Command]]
+    share: float = 0.0
+
+
+def python(script: Path | str, *arguments: str) -> Command:
+    """A script of this checkout as an argument list."""
+    return [sys.executable, str(REPO_ROOT / script), *arguments]
+
+
+def _split(recipe: Recipe, _: float) -> list[Command]:
+    corpora = [part for corpus in recipe.corpora for part in ("--corpus", str(corpus))]
+    tests = [part for name in ("en", "ja") for part in ("--test", str(REPO_ROOT / f"tests/data/eval_{name}.tsv"))]
+    words = ["--languages", "en,ja", *tests, "--limit", "jf_alpha=100", "--out", recipe.at("lists")]
+    return [python("tools/pack/split_corpus.py", *corpora, *words)]
+
+
+def _ssl(recipe: Recipe, *more: str) -> Command:
+    lists = ["--list", recipe.at("lists", "train.list"), "--valid", recipe.at("lists", "valid.list")]
+    folders = ["--work", recipe.at("ssl"), "--output", recipe.at("ssl", "hubert")]
+    return python("GPT_SoVITS/ssl_train.py", *lists, *folders, "--threads", str(recipe.threads), *more)
+
+
+def _targets(recipe: Recipe, _: float) -> list[Command]:
+    """Everything that AR and language model need: targets as features, their tokens, phones, alignment."""
+    train, exp = recipe.at("lists", "train.list"), recipe.at("targets")
+    early = ["--list", train, "--valid", recipe.at("lists", "valid.list"), "--ssl-work", recipe.at("ssl")]
+    out = ["--list", train, "--out", exp]
+    return [
+        _ssl(recipe, "--prepare-only"),
+        python("tools/pack/early_start.py", *early, "--exp", exp),
+        python(STAGES / "1-get-text.py", *out),
+        python(STAGES / "3-get-semantic.py", *out, "--s2", recipe.at("targets", "s2_init.pth")),
+        _copy(recipe.at("ssl", "alignment.tsv"), exp),
+    ]
+
+
+def _copy(source: str, folder: str) -> Command:
+    return [sys.executable, "-c", "import shutil, sys; shutil.copy(*sys.argv[1:])", source, folder]
+
+
+def _encoder(recipe: Recipe, minutes: float) -> list[Command]:
+    return [_ssl(recipe, "--minutes", f"{minutes:.2f}", *recipe.older("hubert"))]
+
+
+def _features(recipe: Recipe, _: float) -> list[Command]:
+    """Features of the trained encoder, and the targets beside them: SoVITS learns from both."""
+    train, exp, ssl = recipe.at("lists", "train.list"), recipe.at("sovits"), recipe.at("ssl")
+    out = ["--list", train, "--out", exp]
+    mix = ["--early", recipe.at("targets"), "--exp", exp, "--quantizer", f"{ssl}/quantizer.safetensors"]
+    return [
+        python(STAGES / "1-get-text.py", *out),
+        python(STAGES / "2-get-hubert-wav32k.py", *out, "--hubert", f"{ssl}/hubert", "--device", recipe.device),
+        python("tools/pack/mix_features.py", *mix, "--alignment", f"{ssl}/alignment.tsv", *recipe.older("s2G.pth")),
+    ]
+
+
+def _s2_settings(recipe: Recipe, preset: str, minutes: float) -> Path:
+    """The preset with this run's folders, minutes and batch; written into the work folder."""
+    settings: dict[str, Any] = json.loads((CONFIGS / preset).read_text(encoding="utf-8"))
+    changes = {"max_minutes": minutes, "pretrained_s2G": recipe.at("sovits", "s2_init.pth")}
+    changes |= {"torch_threads": recipe.threads} if recipe.device == "cpu" else {"channels_last": False}
+    changes |= {"batch_size": recipe.rows} if recipe.rows else {}
+    settings["train"] |= changes
+    settings["data"]["exp_dir"] = settings["s2_ckpt_dir"] = recipe.at("sovits")
+    settings["save_weight_dir"] = recipe.at("sovits", "weights")
+    path = recipe.work / preset
+    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _sovits(preset: str) -> Callable[[Recipe, float], list[Command]]:
+    def commands(recipe: Recipe, minutes: float) -> list[Command]:
+        return [python("GPT_SoVITS/s2_train.py", "--config", str(_s2_settings(recipe, preset, minutes)))]
+
+    return commands
+
+
+def _stage_1(recipe: Recipe, preset: str, folder: str, minutes: float, *more: str) -> Command:
+    values = [f"train.max_minutes={minutes:.2f}", "optimizer.schedule=time", f"train.threads={recipe.threads}", *more]
+    if recipe.device == "cuda":
+        values.append("train.batch_tokens=24000")
+    sets = [part for value in values for part in ("--set", value)]
+    out = ["--exp", recipe.at("targets"), "--output", recipe.at("targets", folder)]
+    return python("GPT_SoVITS/s1_train.py", "--config", str(CONFIGS / preset), *out, *sets)
+
+
+def _ar(recipe: Recipe, minutes: float) -> list[Command]:
+    return [_stage_1(recipe, "s1_gsv_tiny.yaml", "ar", minutes)]
+
+
+def _lm(recipe: Recipe, minutes: float) -> list[Command]:
+    codebook = f"qwen3.sovits_path={recipe.at('targets', 's2_init.pth')}"
+    return [_stage_1(recipe, "qwen3_gsv_tiny.yaml", "lm", minutes, codebook)]
+
+
+def _pack(recipe: Recipe, _: float) -> list[Command]:
+    lines = (recipe.work / "lists" / "train.list").read_text(encoding="utf-8").splitlines()
+    chosen = [next((line for line in lines if name in line), lines[0]) for name in PACK_REFERENCES]
+    references = recipe.work / "references.list"
+    references.write_text("\n".join(chosen) + "\n", encoding="utf-8")
+    state = max((recipe.work / "sovits" / "logs_s2_v2").glob("G_*.pth"), key=lambda path: path.stat().st_mtime)
+    parts = ["--hubert", recipe.at("ssl", "hubert"), "--quantizer", recipe.at("ssl", "quantizer.safetensors")]
+    parts += ["--s2", str(state), "--s2-config", str(recipe.work / "s2_gsv_tiny_decoder.json")]
+    parts += ["--s1", recipe.at("targets", "ar", "s1-last.ckpt"), "--lm", recipe.at("targets", "lm", "gsv-tiny")]
+    parts += ["--references", str(references), "--sampling", SAMPLING, "--output", str(recipe.output)]
+    return [python("tools/pack/build_pack.py", *parts)]
+
+
+INPUTS = (Stage("lists", _split), Stage("targets", _targets))
+SOVITS_LANE = (
+    Stage("encoder", _encoder, 0.25),
+    Stage("features", _features),
+    Stage("acoustic", _sovits("s2_gsv_tiny_acoustic.json"), 0.35),
+    Stage("decoder", _sovits("s2_gsv_tiny_decoder.json"), 0.40),
+)
+SEMANTIC_LANE = (Stage("ar", _ar, 0.5), Stage("lm", _lm, 0.5))
+PACK = Stage("pack", _pack)
+
+
+class Progress:
+    """What has been done, in ``state.json`` of the work folder: seconds that each stage ran, and which are over."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.stages: dict[str, dict[str, Any]] = {}
+        if path.is_file():
+            self.stages = json.loads(path.read_text(encoding="utf-8"))
+
+    def is_over(self, stage: Stage) -> bool:
+        """Whether the stage has had its share in this round."""
+        return bool(self.stages.get(stage.name, {}).get("over"))
+
+    def add(self, stage: Stage, seconds: float, over: bool) -> None:
+        """Count a run of the stage."""
+        spent = self.stages.get(stage.name, {}).get("seconds", 0.0) + seconds
+        self.stages[stage.name] = {"seconds": round(spent, 1), "over": over}
+        self.path.write_text(json.dumps(self.stages, indent=2) + "\n", encoding="utf-8")
+
+    def begin_round(self) -> None:
+        """Trainings may run again, and the pack is put together anew."""
+        for stage in (*SOVITS_LANE, *SEMANTIC_LANE, PACK):
+            if stage.name in self.stages and (stage.share or stage is PACK):
+                self.stages[stage.name]["over"] = False
+
+
+def run_stage(stage: Stage, recipe: Recipe, minutes: float, progress: Progress) -> None:
+    """One stage; what it writes goes to ``<work>/<stage>.log``.
+
+    Raises:
+        TrainingError: one of its commands failed.
+    """
+    logger.info("%s: begins%s", stage.name, f", {minutes:.1f} minutes" if stage.share else "")
+    started = time.monotonic()
+    log = recipe.work / f"{stage.name}.log"
+    with log.open("ab") as stream:
+        for command in stage.commands(recipe, minutes):
+            code = subprocess.run(command, stdout=stream, stderr=stream, cwd=REPO_ROOT, check=False).returncode
+            if code:
+                progress.add(stage, time.monotonic() - started, over=False)
+                raise TrainingError(f"{stage.name} ended with code {code}", "code 0", f"read {log}, then start again")
+    progress.add(stage, time.monotonic() - started, over=True)
+    logger.info("%s: done after %.1f minutes", stage.name, (time.monotonic() - started) / 60)
+
+
+def run_lane(stages: Sequence[Stage], recipe: Recipe, minutes: float, progress: Progress) -> None:
+    """Stages that are not over, each with its part of ``minutes``."""
+    waiting = [stage for stage in stages if not progress.is_over(stage)]
+    shares = sum(stage.share for stage in waiting)
+    for stage in waiting:
+        run_stage(stage, recipe, minutes * stage.share / shares if shares else 0.0, progress)
+
+
+def run_all(recipe: Recipe, minutes: float, lanes: int, more: bool = False) -> None:
+    """The whole recipe, or what is left of it.
+
+    Args:
+        recipe: folders, device, threads.
+        minutes: budget of the trainings; making inputs comes on top.
+        lanes: 2 trains SoVITS and the text-to-semantic stages side by side, each with the whole budget.
+        more: give every training another round.
+
+    Raises:
+        TrainingError: a step failed; the others' work is kept.
+    """
+    recipe.work.mkdir(parents=True, exist_ok=True)
+    progress = Progress(recipe.work / "state.json")
+    if more:
+        progress.begin_round()
+    run_lane(INPUTS, recipe, 0.0, progress)
+    if lanes == 1:
+        run_lane((*SOVITS_LANE, *SEMANTIC_LANE), recipe, minutes, progress)
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            for lane in [pool.submit(run_lane, s, recipe, minutes, progress) for s in (SOVITS_LANE, SEMANTIC_LANE)]:
+                lane.result()
+    run_lane((PACK,), recipe, 0.0, progress)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add(
+        "--corpus",
+        type=Path,
+        action="append",
+        help="folder with corpus.list (default: the two of ../shared)",
+    )
+    add("--work", type=Path, default=REPO_ROOT / "work" / "pack", help="folder of everything that is made")
+    add("--minutes", type=float, required=True, help="budget of the trainings")
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--lanes", type=int, choices=(1, 2), help="trainings side by side (default: 1 on a CPU, 2 on a GPU)")
+    add("--threads", type=int, default=1, help="of each training on a CPU")
+    add("--rows", type=int, default=0, help="rows of a SoVITS batch (default: the presets', 48 on a GPU)")
+    add("--start-from", type=Path, help="older pack whose encoder and generator are the beginning")
+    add("--output", type=Path, help="folder of the finished pack (default: <work>/gsv-tiny)")
+    add("--more", action="store_true", help="another round for trainings that have had their share")
+    args = parser.parse_args(argv)
+    if args.minutes <= 0:
+        raise ConfigError(f"--minutes {args.minutes:g}", "a number above 0")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line entry; 2 for what a person can mend."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        args = parse(argv)
+        shared = REPO_ROOT.parent / "shared"
+        on_gpu = args.device == "cuda"
+        recipe = Recipe(
+            corpora=tuple(args.corpus or (shared / "corpus", shared / "corpus_long")),
+            work=args.work.resolve(),
+            device=args.device,
+            threads=args.threads,
+            start_from=args.start_from.resolve() if args.start_from else None,
+            output=args.output or args.work.resolve() / "gsv-tiny",
+            rows=args.rows or (48 if on_gpu else 0),
+        )
+        run_all(recipe, args.minutes, args.lanes or (2 if on_gpu else 1), args.more)
+    except (ConfigError, TrainingError) as error:
+        logger.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
