@@ -20,6 +20,7 @@ from typing import Any
 
 import soundfile
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import process_ckpt
@@ -70,6 +71,18 @@ def write_references(rows: list[tuple[Path, str, str]], folder: Path) -> dict[st
     return entries[0]
 
 
+def write_lm(source: Path, target: Path) -> None:
+    """Copy a trained language model stage, its weights in half precision."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    for path in target.rglob("*.safetensors"):
+        with safe_open(path, "pt") as stream:
+            facts = stream.metadata()
+        weights = {name: t.half() if t.is_floating_point() else t for name, t in load_file(path).items()}
+        save_file(weights, path, metadata=facts)
+        path.chmod(0o644)
+
+
 def read_state(source: Path, config: Path) -> dict[str, Any]:
     """A running training's ``G_*.pth`` as an s2 checkpoint: averaged weights where it keeps them."""
     state = torch.load(source, map_location="cpu", weights_only=True)
@@ -93,6 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--s2", type=Path, required=True, help="trained generator, or G_*.pth with --s2-config")
     parser.add_argument("--s2-config", type=Path, help="settings of the training whose G_*.pth --s2 names")
     parser.add_argument("--s1", type=Path, required=True, help="trained AR model")
+    parser.add_argument("--lm", type=Path, help="folder of the language model stage, offered under the pack's name")
     parser.add_argument("--quantizer", type=Path, help="safetensors with ssl_proj and codebook")
     parser.add_argument("--references", type=Path, required=True)
     parser.add_argument("--name", default="gsv-tiny")
@@ -109,6 +123,8 @@ def main(argv: list[str] | None = None) -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     write_hubert(args.hubert, args.output / "hubert")
     shutil.copyfile(args.s1, args.output / "s1.ckpt")
+    if args.lm:
+        write_lm(args.lm, args.output / "lm")
     write_generator(generator, args.quantizer, args.output / "s2G.pth")
     pack = {
         "name": args.name,
