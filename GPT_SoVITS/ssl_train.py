@@ -247,6 +247,32 @@ def fit(model: Student, corpus: Corpus, work: Path, minutes: float, batch_second
     return figures
 
 
+@torch.inference_mode()
+def check_codes(model: Student, corpus: Corpus) -> dict[str, float]:
+    """How well held-out tokens tell phone and pitch, made of the targets and of what the encoder hears."""
+
+    def coded(clips: Sequence[Clip], rows: Sequence[np.ndarray]) -> codebook.CodedSpeech:
+        pairs = [codebook.pair_means(r) for r in rows]
+        prosodies = [codebook.pair_means(c.teacher[:, -3:].astype(np.float32)) for c in clips]
+        labels = [c.labels[: 2 * len(p) : 2] for c, p in zip(clips, pairs, strict=True)]
+        codes = np.concatenate([codebook.assign(p, corpus.codebook) for p in pairs])
+        pitch, voiced, _ = np.concatenate([s[: len(p)] for s, p in zip(prosodies, pairs, strict=True)]).T
+        return codebook.CodedSpeech(codes, np.concatenate(labels), pitch, voiced >= voiced.max())
+
+    model.eval()
+    train, valid = corpus.clips[: corpus.n_train], corpus.clips[corpus.n_train :]
+    meaning = codebook.meaning_of(coded(train, [c.teacher for c in train]))
+    heard = []
+    for clip in valid:
+        batch = student.collate([clip])
+        heard.append(model(batch.wave, batch.samples)[1][0].numpy())
+    figures = {}
+    for name, rows in (("targets", [c.teacher for c in valid]), ("encoder", heard)):
+        right, pitch = codebook.agreement(meaning, coded(valid, rows))
+        figures |= {f"{name}_phone": round(right, 3), f"{name}_pitch": round(pitch, 3)}
+    return figures
+
+
 def write_alignment(corpus: Corpus, path: Path) -> None:
     """``name TAB phone index per semantic token``: what guided attention of the AR stage reads (25 Hz)."""
     lines = []
@@ -306,6 +332,7 @@ def main(argv: list[str] | None = None) -> None:
         logger.info("%d tensors of %s", student.start_from(model.hubert, args.start_from), args.start_from)
     figures = fit(model, corpus, args.work, args.minutes, args.batch_seconds, args.learning_rate)
     export(model, corpus.codebook, args.output, args.work / "quantizer.safetensors")
+    figures |= check_codes(model, corpus)
     logger.info("encoder written to %s: %s", args.output, json.dumps(figures))
 
 

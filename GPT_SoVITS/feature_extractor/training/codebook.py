@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -42,11 +43,38 @@ def assign(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return distance.argmin(axis=1)
 
 
-def purity(codes: np.ndarray, labels: np.ndarray) -> float:
-    """Share of frames whose phone is the commonest phone of their code."""
-    table = np.zeros((codes.max() + 1, labels.max() + 1), np.int64)
-    np.add.at(table, (codes, labels), 1)
-    return float(table.max(axis=1).sum() / table.sum())
+@dataclass(frozen=True)
+class CodedSpeech:
+    """Tokens, and what was really said at each, (T,) all: phone class (negative: unknown), relative pitch, voiced."""
+
+    codes: np.ndarray
+    labels: np.ndarray
+    pitch: np.ndarray
+    voiced: np.ndarray
+
+
+@dataclass(frozen=True)
+class CodeMeaning:
+    """What the codes stand for: commonest phone (codes,) and mean relative pitch (codes,) of each."""
+
+    phone: np.ndarray
+    pitch: np.ndarray
+
+
+def meaning_of(speech: CodedSpeech) -> CodeMeaning:
+    """Count what each code is used for."""
+    codes, known, voiced = speech.codes, speech.labels >= 0, speech.voiced
+    table = np.zeros((CODES, speech.labels.max() + 1), np.int64)
+    np.add.at(table, (codes[known], speech.labels[known]), 1)
+    total = np.bincount(codes[voiced], speech.pitch[voiced], CODES)
+    return CodeMeaning(table.argmax(axis=1), total / np.maximum(1, np.bincount(codes[voiced], minlength=CODES)))
+
+
+def agreement(meaning: CodeMeaning, speech: CodedSpeech) -> tuple[float, float]:
+    """(share of tokens with the right phone, correlation of log pitch over voiced tokens), read off the codes alone."""
+    known, voiced = speech.labels >= 0, speech.voiced
+    right = float((meaning.phone[speech.codes[known]] == speech.labels[known]).mean())
+    return right, float(np.corrcoef(meaning.pitch[speech.codes[voiced]], speech.pitch[voiced])[0, 1])
 
 
 def quantizer_weights(head: Tensor, bias: Tensor, centres: np.ndarray, ssl_dim: int) -> dict[str, Tensor]:

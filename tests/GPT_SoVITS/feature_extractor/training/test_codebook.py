@@ -21,9 +21,20 @@ def test_fit_uses_its_codes() -> None:
     assert len(used) == 16
 
 
-def test_purity_is_one_when_codes_name_phones() -> None:
-    assert codebook.purity(np.array([0, 0, 1]), np.array([2, 2, 0])) == 1.0
-    assert codebook.purity(np.array([0, 0, 0, 0]), np.array([2, 2, 2, 0])) == 0.75
+def speech(codes: list[int], labels: list[int], pitch: list[float]) -> codebook.CodedSpeech:
+    return codebook.CodedSpeech(np.array(codes), np.array(labels), np.array(pitch), np.array(pitch) != 0)
+
+
+def test_codes_that_name_phone_and_pitch_agree_with_what_was_said() -> None:
+    said = speech([0, 0, 1, 2], [2, 2, 0, 1], [1.0, 1.0, -1.0, 0.0])
+    assert codebook.agreement(codebook.meaning_of(said), said) == (1.0, 1.0)
+
+
+def test_a_code_of_two_phones_is_right_for_the_commoner_one() -> None:
+    said = speech([0, 0, 0, 0, 1, 7], [2, 2, 2, 0, 1, -1], [1.0, 2.0, 1.0, 2.0, -1.0, 0.0])
+    right, pitch = codebook.agreement(codebook.meaning_of(said), said)
+    assert right == 0.8
+    assert 0.8 < pitch < 1.0
 
 
 def test_sovits_quantizer_gives_the_same_codes() -> None:
