@@ -165,7 +165,7 @@ class Listener:
     def _intonation(
         self, judge: PitchJudge, mode: str, item: Item, key: str, samples: np.ndarray
     ) -> dict[str, float | None]:
-        """``f0_spread``; beside a recording ``recorded_spread`` and ``f0_correlation`` too, unless it is spoken itself."""
+        """``f0_spread``; beside a recording ``recorded_spread`` and ``f0_correlation``, unless it is that recording."""
 
         def measured() -> dict[str, Any]:
             recorded = None
