@@ -259,7 +259,7 @@ def row_of(system: SystemResult) -> list[str]:
         _plain(system.mean("similarity"), 3),
         shown(system.mean("mos"), 2),
         shown(system.mean("f0_correlation"), 2),
-        shown(system.spread_ratio, 2),
+        shown(system.spread_ratio, 2) if system.spread_ratio else shown(system.mean("f0_spread"), 2, " st"),
         "-" if factor is None else f"{factor:.3f}",
         str(system.total("falls")),
         str(system.total("retries")),
