@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,13 @@ class Interval:
         return Interval(self.value * factor, self.low * factor, self.high * factor)
 
 
+@lru_cache(maxsize=4)  # every figure of a table uses the same draws
 def drawn(sentences: int, draws: int = DRAWS, seed: int = SEED) -> NDArray[np.float64]:
     """How often each sentence is in each draw, [D, S]; rows sum to S. The same for the same numbers."""
     shares = np.full(sentences, 1.0 / sentences)
-    return np.random.default_rng(seed).multinomial(sentences, shares, size=draws).astype(np.float64)
+    counts = np.random.default_rng(seed).multinomial(sentences, shares, size=draws).astype(np.float64)
+    counts.flags.writeable = False
+    return counts
 
 
 def quotient(tops: Sequence[float], bottoms: Sequence[float], draws: int = DRAWS, seed: int = SEED) -> Interval | None:
