@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from config import REPO_ROOT
-from errors import ConfigError, TrainingError
+from errors import ConfigError, GSVError, TrainingError
+from tools.pack.bundle import unpack
 
 logger = logging.getLogger(__name__)
 
@@ -124,12 +125,19 @@ def _encoder(recipe: Recipe, minutes: float) -> list[Command]:
 def _features(recipe: Recipe, _: float) -> list[Command]:
     """Features of the trained encoder, and the targets beside them: SoVITS learns from both."""
     train, exp, ssl = recipe.at("lists", "train.list"), recipe.at("sovits"), recipe.at("ssl")
+    Path(exp).mkdir(parents=True, exist_ok=True)
     out = ["--list", train, "--out", exp]
     mix = ["--early", recipe.at("targets"), "--exp", exp, "--quantizer", f"{ssl}/quantizer.safetensors"]
     return [
-        python(STAGES / "1-get-text.py", *out),
+        *(_copy(recipe.at("targets", name), exp) for name in ("2-name2text.txt", "speakers.tsv")),
         python(STAGES / "2-get-hubert-wav32k.py", *out, "--hubert", f"{ssl}/hubert", "--device", recipe.device),
-        python("tools/pack/mix_features.py", *mix, "--alignment", f"{ssl}/alignment.tsv", *recipe.older("s2G.pth")),
+        python(
+            "tools/pack/mix_features.py",
+            *mix,
+            "--alignment",
+            recipe.at("targets", "alignment.tsv"),
+            *recipe.older("s2G.pth"),
+        ),
     ]
 
 
@@ -285,6 +293,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         help="folder with corpus.list (default: the two of ../shared)",
     )
+    add("--bundle", type=Path, help="what bundle.py made on another machine, in place of corpora")
     add("--work", type=Path, default=REPO_ROOT / "work" / "pack", help="folder of everything that is made")
     add("--minutes", type=float, required=True, help="budget of the trainings")
     add("--device", choices=("cpu", "cuda"), default="cpu")
@@ -306,6 +315,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parse(argv)
         shared = REPO_ROOT.parent / "shared"
+        if args.bundle and not (args.work / "state.json").is_file():
+            unpack(args.bundle, args.work)
         on_gpu = args.device == "cuda"
         recipe = Recipe(
             corpora=tuple(args.corpus or (shared / "corpus", shared / "corpus_long")),
@@ -317,7 +328,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows=args.rows or (48 if on_gpu else 0),
         )
         run_all(recipe, args.minutes, args.lanes or (2 if on_gpu else 1), args.more)
-    except (ConfigError, TrainingError) as error:
+    except GSVError as error:
         logger.error("%s", error)
         return 2
     return 0

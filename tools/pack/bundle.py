@@ -1,0 +1,188 @@
+"""Carry the voice pack's training to another machine in one file, and its results back in small ones.
+
+    python tools/pack/bundle.py make --work work/pack --output work/bundle.tar       # clips, lists, tokens, encoder
+    python tools/pack/bundle.py unpack work/bundle.tar --work work/pack              # there: ready for train_all.py
+    python tools/pack/bundle.py split work/pack/gsv-tiny/s2G.pth --megabytes 15      # s2G.pth.part1, ...
+    python tools/pack/bundle.py join s2G.pth.part1 --output s2G.pth
+
+The work folder is ``train_all.py``'s, with targets and encoder made. The other machine needs neither the corpus nor
+Whisper nor a text frontend: it gets clips at 16 kHz (Opus), phones, tokens, alignments and the trained encoder, and
+``train_all.py`` goes on there with SoVITS, AR and language model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import soundfile
+import torch
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+from errors import ConfigError, DatasetError, GSVError
+from feature_extractor.training.teacher import RATE, load_16k
+from prepare_datasets.audio import read_recording
+from prepare_datasets.hubert_stage import ssl_path, wav_path, write_training_audio
+from prepare_datasets.journal import atomic_file
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 45_000_000
+"""Bytes of a bundle; what the machines to be lent take, with the checkout beside it."""
+COMPRESSION = 0.95
+"""libsndfile's for Opus: about 20 kbit/s at 16 kHz."""
+TABLES = ("2-name2text.txt", "6-name2semantic.tsv", "alignment.tsv", "speakers.tsv")
+EMBED = "quantizer.vq.layers.0._codebook.embed"
+
+
+def make(work: Path, output: Path) -> int:
+    """Write the bundle of a work folder; returns its size in bytes.
+
+    Raises:
+        DatasetError: the folder lacks a part, or the bundle is larger than machines take.
+    """
+    parts = {f"targets/{name}": work / "targets" / name for name in TABLES}
+    parts |= {f"ssl/hubert/{p.name}": p for p in sorted((work / "ssl" / "hubert").glob("*")) if p.is_file()}
+    parts["ssl/quantizer.safetensors"] = work / "ssl" / "quantizer.safetensors"
+    missing = [name for name, path in parts.items() if not path.is_file()]
+    if missing or not (work / "ssl" / "hubert" / "config.json").is_file():
+        found = ", ".join(missing) or "ssl/hubert"
+        raise DatasetError(f"{work} lacks {found}", "a work folder of train_all.py", "run it up to its encoder")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    rows = [line.split("|", 3) for line in (work / "lists" / "train.list").read_text("utf-8").splitlines() if line]
+    with tarfile.open(output, "w") as archive:
+        lines = []
+        for path, speaker, language, text in tqdm(rows, desc="clips", unit="clip"):
+            name = Path(path).name
+            _add(archive, f"audio/{name}", _opus(Path(path)))
+            lines.append("|".join((f"../audio/{name}", speaker, language, text)))
+        _add(archive, "lists/train.list", ("\n".join(lines) + "\n").encode())
+        for name, path in parts.items():
+            archive.add(path, name)
+    size = output.stat().st_size
+    if size > LIMIT:
+        raise DatasetError(f"{output} has {size / 1e6:.1f} MB", f"at most {LIMIT / 1e6:.0f}", "leave speakers out")
+    return size
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _opus(path: Path) -> bytes:
+    stream = io.BytesIO()
+    samples = load_16k(path)
+    soundfile.write(stream, samples, RATE, format="OGG", subtype="OPUS", compression_level=COMPRESSION)
+    return stream.getvalue()
+
+
+def unpack(bundle: Path, work: Path) -> None:
+    """Lay a bundle out as a work folder in which lists, targets and encoder are over.
+
+    The targets' features are made of the codebook: a frame is the vector of its token.
+
+    Raises:
+        DatasetError: no bundle, or one with paths that lead out of the folder.
+    """
+    try:
+        with tarfile.open(bundle) as archive:
+            archive.extractall(work, filter="data")  # refuses absolute paths, links and .. that lead outside
+    except (OSError, tarfile.TarError) as error:
+        raise DatasetError(f"{bundle} cannot be unpacked ({error})", "what bundle.py make wrote") from error
+    embed = load_file(work / "ssl" / "quantizer.safetensors")[EMBED]
+    rows = (work / "targets" / "6-name2semantic.tsv").read_text("utf-8").splitlines()[1:]
+    for row in tqdm(rows, desc="targets", unit="clip"):
+        name, tokens = row.split("\t")
+        features = embed[torch.tensor([int(t) for t in tokens.split()])].repeat_interleave(2, dim=0)
+        with atomic_file(ssl_path(work / "targets", name)) as stream:
+            torch.save(features.T[None].contiguous(), stream)
+        if not wav_path(work / "targets", name).is_file():
+            write_training_audio(work / "targets", name, read_recording(work / "audio" / name))
+    torch.save({"weight": load_file(work / "ssl" / "quantizer.safetensors")}, work / "targets" / "s2_init.pth")
+    state = {name: {"seconds": 0.0, "over": True} for name in ("lists", "targets", "encoder")}
+    (work / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+
+
+def split(path: Path, megabytes: float) -> list[Path]:
+    """Cut a file into ``<name>.part1``, ``.part2`` ... of at most ``megabytes`` (10^6 bytes) each.
+
+    Raises:
+        ConfigError: no size.
+    """
+    if megabytes <= 0:
+        raise ConfigError(f"parts of {megabytes:g} MB", "more than 0")
+    written = []
+    with path.open("rb") as stream:
+        while content := stream.read(int(megabytes * 1e6)):
+            written.append(path.with_name(f"{path.name}.part{len(written) + 1}"))
+            written[-1].write_bytes(content)
+    return written
+
+
+def parts_of(first: Path) -> Iterator[Path]:
+    """``first`` and the parts after it, in order."""
+    stem = first.name.removesuffix(".part1")
+    number = 1
+    while (path := first.with_name(f"{stem}.part{number}")).is_file():
+        yield path
+        number += 1
+
+
+def join(first: Path, output: Path) -> None:
+    """Put the parts that :func:`split` wrote together again.
+
+    Raises:
+        DatasetError: ``first`` is no first part.
+    """
+    found = list(parts_of(first)) if first.name.endswith(".part1") else []
+    if not found:
+        raise DatasetError(f"{first} is no first part", "a file whose name ends with .part1")
+    with atomic_file(output) as stream:
+        for path in found:
+            stream.write(path.read_bytes())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line entry; 2 for what a person can mend."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("make")
+    one.add_argument("--work", type=Path, required=True)
+    one.add_argument("--output", type=Path, required=True)
+    two = commands.add_parser("unpack")
+    two.add_argument("bundle", type=Path)
+    two.add_argument("--work", type=Path, required=True)
+    three = commands.add_parser("split")
+    three.add_argument("file", type=Path)
+    three.add_argument("--megabytes", type=float, default=15.0)
+    four = commands.add_parser("join")
+    four.add_argument("first", type=Path)
+    four.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        if args.command == "make":
+            logger.info("%s: %.1f MB", args.output, make(args.work, args.output) / 1e6)
+        elif args.command == "unpack":
+            unpack(args.bundle, args.work)
+        elif args.command == "split":
+            logger.info("%s", ", ".join(str(path) for path in split(args.file, args.megabytes)))
+        else:
+            join(args.first, args.output)
+    except GSVError as error:
+        logger.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
