@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,9 @@ def sine_table(positions: int, dim: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).reshape(positions, dim)
 
 
+_growing = threading.Lock()  # of tables: two first calls must not replace a longer one by a shorter one
+
+
 class SinePosition(nn.Module):
     """Adds alpha x position code; alpha is learned, one for text and one for audio."""
 
@@ -40,8 +44,9 @@ class SinePosition(nn.Module):
 
     def reserve(self, positions: int) -> None:
         """Make the table long enough for ``positions``."""
-        if positions > self.table.shape[0]:
-            self.table = sine_table(2 * positions, self.dim).to(self.table)
+        with _growing:
+            if positions > self.table.shape[0]:
+                self.table = sine_table(2 * positions, self.dim).to(self.table)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """x [..., C] and positions [...] (below the reserved length) -> [..., C]."""
