@@ -20,6 +20,7 @@ from AR.fallback import FallbackInfo, FallbackT2S
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_half
 from AR.models.lm_folder import codebook_fingerprint
+from AR.precision import has_bfloat16
 from config import PACK_DIR, REPO_ROOT
 from errors import CheckpointError
 
@@ -151,5 +152,5 @@ def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype,
     if precision == "float32":
         return torch.float32, False
     if device.type == "cuda":
-        return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
+        return (torch.bfloat16 if has_bfloat16() else torch.float16), False
     return torch.float32, device.type == "cpu" and lm_half.available()

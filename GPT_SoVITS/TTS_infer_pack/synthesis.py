@@ -242,7 +242,7 @@ def _warn_of(request: T2SRequest, why: str) -> None:
 def _t2s_request(job: Job, index: int) -> T2SRequest:
     segment = job.segments[index]
     if job.prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text)
+        return T2SRequest(segment.ids, segment.bert, None, segment.text, segment=index)
     prompt = job.prompt.phones
     return T2SRequest(
         phones=torch.cat((prompt.ids, segment.ids)),
@@ -251,6 +251,7 @@ def _t2s_request(job: Job, index: int) -> T2SRequest:
         text=segment.text,
         prompt_text=prompt.text,
         prompt_phones=prompt.ids.numel(),
+        segment=index,
     )
 
 
