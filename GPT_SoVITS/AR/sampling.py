@@ -127,7 +127,7 @@ class RowSampler:
 
     def open_row(self, row: int, request: T2SRequest, params: SamplingParams) -> None:
         """Begin a request in a row."""
-        seed = secrets.randbelow(2**62) if params.seed is None else params.seed
+        seed = secrets.randbelow(2**62) if params.seed is None else (params.seed + request.segment) % 2**63
         self._params[row], self._left[row] = params, 0
         self._generators[row] = torch.Generator(self._device).manual_seed(seed)
         self.top_k[row] = params.top_k

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from AR.backend import SamplingParams, T2SBackend
+from AR.engine import T2SEngine
 from AR.fallback import FallbackInfo
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from audio_io import Audio, PathLike, to_int16
@@ -115,8 +116,7 @@ class TTS:
             GSVError: text that cannot be spoken, or a reference that cannot be used.
         """
         job = self._job(request)
-        job = replace(job, models=replace(job.models, t2s=self._t2s(job.models, on_fall)))
-        return speak(job, self._stop_signal(should_stop))
+        return speak(job, self._t2s(job.models, on_fall), self._stop_signal(should_stop))
 
     def synthesize(self, request: SynthesisRequest) -> Audio:
         """The whole speech of ``request``: its segments, joined. Errors as :meth:`stream`.
@@ -300,7 +300,7 @@ class TTS:
 
     # -- the text-to-semantic seat -----------------------------------------------------------------------------------
 
-    def _t2s(self, models: VoiceModels, on_fall: OnFall | None = None) -> T2SBackend:
+    def _t2s(self, models: VoiceModels, on_fall: OnFall | None = None) -> T2SEngine:
         """What speaks the tokens of the next request, as the settings ask; starts ``last_fallback`` anew."""
         self.last_fallback = None
 
@@ -309,7 +309,7 @@ class TTS:
             if on_fall is not None:
                 on_fall(info)
 
-        return self._seat.backend(self.configs, models, note)
+        return self._seat.engine(self.configs, models, note)
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
         """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat, while running.

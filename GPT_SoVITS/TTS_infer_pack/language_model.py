@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from AR.backend import T2SBackend
+from AR.checked import local_engine
+from AR.engine import T2SEngine
 from AR.errors import LMUnavailable
 from AR.fallback import FallbackInfo, FallbackT2S
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_half
 from AR.models.lm_folder import codebook_fingerprint
+from AR.precision import has_bfloat16
 from config import PACK_DIR, REPO_ROOT
 from errors import CheckpointError
 
@@ -71,10 +74,11 @@ class LanguageModelSeat:
         self._lock = threading.Lock()
         self._asked: _Asked | None = None
         self._model: T2SBackend | None = None
+        self._engine: T2SEngine | None = None
         self._error: LMUnavailable | Exception | None = None
         self._told: set[tuple[str, str]] = set()
 
-    def backend(self, configs: TTS_Config, models: VoiceModels, on_fall: OnFall) -> T2SBackend:
+    def engine(self, configs: TTS_Config, models: VoiceModels, on_fall: OnFall) -> T2SEngine:
         """What speaks a request: the AR model alone, or the language model with the AR model behind it.
 
         Args:
@@ -86,14 +90,14 @@ class LanguageModelSeat:
             CheckpointError: in strict mode, why the language model cannot be loaded.
         """
         if not (configs.use_qwen3 and configs.qwen3_enable_inference):
-            return models.t2s
+            return models.engine
         asked = _asked(configs.qwen3_model_name, models, configs.qwen3_precision)
         with self._lock:
             if asked != self._asked:
                 self._load(asked)
-            model, error = self._model, self._error
+            engine, error = self._engine, self._error
         try:
-            return FallbackT2S(model, models.t2s, asked.name, error, configs.qwen3_strict, on_fall, self._told)
+            return FallbackT2S(engine, models.engine, asked.name, error, configs.qwen3_strict, on_fall, self._told)
         except LMUnavailable as reason:
             raise CheckpointError(
                 str(reason), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
@@ -105,12 +109,13 @@ class LanguageModelSeat:
         self._asked = asked
         try:
             self._model = _load(asked)
+            self._engine = local_engine(self._model)
             logger.info("language model %s is in the text-to-semantic seat", asked.name)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the AR model speaks
             self._error = error
 
     def _drop(self) -> None:
-        self._asked = self._model = self._error = None
+        self._asked = self._model = self._engine = self._error = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -151,5 +156,5 @@ def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype,
     if precision == "float32":
         return torch.float32, False
     if device.type == "cuda":
-        return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
+        return (torch.bfloat16 if has_bfloat16() else torch.float16), False
     return torch.float32, device.type == "cpu" and lm_half.available()

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from AR.backend import T2SBackend
+from AR.checked import local_engine
+from AR.engine import T2SEngine
 from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
 from errors import CheckpointError, ConfigError
@@ -78,6 +80,11 @@ class VoiceModels:
     spec: VersionSpec
     serial: int = 0
     companions: Companions = Companions()
+    engine: T2SEngine = field(init=False, repr=False, compare=False)
+    """Speaks tokens with ``t2s``; all requests of the voice share it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "engine", local_engine(self.t2s))
 
     @property
     def output_rate(self) -> int:
@@ -184,7 +191,7 @@ def load_t2s(path: PathLike, place: Placement) -> Text2SemanticDecoder:
     except T2SError as error:
         raise CheckpointError(f"{path} has an unusable config.model ({error})", "a GPT (s1) checkpoint") from error
     load_strict(model, {name.removeprefix("model."): value for name, value in checkpoint["weight"].items()}, path)
-    return model.eval().requires_grad_(False).to(place.device, place.dtype)
+    return model.eval().requires_grad_(False).to(place.device, place.dtype).pack()
 
 
 def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:

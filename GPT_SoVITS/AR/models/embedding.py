@@ -8,6 +8,9 @@ import threading
 import torch
 from torch import Tensor, nn
 
+_growing = threading.Lock()
+"""Held while a table grows: of two calls at once, the one with fewer positions must not put its table last."""
+
 
 class TokenEmbedding(nn.Module):
     """A lookup table: ids of any shape [...] -> [..., C]."""
@@ -27,9 +30,6 @@ def sine_table(positions: int, dim: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).reshape(positions, dim)
 
 
-_growing = threading.Lock()  # of tables: two first calls must not replace a longer one by a shorter one
-
-
 class SinePosition(nn.Module):
     """Adds alpha x position code; alpha is learned, one for text and one for audio."""
 
@@ -44,9 +44,10 @@ class SinePosition(nn.Module):
 
     def reserve(self, positions: int) -> None:
         """Make the table long enough for ``positions``."""
-        with _growing:
-            if positions > self.table.shape[0]:
-                self.table = sine_table(2 * positions, self.dim).to(self.table)
+        if positions > self.table.shape[0]:
+            with _growing:
+                if positions > self.table.shape[0]:
+                    self.table = sine_table(2 * positions, self.dim).to(self.table)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """x [..., C] and positions [...] (below the reserved length) -> [..., C]."""

@@ -74,9 +74,10 @@ class KVCache:
         capacity = max(bucket(positions + 1, self.BLOCK), self.capacity)  # one more: the column of free rows
         if rows == self.rows and capacity == self.capacity:
             return False
+        before = self.capacity
         for index, old in enumerate(self.layers):  # layer by layer, so that little is held twice
             grown = old.new_zeros(2, rows, old.shape[2], capacity, old.shape[4])
-            grown[:, : self.rows, :, : self.capacity] = old
+            grown[:, : self.rows, :, :before] = old
             self.layers[index] = grown
         lengths = torch.full((rows,), capacity - 1, device=self.lengths.device)
         live = [row for row, filled in enumerate(self.filled) if filled]
@@ -120,7 +121,8 @@ class StepView:
     def __init__(self, cache: KVCache, rows: int) -> None:
         heads, columns = cache.layers[0].shape[2:4]
         self._cache, self._rows, self._span = cache, rows, cache.span(rows)
-        self._even = min(cache.filled[:rows]) + 1 == self._span
+        # on other devices a captured step is run again with other lengths, so it always has a mask
+        self._even = cache.lengths.device.type == "cpu" and min(cache.filled[:rows]) + 1 == self._span
         self._lengths = cache.lengths[:rows]
         self.positions = self._lengths[:, None].clone()
         # index of each row's and head's new place in [R * H * S, D]: one copy writes all of a layer

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,7 +24,7 @@ from AR.backend import EOS, SamplingParams, T2SRequest
 from AR.checked import decode_checked
 from AR.decode import decode, stream_decode
 from AR.errors import LMUnavailable
-from AR.fallback import FallbackInfo, FallbackT2S, reason_of
+from AR.fallback import MOST_CAUSES, FallbackInfo, FallbackT2S, reason_of
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_backbone, lm_half
 from AR.models.t2s_model import Text2SemanticDecoder
@@ -112,7 +113,8 @@ def test_a_failing_segment_is_spoken_again(
     assert spoken_by_ar(results) == [True, True] and [len(r.tokens) for r in results] == [80, 80]
     assert both.last_fallback is not None and both.last_fallback.reason == reason
     assert both.last_fallback.model_name == "some/model" and "AR model speaks" in both.last_fallback.message
-    assert len(told) == 2 and sum(reason in r.getMessage() for r in caplog.records) == 1
+    assert len(told) == (1 if reason == "out_of_memory" else 2)  # without memory it is not asked again
+    assert sum(reason in r.getMessage() for r in caplog.records) == 1
     with pytest.raises(BaseException) as caught:  # noqa: PT011
         FallbackT2S(lm, ar, strict=True).speak(requests(), PARAMS)
     assert reason_of(caught.value) == reason
@@ -172,6 +174,56 @@ def test_a_failed_load_keeps_the_ar_model(ar: Talker) -> None:
     assert both.last_fallback is not None and both.last_fallback.reason == "no_adapter"
     with pytest.raises(LMUnavailable):
         FallbackT2S(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"), strict=True)
+
+
+class Hoarder(Talker):
+    """Runs out of memory, while its decode state holds what the AR model would need."""
+
+    def __init__(self) -> None:
+        super().__init__("lm")
+        self.held: weakref.ref[Any] | None = None
+
+    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
+        state, logits = super().prefill(requests)
+        cache = torch.nn.Module()
+        state["cache"], self.held = cache, weakref.ref(cache)
+        return state, logits
+
+    def step(self, state: Any, tokens: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("how", ["speak", "stream", "backend"])
+def test_after_running_out_of_memory_the_cache_is_gone_before_the_ar_model_speaks(how: str, ar: Talker) -> None:
+    lm, found = Hoarder(), []
+    both = FallbackT2S(lm, ar, "some/model")
+    prefill = ar.prefill
+
+    def look(requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
+        assert lm.held is not None
+        found.append((lm.held() is None, sys.exc_info()[0]))
+        return prefill(requests)
+
+    ar.prefill = look  # type: ignore[method-assign]
+    if how == "speak":
+        both.speak(requests(), PARAMS)
+    elif how == "stream":
+        list(both.stream(requests(1)[0], PARAMS))
+    else:
+        decode(both, requests(1), PARAMS)
+    assert found[0] == (True, None)
+    assert both.primary is None, "its weights may go as well"
+    asked = len(lm.prefilled)
+    assert spoken_by_ar(both.speak(requests(), PARAMS)) == [True, True] and len(lm.prefilled) == asked
+    both.begin()
+    assert both.last_fallback is not None and both.last_fallback.reason == "out_of_memory"
+
+
+def test_causes_that_were_logged_do_not_pile_up(ar: Talker) -> None:
+    told: set[tuple[str, str]] = set()
+    for number in range(2 * MOST_CAUSES):
+        FallbackT2S(None, ar, load_error=RuntimeError(f"at address {number}"), told=told)
+    assert 0 < len(told) <= MOST_CAUSES
 
 
 def test_nan_planted_in_the_weights(make_lm: Callable[..., Any]) -> None:

@@ -370,3 +370,12 @@ def test_import_loads_no_model_and_no_language_model_classes() -> None:
         env={"PYTHONPATH": f"{root}:{root / 'GPT_SoVITS'}", "PATH": "/usr/bin:/bin"},
     )
     assert json.loads(done.stdout) == []
+
+
+def test_equal_sentences_of_a_request_are_not_spoken_alike(shared_tts: TTS) -> None:
+    request = SynthesisRequest("It is so. It is so. It is so.", "en", seed=3, text_split_method="cut5", batch_size=2)
+    chunks = list(shared_tts.stream(request))
+    assert len(chunks) == 3 and len({chunk.samples.tobytes() for chunk in chunks}) == 3
+    assert len({chunk.tokens for chunk in chunks}) > 1, "other tokens, not only another noise"
+    again = list(shared_tts.stream(request))
+    assert [chunk.samples.tobytes() for chunk in again] == [chunk.samples.tobytes() for chunk in chunks]
