@@ -368,11 +368,11 @@ def test_set_t2s_in_both_directions(voice: Any) -> None:
     speak(voice)
     voice.set_t2s("qwen3", "tiny")
     assert voice.last_fallback is None and voice.configs.use_qwen3
-    lm = voice._seat._model
+    lm = voice._lms.latest
     assert lm is not None and lm.name == "qwen3"
     assert speak(voice)
     voice.set_t2s("ar")
-    assert voice._seat._model is None and voice._models.vits is vits
+    assert voice._lms.latest is None and voice._models.vits is vits
     assert speak(voice) and voice.last_fallback is None
     voice.set_t2s("qwen3", "no-such-model")
     assert voice.last_fallback is not None and voice.last_fallback.reason == "weights_missing"
@@ -382,11 +382,11 @@ def test_set_t2s_in_both_directions(voice: Any) -> None:
 def test_another_precision_loads_again(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lm_half, "WORTHWHILE", 0)
     voice.set_t2s("qwen3", "tiny")
-    quick = voice._seat._model
-    assert quick.packed == lm_half.available() and speak(voice) and voice._seat._model is quick
+    quick = voice._lms.latest
+    assert quick.packed == lm_half.available() and speak(voice) and voice._lms.latest is quick
     voice.configs.qwen3_precision = "float32"
     assert speak(voice)
-    exact = voice._seat._model
+    exact = voice._lms.latest
     assert exact is not quick and not exact.packed
 
 
@@ -394,7 +394,7 @@ def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.Mon
     text = "Hello there, my good old friend from the far north. It is a very fine day for a walk by the sea."
     want = speak(voice, text)
     voice.set_t2s("qwen3", "tiny")
-    lm = voice._seat._model
+    lm = voice._lms.latest
     calls = {"step": 0}
     real = lm.step
 
@@ -424,7 +424,7 @@ def test_an_exception_in_step_57_of_a_stream_of_pieces(voice: Any, monkeypatch: 
     )
     alone = list(voice.stream(request))
     voice.set_t2s("qwen3", "tiny")
-    lm, calls, real = voice._seat._model, {"step": 0}, voice._seat._model.step
+    lm, calls, real = voice._lms.latest, {"step": 0}, voice._lms.latest.step
 
     def broken(state: Any, tokens: Tensor) -> Tensor:
         calls["step"] += 1
