@@ -31,7 +31,6 @@ MOST_TOGETHER = 64
 """Requests that :func:`decode_checked` decodes at once."""
 
 
-
 def has_loop(tokens: Tensor) -> bool:
     """True where [T_sem] ``tokens`` repeat a pattern of at most ``LONGEST_PERIOD`` tokens for ``LOOP_TOKENS``."""
     for period in range(1, LONGEST_PERIOD + 1):
@@ -81,6 +80,10 @@ class CheckedT2S:
         """As :class:`~AR.engine.tokens.T2SEngine`; ``collapsed`` says what is wrong with the last try, if anything."""
         return self._tries(self._inner.stream(request, sampling), request, sampling)
 
+    def release(self) -> None:
+        """As :class:`~AR.engine.tokens.T2SEngine`."""
+        self._inner.release()
+
     def _tries(
         self, first: Iterator[SpokenTokens], request: T2SRequest, sampling: SamplingParams
     ) -> Iterator[SpokenTokens]:
@@ -113,7 +116,7 @@ def _other_seed(sampling: SamplingParams, attempt: int) -> SamplingParams:
 
 
 def _watched(stream: Iterator[SpokenTokens], request: T2SRequest) -> Iterator[SpokenTokens]:
-    """One try at a request, up to its end or to where it runs in a loop; says in its last part what is wrong with it."""
+    """One try at a request, up to its end or to where it runs in a loop; its last part says what is wrong with it."""
     said, looked = torch.zeros(0, dtype=torch.int64), 0
     try:
         for part in stream:

@@ -142,6 +142,12 @@ class FallbackT2S:
             fall = self._tell(fall)
         return self._secondary(request, sampling, fall, begun=False)
 
+    def release(self) -> None:
+        """As :class:`~AR.engine.tokens.T2SEngine`."""
+        for engine in (self.primary, self.secondary):
+            if engine is not None:
+                engine.release()
+
     def _both(
         self, stream: Iterator[SpokenTokens], request: T2SRequest, sampling: SamplingParams
     ) -> Iterator[SpokenTokens]:

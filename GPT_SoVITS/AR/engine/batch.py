@@ -50,7 +50,7 @@ class Entry:
 
 
 Deliver = Callable[[Hashable, list[int], FinishReason | None, BaseException | None], None]
-"""Called with (key, new tokens, why it ended or None, error or None); nothing comes of a key after a reason or error."""
+"""Called with (key, new tokens, why it ended or None, error or None); a reason or an error is the last of a key."""
 
 
 class DecodeBatch:

@@ -31,6 +31,7 @@ class TokenStream(Iterator[SpokenTokens]):
 
     def __init__(self, engine: LocalEngine, stage: str) -> None:
         self._engine, self._stage, self._ended = engine, stage, False
+        self._error: BaseException | None = None
         self.items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
 
     def __iter__(self) -> TokenStream:
@@ -40,21 +41,23 @@ class TokenStream(Iterator[SpokenTokens]):
         """All tokens that have come since the last call, at least one or the end.
 
         Raises:
-            Exception: what the network raised.
+            Exception: what the network raised, after the tokens that came before it.
         """
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
         if self._ended:
             raise StopIteration
         tokens: list[int] = []
         reason: FinishReason | None = None
-        error: BaseException | None = None
-        while not (reason or error):
-            new, reason, error = self.items.get()
+        while not (reason or self._error):
+            new, reason, self._error = self.items.get()
             tokens += new
             if self.items.empty():
                 break
-        self._ended = bool(reason or error)
-        if error is not None:
-            raise error
+        self._ended = bool(reason or self._error)
+        if self._error is not None and not tokens:
+            return next(self)
         return SpokenTokens(torch.tensor(tokens, dtype=torch.int64), reason, stage=self._stage)
 
     def close(self) -> None:
@@ -92,7 +95,7 @@ class LocalEngine:
         self._new: list[tuple[queue.SimpleQueue[_Item], T2SRequest, SamplingParams]] = []
         self._cancelled: list[queue.SimpleQueue[_Item]] = []
         self._inside = 0  # requests that were taken and have not ended
-        self._closed = False
+        self._closed = self._hasty = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -118,8 +121,9 @@ class LocalEngine:
                 raise EngineClosed(f"the engine of {self.name} is closed")
             if self._inside >= self._rows + self._queue_size:
                 raise EngineFull(
-                    f"{self._rows} requests are being spoken and {self._queue_size} wait for {self.name}: try again later"
+                    f"{self._rows} requests decode and {self._queue_size} wait for {self.name}: try again later"
                 )
+            self._hasty = False
             self._inside += 1
             self._new.append((stream.items, request, sampling))
             if self._thread is None:
@@ -132,6 +136,12 @@ class LocalEngine:
         """Give a request up (:meth:`TokenStream.close` calls it)."""
         with self._change:
             self._cancelled.append(items)
+            self._change.notify()
+
+    def release(self) -> None:
+        """As :class:`~AR.engine.tokens.T2SEngine`."""
+        with self._change:
+            self._hasty = True
             self._change.notify()
 
     def close(self) -> None:
@@ -177,7 +187,8 @@ class LocalEngine:
         """Take new requests and cancels over into the batch; waits while there is nothing to do. False: end."""
         with self._change:
             while not (self._new or self._cancelled or batch.busy or self._closed):
-                if not self._change.wait(self._idle_seconds) and not (self._new or self._cancelled or self._closed):
+                waited = self._hasty or not self._change.wait(self._idle_seconds)
+                if waited and not (self._new or self._cancelled or self._closed):
                     self._thread = None  # a request from now on starts another one
                     return False
             new, self._new = self._new, []

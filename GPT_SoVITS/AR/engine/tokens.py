@@ -82,6 +82,9 @@ class T2SEngine(Protocol):
             FloatingPointError: the network gave NaN or infinite logits.
         """
 
+    def release(self) -> None:
+        """Free what is kept for requests to come as soon as none is under way. A later request takes it again."""
+
 
 def close(stream: Iterator[SpokenTokens]) -> None:
     """End the work behind a stream."""

@@ -1,4 +1,4 @@
-"""Our KV cache behind transformers' ``Cache`` interface, for decoders that :mod:`AR.models.plain_decoder` does not know.
+"""Our KV cache behind transformers' ``Cache`` interface, for decoders that ``plain_decoder.py`` does not know.
 
 Shapes: B batch, H key-value heads, L positions, D channels per head.
 """

@@ -1,7 +1,8 @@
 """The original AR transformer of GPT-SoVITS, ``Text2SemanticDecoder``: a T2S backend and its training pass.
 
 Text is bidirectional and never sees audio; audio is causal and sees all text. A row is [phones][semantic tokens], with
-position codes counted from the first phone and the first token; rows of a training batch have padding before them. State_dict names are the public ones; checkpoints write them with the prefix ``model.``.
+position codes counted from the first phone and the first token; rows of a training batch have padding before them.
+State_dict names are the public ones; checkpoints write them with the prefix ``model.``.
 
 Shapes: B batch, T_ph phonemes, T_sem semantic tokens, L positions, C channels, V = 1025.
 """
@@ -158,8 +159,8 @@ class Text2SemanticDecoder(nn.Module):
         length, text = x.shape[1], request.phones.numel()
         state.make_room(row + 1, length)
         work = 0
-        for x in self.h.extend(x, RowView(state.cache, row, 0, length, prefix=text)):
-            work += length
+        for hidden in self.h.extend(x, RowView(state.cache, row, 0, length, prefix=text)):
+            x, work = hidden, work + length
             if work >= PORTION * self.config.n_layer:
                 yield None
                 work = 0
@@ -183,8 +184,7 @@ class Text2SemanticDecoder(nn.Module):
         self.ar_audio_position.reserve(state.cache.capacity + 1)
         x = self.embed_audio(tokens[:, None], state.spoken[:rows, None])
         view = StepView(state.cache, rows)
-        for x in self.h.extend(x, view):
-            pass
+        *_, x = self.h.extend(x, view)
         state.finish_step(view, rows)
         return self.ar_predict_layer(x[:, -1]).float()
 

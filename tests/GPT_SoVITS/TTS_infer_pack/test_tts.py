@@ -319,8 +319,9 @@ def test_set_ref_audio(tiny_pack: Path, clip: Path) -> None:
     np.testing.assert_array_equal(whole(tts), whole(tts, ref_audio_path=str(clip)))
 
 
-def test_weights_without_a_clip_of_their_own_need_one(tiny_pack: Path, clip: Path) -> None:
-    tts = TTS({"pack": str(tiny_pack), "vits_weights_path": str(tiny_pack / "s2G.pth")})
+def test_weights_without_a_clip_of_their_own_need_one(tiny_pack: Path, clip: Path, tmp_path: Path) -> None:
+    own = shutil.copy(tiny_pack / "s2G.pth", tmp_path / "own.pth")
+    tts = TTS({"pack": str(tiny_pack), "vits_weights_path": str(own)})
     with pytest.raises(RequestError, match="ref_audio_path is missing"):
         whole(tts)
     assert whole(tts, ref_audio_path=str(clip)).size
