@@ -38,9 +38,6 @@ from vocoders import Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
 
-V1_SYMBOL_ROWS = 512
-"""Phone rows of a v1 GPT checkpoint (322 of them in use); later ones have 732."""
-
 
 @dataclass(frozen=True)
 class AudioSettings:
@@ -278,12 +275,17 @@ def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
             fix,
         )
     rows = t2s.config.phoneme_vocab_size if isinstance(t2s, Text2SemanticDecoder) else None
-    if rows is not None and (rows < vits.spec.symbol_count or (rows == V1_SYMBOL_ROWS) != (vits.spec.symbols == "v1")):
+    if rows is not None and _made_for(rows) != vits.spec.text_rows:
         raise MismatchError(
             f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with {vits.spec.symbol_count}",
             "a GPT and a SoVITS model of one version",
             fix,
         )
+
+
+def _made_for(rows: int) -> int:
+    """Phone rows of the versions that a GPT model of so many was made for; 0 for none. It may have some to spare."""
+    return max((spec.text_rows for spec in VERSIONS.values() if spec.text_rows <= rows), default=0)
 
 
 def find_encoder(channels: int, vits: PathLike, known: PathLike = "") -> Path:
