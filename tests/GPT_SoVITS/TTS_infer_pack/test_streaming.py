@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from config import PACK_DIR
-from TTS_infer_pack import synthesis
-from TTS_infer_pack.acoustic import FrameNoise, WaveVoice, at_speed
+from TTS_infer_pack import acoustic, synthesis
+from TTS_infer_pack.acoustic import HISTORY_TOKENS, FrameNoise, WaveVoice, at_speed
 from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.streaming import SegmentStream
 from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
@@ -318,7 +318,28 @@ def test_a_window_is_what_the_whole_is(pack_voice: TTS) -> None:
     codes = torch.randint(0, 1024, (60,), generator=torch.Generator().manual_seed(0))
     phones = job.segments[0].ids[None]
     whole, take = voice(codes[None, None], phones, 5), voice.take(phones, 5)
+    assert len(codes) < HISTORY_TOKENS
     for start, stop in ((0, 40), (85, 100), (100, 120)):
         torch.testing.assert_close(
             take.render(codes, start, stop), whole[start * take.hop : stop * take.hop], atol=1e-4, rtol=0
         )
+
+
+@torch.inference_mode()
+def test_a_piece_of_a_long_segment_costs_what_an_early_one_does(
+    pack_voice: TTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder sees a bounded stretch of tokens, and what it gives is close to what it gives for all of them."""
+    job = pack_voice._job(SynthesisRequest("Hello there.", "en", seed=1))
+    voice = WaveVoice(pack_voice._models.vits, job.refers, None, 1.0)
+    codes = torch.randint(0, 1024, (400,), generator=torch.Generator().manual_seed(0))
+    take = voice.take(job.segments[0].ids[None], 5)
+    seen: list[int] = []
+    prior = voice.vits.prior
+    monkeypatch.setattr(voice.vits, "prior", lambda codes, *v: seen.append(codes.shape[-1]) or prior(codes, *v))
+    pieces = [take.render(codes[:known], 2 * known - 40, 2 * known) for known in (50, 200, 400)]
+    assert seen[0] == 50 and seen[1] == seen[2] < 140
+    monkeypatch.setattr(acoustic, "HISTORY_TOKENS", 10_000)
+    whole = voice.take(job.segments[0].ids[None], 5).render(codes, 760, 800)
+    error = float((whole - pieces[2]).square().sum() / whole.square().sum())
+    assert error < 0.05, f"{error:.3f} of its energy"
