@@ -20,6 +20,7 @@ from torch import Tensor
 from module.encoders import sample
 from module.models import SynthesizerTrn, SynthesizerTrnV3
 from module.synthesizer_v3 import denorm_mel
+from TTS_infer_pack.rendering import Renderer
 from vocoders import Vocoder
 
 NOISE_SCALE = 0.5
@@ -29,8 +30,8 @@ GENERATOR_FRAMES = 16
 VOCODER_FRAMES = 48
 """The same for the vocoders, in mel frames."""
 HISTORY_TOKENS = 75
-"""Tokens before the first one that a piece needs which the encoder sees, so that a piece costs the same wherever it is in
-a long segment. The encoder looks at all of them; what is three seconds away hardly matters to it."""
+"""Tokens before the first one that a piece needs which the encoder sees, so that each piece of a long segment costs the
+same. The encoder looks at all of them; what is three seconds away hardly matters to it."""
 
 
 class Take(Protocol):
@@ -95,12 +96,19 @@ class WaveVoice:
         refers: [1, F, T_spec] spectrograms, averaged.
         speakers: [1, 20480] vectors beside them, for versions that need them.
         speed: above 1 is faster.
+        renderer: runs the generator, shared with other requests; None: one of its own.
     """
 
     def __init__(
-        self, vits: SynthesizerTrn, refers: Sequence[Tensor], speakers: Sequence[Tensor] | None, speed: float
+        self,
+        vits: SynthesizerTrn,
+        refers: Sequence[Tensor],
+        speakers: Sequence[Tensor] | None,
+        speed: float,
+        renderer: Renderer | None = None,
     ) -> None:
         self.vits, self.speed = vits, speed
+        self._renderer = renderer or Renderer(vits.dec, refers[0].device)
         self.style = vits.style(refers, speakers)
 
     def __call__(self, codes: Tensor, phones: Tensor, seed: int) -> Tensor:
@@ -115,7 +123,7 @@ class WaveVoice:
 
     def sound(self, latent: Tensor) -> Tensor:
         """Latent [1, C, T_spec] -> waveform [T_spec * hop]."""
-        return self.vits.dec(latent, self.style)[0, 0]
+        return self._renderer.sound(latent, self.style)
 
     def take(self, phones: Tensor, seed: int) -> WaveTake:
         """As :class:`Voice`."""

@@ -27,13 +27,14 @@ from config import PACK_DIR
 from errors import CheckpointError, ConfigError, MismatchError
 from feature_extractor.cnhubert import CNHubert, check_folder
 from module.lora import merge_lora
-from module.models import Synthesizer, build_synthesizer
+from module.models import Synthesizer, SynthesizerTrn, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
 from published import HUBERT, S2G, fetch_command, place
 from super_resolution import SuperResolution, find_super_resolution
 from sv import SV
 from TTS_infer_pack.pack import PACK_FILE, Recommended, pack_of, read_pack, recommended_for
+from TTS_infer_pack.rendering import Renderer
 from vocoders import Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
@@ -87,8 +88,13 @@ class VoiceModels:
     engine: T2SEngine = field(init=False, repr=False, compare=False)
     """Speaks tokens with ``t2s``; all requests of the voice share it."""
 
+    renderer: Renderer | None = field(init=False, repr=False, compare=False)
+    """Runs the generator of a synthesiser that makes waveforms; all requests of the voice share it."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "engine", local_engine(self.t2s))
+        generates = isinstance(self.vits, SynthesizerTrn)
+        object.__setattr__(self, "renderer", Renderer(self.vits.dec, self.device) if generates else None)
 
     @property
     def output_rate(self) -> int:
