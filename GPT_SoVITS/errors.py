@@ -36,6 +36,10 @@ class CheckpointError(GSVError):
     """A weight file that is missing, damaged, of another kind, or unsafe to read."""
 
 
+class MismatchError(CheckpointError):
+    """Weight files that can be used, but not together with those that are loaded."""
+
+
 class AudioError(GSVError):
     """An audio file that is missing, unreadable, silent, or of an unusable length."""
 
@@ -46,6 +50,18 @@ class TextError(GSVError):
 
 class RequestError(GSVError):
     """A synthesis request with a missing, unknown or out-of-range value."""
+
+
+class BusyError(GSVError):
+    """A request that cannot be taken now and may be sent again later.
+
+    Attributes:
+        retry_after: seconds after which another try makes sense.
+    """
+
+    def __init__(self, what: str, expected: str = "", fix: str = "", retry_after: int = 1) -> None:
+        super().__init__(what, expected, fix)
+        self.retry_after = retry_after
 
 
 class DatasetError(GSVError):

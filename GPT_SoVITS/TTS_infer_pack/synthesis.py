@@ -17,47 +17,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from AR.backend import SamplingParams, T2SBackend, T2SRequest
-from AR.checked import ShouldStop, SpokenTokens, decode_checked, stream_checked, why_collapsed
-from AR.decode import T2SResult
-from AR.errors import LMUnavailable, T2SError
-from AR.fallback import FallbackT2S
-from errors import CheckpointError, RequestError
+from AR.backend import SamplingParams, T2SRequest
+from AR.engine import SpokenTokens, T2SEngine, T2SResult, until_stopped
+from AR.engine import speak as speak_tokens
+from AR.engine.tokens import ShouldStop
+from AR.errors import EngineFull, LMUnavailable, T2SError
+from errors import BusyError, CheckpointError, RequestError
 from module.models import SynthesizerTrnV3
 from super_resolution import not_found
 from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
 from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.models import VoiceModels
 from TTS_infer_pack.request import AudioChunk
+from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 from TTS_infer_pack.streaming import Samples, SegmentStream
 from TTS_infer_pack.time_stretch import TimeStretch, stretched
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Phones:
-    """A stretch of text as the models read it.
-
-    Attributes:
-        ids: [T_ph].
-        bert: [1024, T_ph], or None for zeros.
-        text: the words.
-        pause: seconds of silence that the text asks for after it, beside the usual pause.
-    """
-
-    ids: Tensor
-    bert: Tensor | None
-    text: str
-    pause: float = 0.0
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What the text-to-semantic stage goes on from: the reference clip's words and its tokens [T_sem]."""
-
-    phones: Phones
-    tokens: Tensor
 
 
 @dataclass(frozen=True)
@@ -107,18 +83,21 @@ class Job:
             )
 
 
-def speak(job: Job, should_stop: ShouldStop) -> Iterator[AudioChunk]:
-    """Yield ``job`` in the order of the text: its segments, or pieces of them where it asks for pieces."""
+def speak(job: Job, engine: T2SEngine, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+    """Yield ``job`` in the order of the text: its segments, or pieces of them where it asks for pieces.
+
+    ``engine`` speaks the tokens. Errors as :func:`decode_tokens`.
+    """
     enhancer = job.models.companions.enhancer if job.enhance else None
     if job.enhance and enhancer is None:
         logger.warning("super_sampling changes nothing: %s", not_found(job.models.output_rate))
     voice = make_voice(job)
     if job.pieces is None or enhancer is not None:  # what raises the rate reads whole segments
-        return _speak_segments(job, voice, should_stop)
-    return _speak_pieces(job, voice, job.pieces, should_stop)
+        return _speak_segments(job, engine, voice, should_stop)
+    return _speak_pieces(job, engine, voice, job.pieces, should_stop)
 
 
-def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+def _speak_segments(job: Job, engine: T2SEngine, voice: Voice, should_stop: ShouldStop) -> Iterator[AudioChunk]:
     """Whole segments, each as soon as it and those before it are ready. Nothing comes after a stop."""
     ready: dict[int, AudioChunk] = {}
     following = 0
@@ -126,7 +105,7 @@ def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator
         if should_stop():
             return
         requests = [_t2s_request(job, index) for index in batch]
-        results = decode_tokens(job.models.t2s, requests, job.sampling, should_stop)
+        results = decode_tokens(engine, requests, job.sampling, should_stop)
         if should_stop():
             return
         for index, result in zip(batch, results, strict=True):
@@ -136,10 +115,12 @@ def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator
             following += 1
 
 
-def _speak_pieces(job: Job, voice: Voice, plan: PiecePlan, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+def _speak_pieces(
+    job: Job, engine: T2SEngine, voice: Voice, plan: PiecePlan, should_stop: ShouldStop
+) -> Iterator[AudioChunk]:
     """Segment after segment, each while its tokens still come. Nothing comes after a stop."""
     for index in range(len(job.segments)):
-        yield from _SegmentPieces(job, voice, plan, index).chunks(should_stop)
+        yield from _SegmentPieces(job, voice, plan, index).chunks(engine, should_stop)
         if should_stop():
             return
 
@@ -159,11 +140,11 @@ class _SegmentPieces:
         self._told = 0
         self._heard = False
 
-    def chunks(self, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+    def chunks(self, engine: T2SEngine, should_stop: ShouldStop) -> Iterator[AudioChunk]:
         """The pieces; the last one ends with the pause."""
         job, again = self._job, False
-        for part in stream_tokens(job.models.t2s, _t2s_request(job, self._index), job.sampling, should_stop):
-            if part.again:
+        for part in stream_tokens(engine, _t2s_request(job, self._index), job.sampling, should_stop):
+            if part.restart:
                 again = again or self._heard
                 if (end := self._stretch.push(self._stream.break_off())).size:
                     yield self._chunk(end)
@@ -187,38 +168,31 @@ class _SegmentPieces:
 
 
 def stream_tokens(
-    backend: T2SBackend, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop
+    engine: T2SEngine, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop
 ) -> Iterator[SpokenTokens]:
     """Tokens of one segment as they come; what collapses or fails begins anew. Errors as :func:`decode_tokens`."""
     with _own_errors():
-        if isinstance(backend, FallbackT2S):
-            parts = backend.stream(request, sampling, should_stop)
-        else:
-            parts = stream_checked(backend, request, sampling, should_stop)
-        for part in parts:
+        for part in until_stopped(engine.stream(request, sampling), should_stop):
             if part.collapsed:
                 _warn_of(request, part.collapsed)
             yield part
 
 
 def decode_tokens(
-    backend: T2SBackend, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop
+    engine: T2SEngine, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop
 ) -> list[T2SResult]:
-    """Decode a batch; rows that collapse are tried again with other seeds, or spoken by the AR model.
+    """Tokens of segments that are decoded together.
 
     Raises:
-        RequestError: a request that the backend cannot read.
+        RequestError: a request that the text-to-semantic stage cannot read.
+        BusyError: too many requests wait.
         CheckpointError: the language model cannot speak, and the settings want no fallback.
     """
     with _own_errors():
-        if isinstance(backend, FallbackT2S):
-            results = backend.speak(requests, sampling, should_stop)
-        else:
-            results = decode_checked(backend, requests, sampling, should_stop)
+        results = speak_tokens(engine, requests, sampling, should_stop)
     for request, result in zip(requests, results, strict=True):
-        why = why_collapsed(request, result)
-        if why:
-            _warn_of(request, why)
+        if result.collapsed:
+            _warn_of(request, result.collapsed)
     return results
 
 
@@ -231,6 +205,8 @@ def _own_errors() -> Iterator[None]:
         raise CheckpointError(
             str(error), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
         ) from error
+    except EngineFull as error:
+        raise BusyError(str(error), "fewer requests at a time", "try again later") from error
     except T2SError as error:
         raise RequestError(f"the text-to-semantic stage cannot read the request ({error})") from error
 
@@ -240,26 +216,7 @@ def _warn_of(request: T2SRequest, why: str) -> None:
 
 
 def _t2s_request(job: Job, index: int) -> T2SRequest:
-    segment = job.segments[index]
-    if job.prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text)
-    prompt = job.prompt.phones
-    return T2SRequest(
-        phones=torch.cat((prompt.ids, segment.ids)),
-        bert=join_features(prompt, segment),
-        prompt=job.prompt.tokens,
-        text=segment.text,
-        prompt_text=prompt.text,
-        prompt_phones=prompt.ids.numel(),
-    )
-
-
-def join_features(first: Phones, second: Phones) -> Tensor | None:
-    """Features of both [1024, T_ph], or None where neither has any."""
-    if first.bert is None and second.bert is None:
-        return None
-    parts = [p.bert if p.bert is not None else torch.zeros(1024, p.ids.numel()) for p in (first, second)]
-    return torch.cat(parts, dim=1)
+    return t2s_request(job.segments[index], job.prompt, index)
 
 
 @torch.inference_mode()
@@ -271,7 +228,7 @@ def make_voice(job: Job) -> Voice:
             raise RequestError(f"{models.spec.name} lacks a prompt or its vocoder", "both")
         prompt = PromptParts(job.prompt.tokens, job.prompt.phones.ids, job.prompt_mel)
         return MelVoice(models.vits, models.companions.vocoder, prompt, list(job.refers), job.speed, job.sample_steps)
-    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed)
+    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed, models.renderer)
 
 
 def noise_seed(job: Job, index: int) -> int:
