@@ -164,8 +164,9 @@ class TTS:
         method = str(values["text_split_method"])
         get_method(method)
         span = self._span(models)
-        limit = most_phones(span, keep_whole=request.text_split_method == "cut0")
-        parts = self._text.preprocess(request.text, request.text_lang, method, version, limit)
+        whole = request.text_split_method == "cut0"  # a person has chosen that
+        limit, alone = most_phones(span, whole), bool(span.phones) and not whole
+        parts = self._text.preprocess(request.text, request.text_lang, method, version, limit, alone)
         segments = [_phones(part) for part in parts]
         hint_of_length(segments, span)
         path, text, lang = self._reference_of(request)

@@ -63,7 +63,13 @@ class TextPreprocessor:
         self.device = torch.device(device)
 
     def preprocess(
-        self, text: str, lang: str, text_split_method: str, version: str = "v2", max_phones: int = MAX_PHONES
+        self,
+        text: str,
+        lang: str,
+        text_split_method: str,
+        version: str = "v2",
+        max_phones: int = MAX_PHONES,
+        alone: bool = False,
     ) -> list[Segment]:
         """All segments of a request's text, in order.
 
@@ -73,13 +79,14 @@ class TextPreprocessor:
             text_split_method: "cut0" to "cut5".
             version: model version; decides the phone symbols.
             max_phones: what a method leaves longer is cut at its best marks, else between words.
+            alone: no two sentences in a segment, whatever the method.
 
         Raises:
             TextError: when the text holds nothing to speak, or its language cannot be spoken.
             RequestError: for an unknown cutting method.
         """
         segments: list[Segment] = []
-        for piece in pieces_of(text, lang, text_split_method, version):
+        for piece in pieces_of(text, lang, text_split_method, version, alone):
             found = list(self._fitted(piece.text, piece.reading, max_phones))
             if found and piece.pause:
                 found[-1]["pause"] = piece.pause

@@ -68,8 +68,8 @@ def marked_up(text: Placed, lang: str, version: str, neutral: str | None = None)
     return marked.placed, Reading(lang, version, marked.given, neutral or neutral_language(text.text, lang))
 
 
-def pieces_of(text: str, lang: str, method: str, version: str) -> Iterator[Piece]:
-    """The pieces of a request's text, as its cutting method leaves them.
+def pieces_of(text: str, lang: str, method: str, version: str, alone: bool = False) -> Iterator[Piece]:
+    """The pieces of a request's text, as its cutting method leaves them; ``alone``: see ``sentences``.
 
     Raises:
         TextError: for an unknown mode, a pause that is too long, or a wrong lexicon.
@@ -78,7 +78,7 @@ def pieces_of(text: str, lang: str, method: str, version: str) -> Iterator[Piece
     neutral = neutral_language(text, lang)
     for part in split_pauses(text):
         placed, reading = marked_up(reduced(Placed.of(part.text, part.start)), lang, version, neutral)
-        found = [piece for piece in sentences(placed, lang, method) if WORD.search(piece.text)]
+        found = [piece for piece in sentences(placed, lang, method, alone) if WORD.search(piece.text)]
         for at, piece in enumerate(found, 1):
             yield Piece(piece, reading, part.seconds if at == len(found) else 0.0)
 
