@@ -8,7 +8,10 @@ import torch
 from AR.backend import T2SRequest, default_min_tokens
 from AR.checked import why_collapsed
 from AR.decode import T2SResult
+from AR.models.lm_folder import LMConfig
 from AR.plausible import LearnedSpan, least_tokens, most_phones, span_in, span_of
+from config import REPO_ROOT
+from TTS_infer_pack.pack import read_pack
 
 
 def test_the_span_is_what_nearly_all_clips_stay_within() -> None:
@@ -41,3 +44,13 @@ def test_an_end_too_early_for_the_phones_is_a_collapse(tokens: int, collapsed: b
 def test_without_a_pace_only_what_nobody_can_say_is_too_short() -> None:
     assert least_tokens(100) == 110
     assert least_tokens(0) == 1
+
+
+def test_a_language_model_folder_tells_its_span() -> None:
+    assert LMConfig("backbone", training={"span": {"phones": 80, "seconds": 7.0}}).span == LearnedSpan(80, 7.0)
+    assert LMConfig("backbone").span == LearnedSpan()
+
+
+def test_the_pack_carries_the_span_of_its_voice() -> None:
+    pack = read_pack(REPO_ROOT / "GPT_SoVITS" / "pretrained_models" / "gsv-tiny")
+    assert pack.span == LearnedSpan(71, 6.16)
