@@ -21,7 +21,7 @@ _MAX_CLAUSE = 400
 
 def text_normalize(text: str) -> str:
     """The text as it is read, in simplified characters (as the published weights were trained) and six marks."""
-    return normalize.normalize(normalize.simplified(text).replace("𠮶", "嗰"), has_reading)
+    return normalize.normalize(normalize.simplified(text).replace("𠮶", "嗰"))
 
 
 @lru_cache(maxsize=16384)
