@@ -53,7 +53,7 @@ _PHRASES = """
 转 zhuan3 转身 转告 转学 转校 转发 转账 转让 转换 转变 转化 转移 转折 转弯 转眼 转念 转向 转机 转播 转载 转达 转交
 转 zhuan3 转介 转型 转入 转到 转给 转院 转行 转正 转晴 转阴 转暖 转凉 扭转 好转 逆转 周转 辗转 婉转 中转 转车 转乘
 转 zhuan3 转运 转业 转头 转过 转危 转悲 转基因 转手 旋转 运转 倒转
-数 shu3 数一下 数一数 数数 数着 数钱 数星星 数羊 数不清 数不尽 数不胜数 数落 数来宝 数一数二 数清 数人头 数票 数日子
+数 shu3 数一下 数一数 数着 数钱 数星星 数羊 数不清 数不尽 数不胜数 数落 数来宝 数一数二 数清 数人头 数票 数日子
 数 shu3 细数 倒着数 历数 屈指可数 不可胜数 数典忘祖 数米 从一数 开始数 一起数 点数钱 数秒 数拍子 数次数
 数 shu4 数学 人数 总数 次数 分数 数据 数字 数量 数码 数组 数值 数额 数目 数控 多数 少数 大多数 奇数 偶数 整数 小数
 数 shu4 负数 正数 倍数 指数 函数 参数 系数 天数 岁数 招数 有数 心里有数 不计其数 充数 如数 数万 数千 数百 数十 数亿
@@ -146,6 +146,7 @@ _PHRASES = """
 供 gong4 供奉 供养 供品 上供 供认 口供 招供 逼供 供词 翻供 供桌 供佛 供职 供述 串供 供神
 冠 guan4 冠军 夺冠 冠名 冠以 卫冕冠军 冠绝 冠亚军 勇冠三军 弱冠 双冠王 三冠王 五冠王 冠希 未冠
 冠 guan1 皇冠 冠状 桂冠 鸡冠 王冠 衣冠 树冠 凤冠 花冠 新冠 冠心病 怒发冲冠 冠冕堂皇 张冠李戴
+好 hao3 好好 很好 最好 更好 好好学习
 好 hao4 爱好 好奇 好学 好客 好胜 好战 好斗 好色 好动 好强 好吃懒做 好逸恶劳 喜好 嗜好 癖好 投其所好 好高骛远 好为人师
 好 hao4 好大喜功 叶公好龙 好恶 洁身自好 各有所好 好面子 好赌 好酒贪杯 好管闲事
 号 hao2 号叫 哀号 号啕 呼号 怒号 鬼哭狼号 号哭 北风号 奔走呼号
@@ -321,52 +322,95 @@ def _by_character() -> dict[str, tuple[_Phrase, ...]]:
 
 
 _NUMERAL = "零一二三四五六七八九十百千万亿两几数多半"
-#: What is no list of phrases: (pattern at the character, syllable), the first that fits.
-_PATTERNS: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
-    char: tuple((re.compile(pattern), syllable) for pattern, syllable in rows)
-    for char, rows in {
-        "行": (
-            (rf"(?<=一)行(?=人(?!字)|[{_NUMERAL}余]+人|来|抵|到|前往|访|赴|参观|考察|于|离开|走)", "xing2"),
-            (rf"(?<=[{_NUMERAL}每各首末尾整逐隔])行(?![人为动走程李星驶车政使善道径进者李军远刑])", "hang2"),
-            (r"(?<=换)行|(?<=空)行|行(?=距|宽高|高列|首缩|尾|号列|间距|列式|数据表)", "hang2"),
-            (r"(?<=[这那哪])行(?=[字代诗文数])|(?<=[这那])一行", "hang2"),
+_PERSON = "[他她你您我它咱](?:们|家|爸|妈|俩)?"
+_COUNT = f"[{_NUMERAL}]"
+_LOOK_BACK = 12
+
+
+class _Pattern(NamedTuple):
+    before: re.Pattern[str]
+    after: re.Pattern[str]
+    syllable: str
+
+
+#: What no list of phrases can say: (what ends before the character, what begins behind it, syllable); the first fits.
+_ROWS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "行": (
+        ("一", rf"人(?!字)|[{_NUMERAL}余]+人|来|抵|到|前往|访|赴|参观|考察|于|离开|走", "xing2"),
+        (rf"[{_NUMERAL}每各首末尾整逐隔]", "(?![人为动走程李星驶车政使善道径进者军远刑礼销])", "hang2"),
+        ("换|空|[这那]一|[一本]$", "$|符|与?行|和", "hang2"),
+        ("", "距|宽高|高列|首缩|尾空|号列|间距|列式|数据表", "hang2"),
+        ("[这那哪]", "[字代诗文数]", "hang2"),
+    ),
+    "还": (
+        ("", f"{_PERSON}(?:[一两几]|的?[钱书车伞债]|这|那|人情|个|清白|自由|公道)", "huan2"),
+        (
+            "",
+            rf"(?:了|掉|清|不起|得起|不上|不清)?(?:{_PERSON})?的?(?:钱|书(?!写)|债|贷|款|账|信用卡|房贷|人情)",
+            "huan2",
         ),
-        "还": (
-            # Something to give back: 还他一本书, 把书还回去, 还了钱.
-            (r"还(?=[他她你您我它](?:们|家|爸|妈)?(?:一|两|几|的?[钱书车伞债]|这|那|人情|个|清白|自由|公道))", "huan2"),
-            (
-                r"还(?=(?:了|掉|清|不起|得起|不上|不清)?(?:[他她你您我](?:们)?)?(?:的)?(?:钱|书|债|贷|款|账|信用卡|房贷|人情))",
-                "huan2",
-            ),
-            (r"(?<=没|要|来|去|该|得|会|想|能|再|给|快)还(?=$|了$|吧|啊|呢$|吗$)", "huan2"),
+        (
+            "没|不|要|来|去|该|会|想|能|再|快|已经|[明后今]天|早点|按时|归",
+            rf"$|了(?:$|{_PERSON})|{_PERSON}$|[吧啊]$",
+            "huan2",
         ),
-        "数": (
-            (r"(?<=[我你他她们请来去再先帮您慢])数(?=[一二两三几][下遍数个次]|[着了过到完]|钱|羊|星)", "shu3"),
-            (r"(?<=[要会就])数(?=$|[他她你我]|[一二三]$)", "shu3"),
+    ),
+    "数": (
+        ("", "数", "shu3"),
+        ("数", "[有看这那你我多几一]", "shu3"),
+        (rf"{_PERSON}|[请来去再先帮慢]", "[一二两三几][下遍数个次]|[着了过到完]|钱|羊|星", "shu3"),
+        ("^", "到[一二三四五六七八九十百]", "shu3"),
+        ("[要会就]", f"$|{_PERSON}|[一二三]$", "shu3"),
+    ),
+    "转": (
+        (
+            "(?:围|绕)着?.{0,7}|(?:在|一直|不停地?|快速地?|呼呼地?|乱|飞快地?)",
+            "$|来|个|[啊呢吧的]|起来|动|了?.?圈",
+            "zhuan4",
         ),
-        "转": (
-            (r"(?<=着)(?:[^，]{0,3})转(?=$|来|个|圈|啊|呢|吧|的)", "zhuan4"),
-            (r"转(?=[了着]?[一两几三半好]+圈|圈|得(?:很|飞|真|太)|呀转|啊转|个不)", "zhuan4"),
+        ("", "[了着]?[一两几三半好]*圈|得(?:飞快|真快|很快|太快)|[呀啊]转|个不", "zhuan4"),
+    ),
+    "得": (
+        (_PERSON, "的(?:奖|分|病|票|是|第|金|冠)", "de2"),
+        (
+            "",
+            "了?(?:第[一二三四五六七八九十]|[一二三]等奖|冠军|亚军|季军|[金银铜]牌|满分|零分|奖|癌|感冒|流感|肺炎|大奖)",
+            "de2",
         ),
-        "得": (
-            (r"(?<=[我你他她您])得(?=的(?:奖|分|病|票|是|第|金|冠))", "de2"),
-            (
-                r"得(?=了?(?:第[一二三四五六七八九十]|[一二三]等奖|冠军|亚军|季军|[金银铜]牌|满分|零分|奖|癌|感冒|流感|肺炎|大奖))",
-                "de2",
-            ),
+        ("题|能|可|共|各", "[一二三四五六七八九十百几多两]+分", "de2"),
+    ),
+    "重": (("[一二两三四五六七八九十双多]", "[^斤克吨公量千磅毫]", "chong2"),),
+    "长": (
+        ("比.{1,5}|年", rf"{_COUNT}+岁|一辈", "zhang3"),
+        ("财务|执行|营运|运营|信息|技术|行政", "$|[的是和与说在]", "zhang3"),
+        ("[她他我你它]|脸上|身上|树上|地里|头上", "了(?:[一两几]|很|好|满|许)|着", "zhang3"),
+    ),
+    "卡": (("", "在.{0,3}(?:喉|嗓|缝|牙)", "qia3"),),
+    "觉": (("睡[了着过]?.{0,4}", "(?![得悟醒察])", "jiao4"),),
+    "教": (
+        ("(?<!基督)(?<!天主)(?<!东正)(?<![国的大])", f"会了?(?:{_PERSON}|孩|学生|大家|自己|别人|如何|怎)", "jiao1"),
+    ),
+    "落": (("把.{1,6}", "在", "la4"), ("", "在(?:家里|办公室|出租车|地铁|宿舍)", "la4")),
+    "涨": (("脸.{0,3}", "得?[通发]?[红紫]", "zhang4"),),
+    "着": (("[得不]", "$|[了吗呢吧啊的]", "zhao2"),),
+    "扎": (
+        (
+            "",
+            "[着了起好成上过]*[一两个条根]{0,2}[高低长短红花小麻]?(?:马尾|辫|头发|丸子|蝴蝶|皮筋|领带|腰带|绷带)",
+            "za1",
         ),
-        "重": ((r"(?<=[一二两三四五六七八九十双多])重(?=[^斤克吨公量千磅]|$)", "chong2"),),
-        "着": ((r"(?<=[得不])着(?=$|[了吗呢吧啊的])", "zhao2"),),
-        "差": ((r"(?<=[零相])差(?!$)", "cha1"),),
-        "扎": (
-            (
-                r"扎(?=[着了起好成上过]*(?:[一两个条根]){0,2}(?:[高低长短红花小麻]?)(?:马尾|辫|头发|丸子|蝴蝶|皮筋|领带|腰带|绷带))",
-                "za1",
-            ),
-        ),
-        "只": ((rf"(?<=[{_NUMERAL}这那哪每])只(?!有|是|能|会|要|好|不|想|得|在|为)", "zhi1"),),
-    }.items()
+        ("把.{1,6}", "[好紧起成]", "za1"),
+    ),
+    "只": ((rf"[{_NUMERAL}这那哪每]", "(?![有是能会要好不想得在为])", "zhi1"),),
 }
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> dict[str, tuple[_Pattern, ...]]:
+    return {
+        char: tuple(_Pattern(re.compile(f"(?:{before})$"), re.compile(after), last) for before, after, last in rows)
+        for char, rows in _ROWS.items()
+    }
 
 
 @lru_cache(maxsize=1)
@@ -381,7 +425,7 @@ def in_clause(clause: str, words: Sequence[str]) -> dict[int, str]:
         clause: simplified characters without marks.
         words: the clause's words. A phrase that a word border crosses (看中 in 看|中国) does not count.
     """
-    found = [at for at, char in enumerate(clause) if char in _PATTERNS or char in _phrases()]
+    found = [at for at, char in enumerate(clause) if char in _ROWS or char in _phrases()]
     if not found:
         return {}
     borders = [(0, 0)] * len(clause)
@@ -393,9 +437,10 @@ def in_clause(clause: str, words: Sequence[str]) -> dict[int, str]:
 
 
 def _at(clause: str, at: int, borders: Sequence[tuple[int, int]]) -> str:
-    for pattern, syllable in _PATTERNS.get(clause[at], ()):
-        if pattern.match(clause, at):
-            return syllable
+    before = clause[max(0, at - _LOOK_BACK) : at]
+    for pattern in _patterns().get(clause[at], ()):
+        if pattern.after.match(clause, at + 1) and pattern.before.search(before):
+            return pattern.syllable
     for phrase in _phrases().get(clause[at], ()):
         start, end = at - phrase.offset, at - phrase.offset + len(phrase.text)
         if start >= 0 and clause.startswith(phrase.text, start) and _is_whole(start, end, borders):
