@@ -15,10 +15,10 @@ _RATIO = re.compile(
     r"(?:比例|比率|配比|比值|比例尺|宽高|画面|屏幕?|按|稀释|兑|概率|赔率|分成|横屏|竖屏|汇率)[是为约:]{0,2}\s?$"
 )
 _SCORED = re.compile(
-    r"(?:比分|比数|大比分|总分|战平|领先|落后|打成|追成|扳成|踢成|打到|踢到|以|赢|输|胜|负)[了]?[是为係系:]?\s?$"
+    r"(?:比分|比数|大比分|总分|战平|领先|落[后後]|打成|追成|扳成|踢成|打到|踢到|以|赢|输|胜|负)[了]?[是为係系:]?\s?$"
 )
 _SCORES = re.compile(
-    r"\s?(?:的比分|战胜|击败|获胜|险胜|大胜|完胜|小胜|取胜|胜|输|赢|负|不敌|落后|领先|战平|逼平|平|逆转|淘汰|横扫|晋级|力克|惜败|"
+    r"\s?(?:的比分|战胜|击败|获胜|险胜|大胜|完胜|小胜|取胜|胜|输|赢|负|不敌|落[后後]|领先|战平|逼平|平|逆转|淘汰|横扫|晋级|力克|惜败|"
     r"完败|告负|拿下|夺|绝杀|反超)"
 )
 
@@ -45,7 +45,7 @@ def years(text: str, dialect: Dialect) -> str:
         lambda m: n.spell(m[1]) if m[1][0] == "0" else n.cardinal(m[1]),
         text,
     )
-    return re.sub(r"(?<![\d.])(0\d|[5-9]\d)(?=年(?![后前来间内的之多以]))", lambda m: n.spell(m[1]), text)
+    return re.sub(r"(?<![\d.])(0\d|[5-9]\d)(?=年(?![后後前来间内的之多以]))", lambda m: n.spell(m[1]), text)
 
 
 def dates(text: str, dialect: Dialect) -> str:
@@ -61,7 +61,9 @@ def dates(text: str, dialect: Dialect) -> str:
         return f"{n.cardinal(match[1])}{match[2]}{day}"
 
     text = re.sub(r"(?<!\d)(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)", iso, text)
-    text = re.sub(rf"(\d\s?)(月份?|日|号){DASH}(?=\d{{1,2}}\s?(?:月|日|号))", r"\1\2到", text)
+    text = re.sub(
+        rf"(\d\s?)(月份?|日|号){DASH}(?=\d{{1,2}}\s?(?:月|日|号)|[零一二三四五六七八九]{{4}}年)", r"\1\2到", text
+    )
     text = re.sub(
         rf"(?<![\d.])(\d{{1,2}})({DASH})(?=\d{{1,2}}\s?(?:月(?!球)|日|号(?!楼)))",
         lambda m: f"{n.cardinal(m[1])}到",

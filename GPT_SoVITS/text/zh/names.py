@@ -42,6 +42,7 @@ def telephones(text: str, dialect: Dialect) -> str:
     text = re.sub(r"(?<![\d.])(?:0\d{2,3}|400|800)-\d{3,4}-?\d{3,4}(?!\d)", spell, text)
     if dialect.local_telephone:
         text = dialect.local_telephone.sub(spell, text)
+    text = re.sub(r"(?<=[零一二三四五六七八九幺]转)\d{3,5}(?!\d)", spell, text)
     text = re.sub(rf"(?<![\d.])\d+(?:-\d+)+(?![\d.]){_COUNTED}", named, text)
     return re.sub(rf"(?<![\d.])\d{{3,20}}(?![\d.%]){_COUNTED}", named, text)
 
@@ -75,7 +76,7 @@ def places(text: str, dialect: Dialect) -> str:
     text = re.sub(rf"(?:(?<=单元)|(?<=[栋幢座楼]))\d{{3,4}}(?![\d.]){_COUNTED}", spell, text)
     text = re.sub(r"(?<![\d.])\d{3,4}(?=次(?:列车|航班|高铁|动车|特快|直达|普快|车))", spell, text)
     text = re.sub(r"(?<=第)0\d+(?![\d.])", spell, text)
-    text = re.sub(r"(?<![\d.年月日点第满过近超])(?:[05-9][05]|[12]0)(?=后(?![\d天年来]))", plain, text)
+    text = re.sub(r"(?<![\d.年月日点第满过近超])(?:[05-9][05]|[12]0)(?=[后後](?![\d天年来日來]))", plain, text)
     text = re.sub(r"(?<![\d.])[1-9][1-9](?=折)", plain, text)
     return re.sub(r"(?<![\d.])2(?=排\s?\d+\s?[座号])", "二", text)
 
@@ -88,6 +89,7 @@ def lone(text: str, dialect: Dialect) -> str:
 
     if _LISTED.fullmatch(text) and not _THOUSANDS.fullmatch(text):
         return re.sub(r"\d+", spell, text)
+    text = re.sub(r"(?<![\d.,])618(?=大促|购物|年中|狂欢)", lambda m: n.spell(m[0]), text)
     text = re.sub(r"(?<![\d.,])(?:520|521)(?=快乐|表白|情人|礼物|我爱|那天|文案)", spell, text)
     return re.sub(rf"(?<![\d.,])(?:5201314|1314520|1314)(?![\d.,%]){_COUNTED}", spell, text)
 

@@ -8,11 +8,14 @@ MEASURES = (
     "套 副 群 批 组 队 班 杯 瓶 碗 盘 盒 箱 袋 包 桶 罐 口 头 匹 棵 株 根 顶 面 扇 封 道 门 种 类 样 滴 串 束 堆 排 架 艘 列 "
     "节 章 集 幅 项 笔 单 桌 顿 番 阵 股 声 步 圈 天 周 星期 年 岁 个月 小时 分钟 秒 秒钟 刻钟 点钟 点 分 元 块钱 毛 角 美元 "
     "欧元 英镑 日元 港元 港币 人民币 米 千米 公里 厘米 毫米 里 英里 英尺 英寸 公斤 千克 克 吨 斤 两 磅 升 毫升 亩 公顷 "
-    "平方米 平方公里 立方米 平米 度 摄氏度 倍 成 折 亿 万 千 百 多 余 来 几 人次 票 股 代 届 级 户 款 场次 公升 公顷 里地 字 桩 起 宗 瓣 头 枚 发 袭 尊 帖 课 路 蚊 間 隻 員 蚊鸡 嚿 樽"
+    "平方米 平方公里 立方米 平米 度 摄氏度 倍 成 折 亿 万 千 百 多 余 来 几 人次 票 股 代 届 级 户 "
+    "款 场次 公升 里地 字 桩 起 宗 瓣 枚 发 袭 尊 帖 课 路 蚊 隻 餘 幾 蚊鸡 嚿 樽 呎 吋 磅 平方呎"
 ).split()
 
 #: Measure words before which 2 stays 二: they name a place in a row, or a scale word does.
-ORDER_MEASURES = frozenset("月 日 号 楼 班 级 年级 度 等 百 十 来 几 余 多 行 股 路 届 单元 号线 世纪 次方".split())
+ORDER_MEASURES = frozenset(
+    "月 日 号 楼 班 级 年级 度 等 百 十 来 几 余 餘 幾 多 行 股 路 届 单元 号线 世纪 次方".split()
+)
 
 #: Units in letters, and how they are said.
 UNITS: dict[str, str] = {
