@@ -88,7 +88,7 @@ def lone(text: str, dialect: Dialect) -> str:
         return n.spell(match[0], "一" if _SOUND.fullmatch(match[0]) else dialect.one)
 
     if _LISTED.fullmatch(text) and not _THOUSANDS.fullmatch(text):
-        return re.sub(r"\d+", spell, text)
+        return re.sub(r"\d+", spell, re.sub(r"(?<=\d)\s(?=\d)", ",", text))
     text = re.sub(r"(?<![\d.,])618(?=大促|购物|年中|狂欢)", lambda m: n.spell(m[0]), text)
     text = re.sub(r"(?<![\d.,])(?:520|521)(?=快乐|表白|情人|礼物|我爱|那天|文案)", spell, text)
     return re.sub(rf"(?<![\d.,])(?:5201314|1314520|1314)(?![\d.,%]){_COUNTED}", spell, text)

@@ -83,7 +83,7 @@ def rates(text: str, dialect: Dialect) -> str:
         symbol = match[2]
         return f"{match[1]}每{symbol if symbol in _PER_WORDS else unit(symbol, dialect)}"
 
-    return re.sub(rf"(?<=[\d\s万亿千百多])({_UNIT_START}|{_COUNTED})\s?/\s?({UNIT}|{_PER})", words, text)
+    return re.sub(rf"(?<=[\d\s万亿千百多方])({_UNIT_START}|{_COUNTED})\s?/\s?({UNIT}|{_PER})", words, text)
 
 
 def ranges(text: str, dialect: Dialect) -> str:
