@@ -35,7 +35,12 @@ _ENGLISH = (
     r"|(?<![A-Za-z0-9])\d{1,3}(?:st|nd|rd|th)(?![A-Za-z0-9])"
     r"|(?<![A-Za-z0-9])\d{1,2}(?::\d\d)? ?(?:[ap]\.m\.|[AaPp][Mm](?![A-Za-z0-9]))"
 )
-_NUMBER = rf"(?:(?<![A-Za-z0-9])[-−+±])?(?:{CURRENCY} ?)?{_DIGITS}(?:{POWER})?(?: ?{UNIT})?"
+#: Between a number and its unit: a scale, or what is counted per unit (38万km, 50元/m²).
+_SCALED = "(?:[万萬亿億][元]?|[元块塊次人])"
+_NUMBER = (
+    rf"(?:(?<![A-Za-z0-9])[-−+±])?(?:{CURRENCY} ?)?{_DIGITS}(?:{POWER})?"
+    rf"(?: ?{UNIT}|[万萬亿億] ?{UNIT}|{_SCALED}/{UNIT})?"
+)
 #: Signs of a formula that a letter may stand before: x² = 4.
 _FORMULA = rf"(?<=[A-Za-z)])(?:{POWER})|(?<=[A-Za-z)²³]) ?[=≈≠≤≥÷±](?![=>])"
 _SCRIPTS = re.compile(
