@@ -1,6 +1,7 @@
 """Cantonese frontend: ``text_normalize`` and ``g2p``, Jyutping phones with a leading Y and the tone on the final.
 
-Readings come from ``ToJyutping`` (a dictionary with words and context); numbers and signs are normalised as in Chinese.
+Readings come from ``ToJyutping`` (a dictionary with words and context) and from the traditional characters as they are
+written; numbers and signs are normalised as in Chinese (``text.yue.normalize``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from text.symbols2 import symbols
-from text.zh import normalize
+from text.yue.normalize import dialect, normalize
 
 _MARKS = frozenset(",.!?…-")
 _CLAUSE = re.compile(r"[,.!?…\-]|[^,.!?…\-]+")
@@ -20,8 +21,8 @@ _MAX_CLAUSE = 400
 
 
 def text_normalize(text: str) -> str:
-    """The text as it is read, in simplified characters (as the published weights were trained) and six marks."""
-    return normalize.normalize(normalize.simplified(text).replace("𠮶", "嗰"), has_reading)
+    """The text as it is read, in traditional characters and six marks."""
+    return normalize(text, dialect(has_reading))
 
 
 @lru_cache(maxsize=16384)

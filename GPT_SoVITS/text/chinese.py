@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from text.zh import normalize, pinyin, readings, segment, tone_sandhi
+from text.zh import contexts, normalize, pinyin, readings, segment, tone_sandhi
 from text.zh.g2pw import polyphones
 
 _CLAUSE = re.compile(r"[,.!?…\-]|[^,.!?…\-]+")
@@ -58,6 +58,8 @@ def _clause(clause: str, given: Mapping[int, str], version: str) -> list[str]:
     tokens = segment.tagged(clause)
     words = [readings.Word(text, tag, _reading(tokens, at)) for at, (text, tag) in enumerate(tokens)]
     syllables = [s for word in words for s in word.syllables]
+    for at, syllable in contexts.in_clause(clause, [word.text for word in words]).items():
+        syllables[at] = syllable
     for at, syllable in polyphones(clause).items():
         syllables[at] = syllable
     fixed = frozenset(at for at in given if 0 <= at < len(syllables))

@@ -35,7 +35,12 @@ _ENGLISH = (
     r"|(?<![A-Za-z0-9])\d{1,3}(?:st|nd|rd|th)(?![A-Za-z0-9])"
     r"|(?<![A-Za-z0-9])\d{1,2}(?::\d\d)? ?(?:[ap]\.m\.|[AaPp][Mm](?![A-Za-z0-9]))"
 )
-_NUMBER = rf"(?:(?<![A-Za-z0-9])[-−+±])?(?:{CURRENCY} ?)?{_DIGITS}(?:{POWER})?(?: ?{UNIT})?"
+#: Between a number and its unit: a scale, or what is counted per unit (38万km, 50元/m²).
+_SCALED = "(?:[万萬亿億][元]?|[元块塊次人])"
+_NUMBER = (
+    rf"(?:(?<![A-Za-z0-9])[-−+±])?(?:{CURRENCY} ?)?{_DIGITS}(?:{POWER})?"
+    rf"(?: ?{UNIT}|[万萬亿億] ?{UNIT}|{_SCALED}/{UNIT})?"
+)
 #: Signs of a formula that a letter may stand before: x² = 4.
 _FORMULA = rf"(?<=[A-Za-z)])(?:{POWER})|(?<=[A-Za-z)²³]) ?[=≈≠≤≥÷±](?![=>])"
 _SCRIPTS = re.compile(
@@ -147,9 +152,19 @@ def segments(text: str, default: str = "", neutral: str = "zh", given: Mapping[s
         if at + 1 < len(pieces):
             while stop > piece.end and text[stop - 1] in _OPENING:
                 stop -= 1
-        runs.append(Run(languages[at], text[start:stop]))
+        letters = _letters_of_unit(text[start : piece.end], languages[at]) if piece.script == "number" else 0
+        if letters:
+            runs.append(Run(languages[at], text[start : piece.end - letters]))
+            start = piece.end - letters
+        runs.append(Run("en" if letters else languages[at], text[start:stop]))
         start = stop
     return _merged(runs)
+
+
+def _letters_of_unit(number: str, language: str) -> int:
+    """How many letters at the end of a number are a unit that ``language`` spells in English, as in 16GB."""
+    units = LANGUAGE_ROWS[language].spelled_units if language in LANGUAGE_ROWS else ()
+    return max((len(unit) for unit in units if number.endswith(unit)), default=0)
 
 
 class _Numbers:
@@ -157,7 +172,7 @@ class _Numbers:
 
     A number is read in the language of the word before it, or, at the start, of the word behind it. After an English
     word it is English (Windows 11), unless the sentence is in another language and a mark parts it from the word
-    (APP，3天) or a counter of that language follows it (KTX 3시).
+    (APP，3天), a counter of that language follows it (KTX 3시), or only one letter stands before it (A4纸).
     """
 
     def __init__(
@@ -203,7 +218,7 @@ class _Numbers:
         if following not in ("", "en") and self._counts(piece, following):
             return following
         if not _PARTS.search(self.text, self.pieces[at - 1].end, piece.start):
-            return "en"
+            return self._spelled(at) if self._names(at) and not (touches and following == "en") else "en"
         if following == "en":
             return self._spelled(at) if touches else "en"
         return following or self._sentence[at] or "en"
@@ -219,8 +234,13 @@ class _Numbers:
         rest = self.text[piece.end : piece.end + 5]
         return rest.removeprefix(" ").startswith(LANGUAGE_ROWS[language].counters)
 
+    def _names(self, at: int) -> bool:
+        """Whether a number stands directly behind a single letter, as in A4 or G20."""
+        last = self.pieces[at - 1]
+        return last.end == self.pieces[at].start and last.end - last.start == 1
+
     def _spelled(self, at: int) -> str:
-        """The language of a number that letters follow, as in 5G: the sentence's, where that says such numbers."""
+        """The language of a number in a name (5G, A4): the sentence's, where that says such numbers."""
         sentence = self._sentence[at]
         return sentence if sentence and LANGUAGE_ROWS[sentence].spells_names else "en"
 

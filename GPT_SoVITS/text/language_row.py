@@ -46,7 +46,9 @@ class Language:
         letters: regular expression of a stretch of letters that only this language writes; empty where it has none.
         han: it writes Chinese characters.
         counters: words directly after a number that show that it is read in this language.
-        spells_names: a number that touches Latin letters after it (5G, 3D) is read in this language, not in English.
+        spells_names: a number that touches Latin letters after it (5G, 3D), or one letter before it (A4), is read in
+            this language, not in English.
+        spelled_units: units whose letters are said in English (16GB).
         has_word2ph: ``g2p`` returns (phones, word2ph): phones per character of the normalised text.
         extra: the pip extra that installs what the module imports.
         symbols: the first symbol table that it fits.
@@ -63,6 +65,7 @@ class Language:
     han: bool = False
     counters: tuple[str, ...] = ()
     spells_names: bool = False
+    spelled_units: tuple[str, ...] = ()
     has_word2ph: bool = False
     extra: str = ""
     symbols: str = "v1"

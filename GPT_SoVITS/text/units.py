@@ -63,9 +63,10 @@ def _longest_first(symbols: tuple[str, ...]) -> str:
     return "|".join(re.escape(symbol) for symbol in sorted(symbols, key=len, reverse=True))
 
 
-#: A unit after a number.
+_PLAIN = _longest_first(tuple(u for u in UNITS if u not in NAMES_TOO))
+#: A unit after a number, or one per another (mg/L).
 UNIT = (
-    rf"(?:(?:{_longest_first(tuple(u for u in UNITS if u not in NAMES_TOO))})(?![A-Za-z0-9²³])"
+    rf"(?:(?:{_PLAIN})(?:/(?:{_PLAIN}))?(?![A-Za-z0-9²³])"
     rf"|[{''.join(sorted(NAMES_TOO))}](?!\w))"
 )
 #: A currency before a number.

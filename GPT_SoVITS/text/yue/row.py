@@ -13,6 +13,7 @@ ROW = Language(
     han=True,
     counters=COUNTERS,
     spells_names=True,
+    spelled_units=("TB", "GB", "MB", "KB", "kB"),
     reading=Notation(
         shape=r"[a-z]{1,6}[1-6](?: +[a-z]{1,6}[1-6])*",
         example="Jyutping, one syllable per character, such as gwong2 dung1",

@@ -335,7 +335,14 @@ def _hit(words: _Words, at: int) -> str:
 
 def _surname(words: _Words, at: int) -> str:
     """A family name with a reading of its own, after 姓."""
-    return _SURNAMES[words[at][0]] if _at(words, at - 1)[0] in ("姓", "老", "小") else WORDS.get(words[at][0], "")
+    before, after = _at(words, at - 1), _at(words, at + 1)
+    titled = after[0] in _TITLES and before[1][:1] not in ("n", "v", "m") and words[at][0] not in ("区", "华")
+    if titled or before[0] in ("姓", "老", "小"):
+        return _SURNAMES[words[at][0]]
+    return WORDS.get(words[at][0], "")
+
+
+_TITLES = frozenset("先生 女士 小姐 老师 教授 医生 大夫 经理 总 主任 同学 师傅 老板 律师 博士 阿姨 叔叔".split())
 
 
 #: Family names whose reading differs from the word's.

@@ -19,6 +19,7 @@ ROW = Language(
     han=True,
     counters=COUNTERS,
     spells_names=True,
+    spelled_units=("TB", "GB", "MB", "KB", "kB"),
     reading=Notation(
         shape=r"[a-zü]{1,6}[1-6](?: +[a-zü]{1,6}[1-6])*",
         example="toned pinyin, one syllable per character, such as chong2 qing4",

@@ -22,7 +22,7 @@ pytest.importorskip("rjieba")
         ("2024-03-15", "二零二四年三月十五日"),
         ("下午3:30到4:05", "下午三点半到四点零五分"),
         ("比分3:2", "比分三比二"),
-        ("￥1,234.50", "一千二百三十四点五零元"),
+        ("￥1,234.50", "一千二百三十四点五元"),
         ("-5℃到10℃", "零下五到十度"),
         ("99.8%，3/4", "百分之九十九点八,四分之三"),
         ("10%-20%", "百分之十到百分之二十"),
@@ -36,6 +36,17 @@ pytest.importorskip("rjieba")
         ("他说：“好吧……那就这样——再见。”", "他说,好吧…那就这样,再见."),
         ("這個問題", "这个问题"),
         ("😀你好\u200b吗", "你好吗"),
+        ("10²和2^8", "十的平方和二的八次方"),
+        ("6,100-1=99", "六,一百减一等于九十九"),
+        ("6,100-1=6,099", "六千一百减一等于六千零九十九"),
+        ("余额为-200元", "余额为负二百元"),
+        ("5元/斤，6.5L/百公里", "五元每斤,六点五升每百公里"),
+        ("1939—1945年，1000年前", "一九三九到一九四五年,一千年前"),
+        ("主队3-1获胜，共3-1天", "主队三比一获胜,共三到一天"),
+        ("拨打110，共110人", "拨打幺幺零,共一百一十人"),
+        ("第007号住2单元1203", "第零零七号住二单元幺二零三"),
+        ("1314520,520", "一三一四五二零,五二零"),
+        ("1,250,000元", "一百二十五万元"),
     ],
 )
 def test_reads_as_a_person_would(text: str, read: str) -> None:
@@ -110,6 +121,33 @@ def test_every_syllable_of_the_dictionary_has_phones() -> None:
 def test_cantonese_phones_have_a_y_and_the_tone_on_the_final() -> None:
     pytest.importorskip("ToJyutping")
     assert clean_text("你好，五安㗎", "yue")[0] == "Yn Yei5 Yh You2 , Yng Yg5 Yon Yn1 Yg Yaa3".split()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("我們贏得勝利", "我們贏得勝利"),
+        ("他离开了工厂，头发好长", "他離開了工廠,頭髮好長"),
+        ("皇后喺後面，一隻狗", "皇后喺後面,一隻狗"),
+        ("佢哋去边度", "佢哋去邊度"),
+        ("個样，2樓3號", "個樣,二樓三號"),
+        ("電話2345 6789，身份證號碼123456", "電話二三四五,六七八九,身份證號碼一二三四五六"),
+        ("60kg，10²，2日後，5月2日", "六十公斤,十嘅二次方,兩日後,五月二日"),
+        ("呢個$50，US$50", "呢個五十元,五十美元"),
+    ],
+)
+def test_cantonese_is_read_from_traditional_characters(text: str, read: str) -> None:
+    pytest.importorskip("ToJyutping")
+    assert clean_text(text, "yue")[2] == read
+
+
+def test_characters_fold_and_unfold() -> None:
+    pytest.importorskip("opencc")
+    from text.yue import script
+
+    text = "點樣計算兩萬億個單元號碼，皇后後面，等於"
+    assert script.unfold(script.fold(text)) == text
+    assert len(script.fold(text)) == len(text)
 
 
 @pytest.fixture

@@ -30,11 +30,13 @@ def test_a_quantity_stays_whole_in_the_language_of_its_sentence(language: str, m
         text = WEIGHS[language].format(quantity)
         if quantity.endswith("A") and language != "en":
             continue  # 60A is a name where a letter of the language follows
+        if quantity.endswith(LANGUAGE_ROWS[language].spelled_units or ("-",)) and "/" not in quantity:
+            continue  # the letters of 60GB are English there
         assert [tuple(run) for run in runs_for_mode(text, mode)] == [(language, text)]
 
 
 #: Languages whose normaliser lacks some of the table; take a language out when its frontend reads all of it.
-NOT_YET = ("en", "zh", "ja", "ko", "yue")
+NOT_YET = ("en", "ja", "ko")
 
 
 def _marked(language: str) -> ParameterSet | str:
@@ -73,6 +75,9 @@ def _is_read(quantity: str, bare: str, language: str) -> bool:
         ("auto", "KTX 3시 출발", [("en", "KTX "), ("ko", "3시 출발")]),
         ("zh", "Windows 11发布了", [("en", "Windows 11"), ("zh", "发布了")]),
         ("zh", "iPhone 5s很好", [("en", "iPhone 5s"), ("zh", "很好")]),
+        ("zh", "买A4纸，G20峰会", [("zh", "买"), ("en", "A"), ("zh", "4纸，"), ("en", "G"), ("zh", "20峰会")]),
+        ("zh", "内存16GB。", [("zh", "内存16"), ("en", "GB。")]),
+        ("zh", "浓度5mg/L吗", [("zh", "浓度5mg/L吗")]),
         ("zh", "5G，来了", [("zh", "5"), ("en", "G，"), ("zh", "来了")]),
         ("zh", "5A级景区", [("zh", "5"), ("en", "A"), ("zh", "级景区")]),
         ("zh", "x²的值", [("en", "x"), ("zh", "²的值")]),
