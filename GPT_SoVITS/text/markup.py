@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from errors import TextError
-from text.symbols import symbols
+from text.registry import LANGUAGE_ROWS, frontend_module, spoken_in
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +27,7 @@ _PAUSE = re.compile(r"\[pause (\d{1,3}(?:\.\d{1,3})?|\.\d{1,3}) ?(ms|s)\]", re.I
 MAX_PAUSE = 10.0
 _SHORT_PAUSE = 0.35
 
-_ARPABET = frozenset(
-    s for s in symbols if s.isupper() and s.isascii() and s not in ("SP", "UNK", "E", "EE", "OO", "EN")
-)
 _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-#: What ``[[reading]]`` may stand behind, per language.
-_BEFORE = {
-    "en": re.compile(r"[A-Za-z](?:[A-Za-z'’\-]*[A-Za-z])?$"),
-    "ja": re.compile(rf"(?:[{_HAN}]+|[\u30a1-\u30fc]+|[\u3041-\u3096]+)$"),
-    "ko": re.compile(r"[가-힣]+$"),
-}
 #: Stands for the word where a reading has none before it.
 _NO_WORD = "某"
 
@@ -120,57 +111,47 @@ def read(text: str, mode: str) -> Marked:
 
 
 def _language_of(reading: str, mode: str) -> str:
-    """The language whose notation ``reading`` is in, "" for ordinary text."""
-    tokens = reading.split()
-    if not tokens:
-        return ""
-    if all(token in _ARPABET for token in tokens):
-        return "en" if any(token[-1].isdigit() for token in tokens) else ""
-    if all("\u3041" <= char <= "\u30fc" for char in reading.replace(" ", "")):
-        return "ja"
-    if all("가" <= char <= "힣" for char in reading.replace(" ", "")):
-        return "ko"
-    if not all(re.fullmatch(r"[a-zü]{1,6}[1-6]", token) for token in tokens):
-        return ""
-    return _toned(reading, "yue" if mode.endswith("yue") else "zh")
-
-
-def _toned(reading: str, language: str) -> str:
-    """``language`` where its frontend knows all the syllables, else ""."""
-    from text.cleaner import frontend_module
-
-    if frontend_module(language).parse_reading(reading):
-        return language
-    logger.warning("[[%s]] is no reading in %r, so it is ordinary text", reading, language)
+    """The language whose notation ``reading`` is in, those that ``mode`` speaks first; "" for ordinary text."""
+    own = spoken_in(mode)
+    reading = reading.strip()
+    # A reading of a language that the mode does not speak is still a reading, and no words to be said.
+    for code in (*own, *(code for code in LANGUAGE_ROWS if code not in own)):
+        if not re.fullmatch(LANGUAGE_ROWS[code].reading.shape, reading):
+            continue
+        if frontend_module(code).parse_reading(reading):
+            return code
+        if LANGUAGE_ROWS[code].reading.per_character:
+            logger.warning("[[%s]] is no reading in %r, so it is ordinary text", reading, code)
+            return ""
     return ""
 
 
 def _take_word(out: list[str], language: str, syllables: int) -> str:
     """Take the word before the brackets off ``out``; a stand-in where there is none."""
+    notation = LANGUAGE_ROWS[language].reading
     before = out.pop() if out else ""
-    if language in ("zh", "yue"):
+    if notation.per_character:
         match = re.search(rf"[{_HAN}]{{{syllables}}}$", before)
     else:
-        match = _BEFORE[language].search(before[-64:])
+        match = re.search(notation.before, before[-64:])
     word = match[0] if match else ""
     out.append(before[: len(before) - len(word)])
-    return word or (_NO_WORD * syllables if language in ("zh", "yue") else "")
+    return word or (_NO_WORD * syllables if notation.per_character else "")
 
 
 def place(word: str, reading: str, language: str, given: dict[str, Given], seen: dict[Given, str]) -> str:
-    """The placeholders of a word (added to ``given``), or for Japanese and Korean the text that is spoken instead."""
-    from text.cleaner import frontend_module
-
+    """The placeholders of a word (added to ``given``), or the text that is spoken instead of it."""
+    notation = LANGUAGE_ROWS[language].reading
     units = frontend_module(language).parse_reading(reading)
     if units is None:
         return word
-    if language in ("ja", "ko"):
-        return units[0]
-    if language == "en":
-        pairs = [(word or "uh", reading)]
-    else:
+    if notation.as_text:
+        return str(units[0])
+    if notation.per_character:
         word = word if len(word) == len(units) else (_NO_WORD * len(units))
         pairs = list(zip(word, units, strict=True))
+    else:
+        pairs = [(word or "uh", reading)]
     return "".join(_placeholder(Given(text, unit, language), given, seen) for text, unit in pairs)
 
 

@@ -78,6 +78,11 @@ def is_right(row: Row) -> bool:
     return said(row.text, row.mode, row.cut) == said(row.spoken, row.mode, "cut0")
 
 
+def _difference(row: Row) -> str:
+    heard, wanted = said(row.text, row.mode, row.cut), said(row.spoken, row.mode, "cut0")
+    return f"{row}\n  said {' '.join(heard)}\n  want {' '.join(wanted)}"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_written_is_what_is_said(language: str) -> None:
     if language in NEEDS:
@@ -87,10 +92,7 @@ def test_what_is_written_is_what_is_said(language: str) -> None:
     share = 1 - len(wrong) / len(rows)
     logger.info("%s: %d rows, %.1f %% right", language, len(rows), 100 * share)
     unknown = [row for row in wrong if row.key not in known]
-    assert not unknown, "\n".join(
-        f"{row}\n  said {' '.join(said(row.text, row.mode, row.cut))}\n  want {' '.join(said(row.spoken, row.mode, 'cut0'))}"
-        for row in unknown
-    )
+    assert not unknown, "\n".join(map(_difference, unknown))
     mended = [row for row in rows if row.key in known and row not in wrong]
     assert not mended, f"read right by now, so take them out of readings_wrong.tsv: {mended}"
     assert share >= RIGHT, f"{language}: {len(wrong)} of {len(rows)} rows wrong"
