@@ -89,7 +89,7 @@ def _word(token: str, lowered: list[str], at: int) -> list[str]:
         return ["AH0"]
     if len(token) == 1:
         return lexicon.letters(token)
-    found = homographs.reading(lowered, at)
+    found = homographs.reading(lowered, at, token)
     return found if found is not None else lexicon.pronounce(token)
 
 

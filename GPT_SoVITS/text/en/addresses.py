@@ -36,7 +36,9 @@ EXTENSIONS: dict[str, str] = {
     "wmv avi mov mkv ogg flac psd ttf iso apk dmg gz tar rar onnx pth pt ckpt cfg toml yml".split()
 }
 _EXTENSION = "|".join(sorted(EXTENSIONS, key=len, reverse=True))
-_FILE = re.compile(rf"(?<![\w.@/])(?=[\w.-]{{0,64}}[A-Za-z])([\w-]{{1,63}}(?:\.[\w-]{{1,31}}){{0,3}})\.({_EXTENSION})\b(?!\.\w)", re.I)
+_FILE = re.compile(
+    rf"(?<![\w.@/])(?=[\w.-]{{0,64}}[A-Za-z])([\w-]{{1,63}}(?:\.[\w-]{{1,31}}){{0,3}})\.({_EXTENSION})\b(?!\.\w)", re.I
+)
 _TOP = "com|org|net|io|gov|edu|ai|dev|info|app|tv|me|co\\.uk|ac\\.uk|co\\.jp|com\\.au|de|fr|eu|uk|ca|jp|cn|kr|us"
 #: Endings that are words too, so a domain only where a path follows or the name is no sentence's end ("me", "us").
 _DOMAIN = re.compile(

@@ -54,7 +54,9 @@ _MINUS = re.compile(r"(?<=[\w)])\s?-\s?(?=[\w(])")
 def arithmetic(text: str) -> str:
     """The minus of 5 - 3 = 2, of 10 - 4 and of what has a real minus sign; more and less."""
     if "=" in text:
-        text = _EQUATION.sub(lambda m: _MINUS.sub(" minus ", m[0]) if "=" in m[0] and re.search(r"\d", m[0]) else m[0], text)
+        text = _EQUATION.sub(
+            lambda m: _MINUS.sub(" minus ", m[0]) if "=" in m[0] and re.search(r"\d", m[0]) else m[0], text
+        )
     text = re.sub(rf"(?<![\w.,-])({NUM}) - ({NUM})(?![\w-]| -)", _spaced, text)
     text = re.sub(r"(?<=\d)\s?[x×*]\s?(?=\d)", " times ", text)
     text = re.sub(r"(?<=\d) / (?=\d)", " divided by ", text)
@@ -80,7 +82,8 @@ def _power(match: re.Match[str]) -> str:
 
 
 _RATED = re.compile(
-    rf"\b((?:rat(?:e|ed|ing)|scor(?:e|ed|ing|es)|gave|give|gets?|got|solid|was|is)(?: (?:it|him|her|them|this|that|a|of|an)){{0,2}} )"
+    r"\b((?:rat(?:e|ed|ing)|scor(?:e|ed|ing|es)|gave|give|gets?|got|solid|was|is)"
+    r"(?: (?:it|him|her|them|this|that|a|of|an)){0,2} )"
     rf"({NUM})/(5|10|20|100)\b(?![/\d])"
 )
 
@@ -132,7 +135,9 @@ _FUNCTION = frozenset(
     "under above below a an the long wide tall high deep thick away apart ago later old left more less each every "
     "today now per only total not".split()
 )
-_BEFORE = re.compile(r"\b(?:[Aa]n?|[Tt]he|[Tt]his|[Tt]hat|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Oo]ur|[Tt]heir|[Oo]ne|[Ee]very|[Ee]ach) $")
+_BEFORE = re.compile(
+    r"\b(?:[Aa]n?|[Tt]he|[Tt]his|[Tt]hat|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Oo]ur|[Tt]heir|[Oo]ne|[Ee]very|[Ee]ach) $"
+)
 _NOUN_AFTER = re.compile(r"\s([a-z]+)")
 
 
@@ -141,9 +146,11 @@ def units(text: str) -> str:
     text = re.sub(r"(?<![\w.,'])(\d)'\s?(\d{1,2})(?:\"|'')?(?!\w|')", r"\1 foot \2", text)
     text = re.sub(r"(?<![\w.,'])(\d{1,3})'(?=\s+(?:tall|long|wide|high|deep)\b)", r"\1 feet", text)
     text = re.sub(r"(?<![\w.,\"])(\d[\d.]*)\"(?=\s+(?:tall|long|wide|high|deep|thick|by|x)\b)", r"\1 inches", text)
-    text = re.sub(r"(?<![\w.,\"])(\d[\d.]*)\"(?=\s+(?:screen|display|monitor|TV|pipe|nail|pizza|laptop)\b)", r"\1 inch", text)
+    text = re.sub(
+        r"(?<![\w.,\"])(\d[\d.]*)\"(?=\s+(?:screen|display|monitor|TV|pipe|nail|pizza|laptop)\b)", r"\1 inch", text
+    )
     text = re.sub(rf"({NUM}) in(?=\.?(?:\s*$|,| (?:wide|long|tall|high|deep|thick|by|x)\b))", r"\1 inches", text)
-    text = re.sub(rf"((?:ft|feet|foot)\.? \d{{1,2}}) in\b\.?", r"\1 inches", text)
+    text = re.sub(r"((?:ft|feet|foot)\.? \d{1,2}) in\b\.?", r"\1 inches", text)
     text = re.sub(rf"((?:V|volts?)[, /]{{1,2}}{NUM})A\b", r"\1 amp", text)
     text = re.sub(rf"\b({NUM})A(?=\s(?:fuse|supply|charger|current|adapter|breaker|circuit)\b)", r"\1 amp", text)
     text = re.sub(rf"\b({NUM})[kK](?=\s+(?!is\b|was\b|has\b)[a-z]+s\b|\+?\s+people\b)", r"\1 thousand", text)
@@ -158,7 +165,8 @@ def _measured(match: re.Match[str]) -> str:
     after = _NOUN_AFTER.match(match.string, match.end())
     # "a 12MP camera", "a 26.2-mile race": a measure before a noun has no plural.
     adjective = bool(match["hyphen"]) or bool(
-        _BEFORE.search(before) and (before.lower().endswith((" a ", " an ")) or before in ("a ", "A ") or after)
+        _BEFORE.search(before)
+        and (before.lower().endswith((" a ", " an ")) or before in ("a ", "A ") or after)
         and not (after and after[1] in _FUNCTION)
     )
     adjective = adjective and unit[0] not in "°%℃℉"
@@ -168,7 +176,9 @@ def _measured(match: re.Match[str]) -> str:
 def signs(text: str) -> str:
     """Signs as words: a minus in front of a number, grades, C#, and what SYMBOLS has."""
     text = re.sub(r"(?<![\w.,])[-−]\s?(?=\d|\.\d)", "negative ", text)
-    text = re.sub(r"\b(AB|[A-FO])([+-])(?=[\s.,!?)]|$)(?! ?\d)", lambda m: f"{m[1]} {'plus' if m[2] == '+' else 'minus'}", text)
+    text = re.sub(
+        r"\b(AB|[A-FO])([+-])(?=[\s.,!?)]|$)(?! ?\d)", lambda m: f"{m[1]} {'plus' if m[2] == '+' else 'minus'}", text
+    )
     text = re.sub(r"\s-+\s|\s-+$|^-+\s", ", ", text)
     text = re.sub(r"\b([A-G])#(?!\w)", r"\1 sharp", text)
     text = re.sub(r"#(?=\s?\d)", " number ", text)

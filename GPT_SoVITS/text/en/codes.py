@@ -22,9 +22,12 @@ _PHONE = re.compile(
 _CALL = r"(?:[Cc]all|[Dd]ial|[Pp]hon|[Tt]ext|[Rr]ing|[Rr]ang)(?:s|ed|ing|e|led)?"
 _EMERGENCY = re.compile(rf"\b({_CALL}) (911|999|112|411|311|000|988)\b(?![.,]?\d)")
 _NINE_ONE_ONE = re.compile(
-    r"(?<![\w.,$€£#/-])(?<!Porsche )911(?![\w%°/-]|[.,]\d)(?!\s+(?!is\b|was\b|has\b|calls?\b|operators?\b|dispatchers?\b)[a-z]+s\b)"
+    r"(?<![\w.,$€£#/-])(?<!Porsche )911(?![\w%°/-]|[.,]\d)"
+    r"(?!\s+(?!is\b|was\b|has\b|calls?\b|operators?\b|dispatchers?\b)[a-z]+s\b)"
 )
-_LONG = re.compile(rf"\b({_CALL}|[Nn]umber|[Tt]el|[Ff]ax)( (?:me|us|him|her|them|at|is|on|to)){{0,2}}(:?\s)(\d{{7,11}})\b")
+_LONG = re.compile(
+    rf"\b({_CALL}|[Nn]umber|[Tt]el|[Ff]ax)( (?:me|us|him|her|them|at|is|on|to)){{0,2}}(:?\s)(\d{{7,11}})\b"
+)
 _CODE = re.compile(
     r"\b((?:PIN|OTP|ID|[Cc]ode|[Pp]asscode|[Pp]assword|[Aa]ccount|[Ss]erial|[Tt]racking)"
     r"(?: (?:[Nn]umber|[Nn]o|ID))?)((?: is)?:?\s+)(\d{4,})\b(?![.,]\d|%)"
@@ -101,7 +104,9 @@ def _part(digits: str) -> str:
 _ROMAN = r"(?=[IVXLC])(?![LC]\b)(C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _TITLED = re.compile(rf"\b({'|'.join(ROMAN_TITLES)})\s+{_ROMAN}\b(?!['.]\w)")
-_RULER = re.compile(rf"\b({'|'.join(RULERS)})\s+{_ROMAN}(?=[\s,.!?;:']|$)(?!\s+(?:am|was|will|have|had|think)\b|'[mdv])")
+_RULER = re.compile(
+    rf"\b({'|'.join(RULERS)})\s+{_ROMAN}(?=[\s,.!?;:']|$)(?!(?<=\sI)(?:\s+(?:am|was|will|have|had|think)\b|'[mdv]))"
+)
 _CROWNED = re.compile(
     rf"\b((?:King|Queen|Pope|Emperor|Empress|Tsar|Czar|Sultan|Pharaoh|Prince|Duke)\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)\s+{_ROMAN}"
     r"(?=[\s,.!?;:']|$)"

@@ -69,7 +69,8 @@ def dates(text: str) -> str:
     text = re.sub(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b(?![-/.]\d)", _iso, text)
     text = re.sub(r"\b(\d{1,2})[/](\d{1,2})[/](\d{4})\b", _slashed, text)
     text = re.sub(
-        r"\b([Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|[Dd]ue|[Dd]ated|[Ff]rom) (1[0-2]|0?[1-9])/(3[01]|[12]?\d|0\d)\b(?![/\d]| of\b)",
+        r"\b([Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|[Dd]ue|[Dd]ated|[Ff]rom) "
+        r"(1[0-2]|0?[1-9])/(3[01]|[12]?\d|0\d)\b(?![/\d]| of\b)",
         lambda m: f"{m[1]} {_MONTH_NAMES[int(m[2]) - 1]} {n.ordinal(m[3])}",
         text,
     )

@@ -90,7 +90,9 @@ def _integer(match: re.Match[str]) -> str:
 
 
 _COUNTED = re.compile(r"\s(?!is\b|was\b|has\b|his\b|this\b|its\b|as\b|us\b)[a-z]+(?<!s)s\b")
-_YEAR_BEFORE = re.compile(r"\b(?:in|since|by|of|from|until|till|during|before|after|early|late|mid|the|circa|year) $", re.I)
+_YEAR_BEFORE = re.compile(
+    r"\b(?:in|since|by|of|from|until|till|during|before|after|early|late|mid|the|circa|year) $", re.I
+)
 
 
 def _is_quantity(match: re.Match[str]) -> bool:
