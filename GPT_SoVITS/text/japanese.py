@@ -13,7 +13,10 @@ from functools import lru_cache
 from text.ja.normalize import normalize
 from text.symbols2 import symbols
 
-_PARTS = re.compile(r"[A-Za-z\d\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+|.", re.DOTALL)
+_SPOKEN = "A-Za-z\\d\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+#: What Open JTalk reads in one go; a decimal point is part of its number.
+_PARTS = re.compile(rf"(?:[{_SPOKEN}]|(?<=\d)\.(?=\d))+|.", re.DOTALL)
+_IS_SPOKEN = re.compile(f"[{_SPOKEN}]")
 _MARKS = {"、": ",", "，": ",", "；": ",", "：": ",", ";": ",", ":": ",", "。": ".", "．": ".", "！": "!", "？": "?"}
 _MARKS |= {mark: mark for mark in ",.!?-…"} | {"·": ",", "・": "", "—": "", "–": "", "'": "", '"': ""}
 _REPEATED = re.compile(r"([、。,.!?！？…])[、。,.!?！？…]+")
@@ -31,7 +34,7 @@ def g2p(norm_text: str) -> list[str]:
     phones: list[str] = []
     for match in _PARTS.finditer(norm_text):
         part = match[0]
-        if len(part) == 1 and not _is_spoken(part):
+        if len(part) == 1 and not _IS_SPOKEN.match(part):
             mark = _MARKS.get(part, "" if part.isspace() else "UNK")
             if mark:
                 phones.append(mark)
@@ -39,10 +42,6 @@ def g2p(norm_text: str) -> list[str]:
         for start in range(0, len(part), _MAX_PART):
             phones.extend(_stretch(part[start : start + _MAX_PART].lower()))
     return phones
-
-
-def _is_spoken(char: str) -> bool:
-    return char.isalnum() and char.isascii() or "\u3005" <= char <= "\u3007" or "\u3040" <= char <= "\u9fff"
 
 
 @lru_cache(maxsize=4096)
