@@ -141,6 +141,13 @@ _BEFORE = re.compile(
 _NOUN_AFTER = re.compile(r"\s([a-z]+)")
 
 
+#: A is ampere after a number, unless that is a seat, a room or a class.
+_AMPS = re.compile(
+    rf"(?<![Rr]ow )(?<![Ss]eat )(?<![Rr]oom )(?<![Gg]ate )(?<![Ff]lat )(?<![Cc]lass )(?<![Pp]age )(?<![Uu]nit )(?<!Exit )"
+    rf"(?<!Apt )(?<!Level )(?<!Section )(?<!Grade )(?<![\w#.,])({NUM})A\b(?!-|[.]\w)(?=(\s(?:fuse|supply|charger|current|breaker|circuit)\b)?)"
+)
+
+
 def units(text: str) -> str:
     """60kg, 120km/h, 6 ft 2 in, 5'11", a 12MP camera; only after a number."""
     text = re.sub(r"(?<![\w.,'])(\d)'\s?(\d{1,2})(?:\"|'')?(?!\w|')", r"\1 foot \2", text)
@@ -151,8 +158,7 @@ def units(text: str) -> str:
     )
     text = re.sub(rf"({NUM}) in(?=\.?(?:\s*$|,| (?:wide|long|tall|high|deep|thick|by|x)\b))", r"\1 inches", text)
     text = re.sub(r"((?:ft|feet|foot)\.? \d{1,2}) in\b\.?", r"\1 inches", text)
-    text = re.sub(rf"((?:V|volts?)[, /]{{1,2}}{NUM})A\b", r"\1 amp", text)
-    text = re.sub(rf"\b({NUM})A(?=\s(?:fuse|supply|charger|current|adapter|breaker|circuit)\b)", r"\1 amp", text)
+    text = _AMPS.sub(lambda m: f"{m[1]} amp{'' if m[2] else 's'}", text)
     text = re.sub(rf"\b({NUM})[kK](?=\s+(?!is\b|was\b|has\b)[a-z]+s\b|\+?\s+people\b)", r"\1 thousand", text)
     text = re.sub(rf"\b({NUM})M(?=\s+(?!is\b|was\b|has\b)[a-z]+s\b|\+?\s+people\b)", r"\1 million", text)
     return _MEASURED.sub(_measured, text)

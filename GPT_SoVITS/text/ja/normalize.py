@@ -33,6 +33,8 @@ def _fold_char(char: str) -> str:
         return " "
     if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
         return ""  # which glyph of a character is meant
+    if char == "℉":
+        return "°F"
     if category in ("Cf", "Co", "Cs", "Cn", "So"):
         return unicodedata.normalize("NFKC", char) if category == "So" and "㋀" <= char <= "㏿" else ""
     return unicodedata.normalize("NFKC", char)
