@@ -276,6 +276,23 @@ def main_language(text: str) -> str:
     return found[0].language if found else "zh"
 
 
+def neutral_language(text: str, mode: str) -> str:
+    """The language of numbers and marks in pieces of ``text`` that show none.
+
+    English where all its words are English; else that of the mode, or, where the text decides, of its first words.
+
+    Raises:
+        TextError: for an unknown mode.
+    """
+    row = mode_row(mode)
+    if row.kind in (ALL, ALONE):
+        return row.language
+    if row.kind == AUTO:
+        return main_language(text)
+    scripts = {piece.script for piece in _pieces(text)} - _NEUTRAL
+    return "en" if scripts == {"en"} else row.language
+
+
 def runs_for_mode(text: str, mode: str, neutral: str = "zh", given: Mapping[str, str] | None = None) -> list[Run]:
     """The runs of ``text`` as a request in ``mode`` reads them.
 
@@ -287,7 +304,7 @@ def runs_for_mode(text: str, mode: str, neutral: str = "zh", given: Mapping[str,
     Args:
         text: what is spoken.
         mode: one of ``MODES``.
-        neutral: language of numbers and marks in ``auto`` when the text shows none.
+        neutral: language of numbers and marks when the text shows none (:func:`neutral_language`).
         given: language of each placeholder of ``text.markup``.
 
     Raises:
@@ -304,5 +321,5 @@ def runs_for_mode(text: str, mode: str, neutral: str = "zh", given: Mapping[str,
             [Run(row.language if row.language and run.language == "zh" else run.language, run.text) for run in found]
         )
     if not has_words(text):
-        return [Run(row.language, text)] if text else []
+        return [Run(neutral if neutral == "en" else row.language, text)] if text else []
     return _merged([Run(run.language if run.language == "en" else row.language, run.text) for run in found])

@@ -37,7 +37,9 @@ class Language:
 
     Attributes:
         code: its name everywhere.
-        module: the frontend: ``text_normalize(text) -> str``, ``g2p(norm)`` and ``parse_reading(str) -> list | None``.
+        module: the frontend: ``text_normalize(text) -> str``, ``g2p(norm) -> phones``, ``parse_reading(str)``
+            (a list, or None where it is no reading), and without ``has_word2ph`` also ``stretches(norm)``:
+            (from, to, phones) of its words.
         reading: how explicit readings are written.
         modes: names of the language modes of a request that are this language's, and what each does.
         aliases: other names of the language in lists.

@@ -13,10 +13,15 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from errors import TextError
+from text.places import Placed
 from text.registry import LANGUAGE_ROWS, frontend_module
 
 #: Environment variable that names the file.
 VARIABLE = "GSV_LEXICON"
+
+
+#: Brackets of a reading, or the end of the text.
+_BRACKETS = re.compile(r"\[\[[^\[\]\n]*\]\]|\0$")
 
 
 def _folds(language: str) -> bool:
@@ -40,24 +45,30 @@ class UserLexicon:
                 patterns[language] = re.compile(joined)
         return patterns
 
-    def marked(self, text: str, language: str) -> str:
+    def marked(self, text: Placed, language: str) -> Placed:
         """``text`` with ``[[word|reading]]`` around the listed words of a language."""
         pattern = self._patterns.get(language)
         if pattern is None:
             return text
         words = self.entries[language]
         fold = str.lower if _folds(language) else str
+        parts: list[Placed] = []
+        start = 0
         # Brackets that are there already are stepped over.
-        parts = re.split(r"(\[\[[^\[\]\n]*\]\])", text)
-        for at in range(0, len(parts), 2):
-            followed = at + 1 < len(parts)
-            parts[at] = pattern.sub(
-                lambda m, part=parts[at], followed=followed: (  # type: ignore[misc]
-                    m[0] if followed and m.end() == len(part) else f"[[{m[0]}|{words[fold(m[0])]}]]"
-                ),
-                parts[at],
+        for match in _BRACKETS.finditer(text.text + "\0"):
+            stretch = text.part(start, match.start())
+            followed = match[0] != "\0"
+            parts.append(
+                stretch.sub(
+                    pattern,
+                    lambda m, stretch=stretch, followed=followed: (  # type: ignore[misc]
+                        m[0] if followed and m.end() == len(stretch.text) else f"[[{m[0]}|{words[fold(m[0])]}]]"
+                    ),
+                )
             )
-        return "".join(parts)
+            parts.append(text.part(match.start(), match.end()))
+            start = match.end()
+        return Placed.joined(parts)
 
 
 def load(path: Path | str) -> UserLexicon:

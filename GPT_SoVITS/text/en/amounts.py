@@ -142,9 +142,10 @@ _NOUN_AFTER = re.compile(r"\s([a-z]+)")
 
 
 #: A is ampere after a number, unless that is a seat, a room or a class.
+_PLACES = "Row|row|Seat|seat|Room|room|Gate|gate|Flat|flat|Class|class|Page|page|Unit|unit|Exit|Apt|Level|Section|Grade"
 _AMPS = re.compile(
-    rf"(?<![Rr]ow )(?<![Ss]eat )(?<![Rr]oom )(?<![Gg]ate )(?<![Ff]lat )(?<![Cc]lass )(?<![Pp]age )(?<![Uu]nit )(?<!Exit )"
-    rf"(?<!Apt )(?<!Level )(?<!Section )(?<!Grade )(?<![\w#.,])({NUM})A\b(?!-|[.]\w)(?=(\s(?:fuse|supply|charger|current|breaker|circuit)\b)?)"
+    "".join(f"(?<!{place} )" for place in _PLACES.split("|")) + rf"(?<![\w#.,])({NUM})A\b(?!-|[.]\w)"
+    r"(?=(\s(?:fuse|supply|charger|current|breaker|circuit)\b)?)"
 )
 
 
