@@ -109,7 +109,7 @@ def _day_month(match: re.Match[str]) -> str:
     return f"{match[1] or 'the'} {n.ordinal(match[2])} of {MONTHS[match[3].lower()]}"
 
 
-_DAY_RANGE = re.compile(rf"\b({_DAY})\.?\s?[-—/]\s?({_DAY})\b(\.(?!\s*$))?")
+_DAY_RANGE = re.compile(rf"\b({_DAY})(?:\.?\s?[-—/]\s?|\.)({_DAY})\b(\.(?!\s*$))?")
 _DAY_ABBREVIATION = re.compile(rf"(?<!\bthe )(?<!\ba )\b({_DAY})\.(?!\w)(?=(\s*$)?)")
 _DAY_BEFORE_DATE = re.compile(rf"\b({_DAY})(?=,?\s+(?:\d|{_MONTH}\b))")
 _MONTH_ABBREVIATION = re.compile(r"\b(Jan|Feb|Apr|Aug|Sept|Sep|Oct|Nov|Dec)\.(?!\w)(?=(\s*$)?)")
