@@ -40,7 +40,7 @@ def _split_capitals(word: str, shouting: bool) -> str:
     if re.fullmatch(r"[A-Z]{2,6}s", core) and core[:-1] not in SPOKEN_ACRONYMS and not shouting:
         # GPUs is "G P U's": the letters, and the plural's sound on the last one.
         return word.replace(core, f"{' '.join(core[:-1])}'s")
-    if not _CAPS_INSIDE.search(core) or stem in SPOKEN_ACRONYMS:
+    if not _CAPS_INSIDE.search(core) or stem.split("-")[0] in SPOKEN_ACRONYMS:
         return word
     if shouting or ("-" in core and core.title() == core) or re.fullmatch(r"[A-Z]'[A-Z][a-z]+", core):
         return word

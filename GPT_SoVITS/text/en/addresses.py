@@ -62,6 +62,7 @@ def _part(word: str) -> str:
 def addresses(text: str) -> str:
     """E-mail addresses, URLs and domains, spoken sign by sign."""
     text = re.sub(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", lambda m: _say(m[0]), text)
+    text = re.sub(r"(?<![\w./])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]\d|\w)", lambda m: _say(m[0]), text)
     text = re.sub(r"\b(?:https?|ftp)://[^\s\"<>]+|\bwww\.[^\s\"<>]+", _url, text, flags=re.I)
     return _DOMAIN.sub(lambda m: _say(m[0]), text) if "." in text else text
 

@@ -47,6 +47,9 @@ def _sum(currency: tuple[str, str, str, str], amount: str, scale: str | None) ->
     return f" {' and '.join(parts)} "
 
 
+_UNIT = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
+_LETTER_UNIT = "|".join(re.escape(u) for u in sorted(LETTER_UNITS, key=len, reverse=True))
+_ALL_UNITS = {**LETTER_UNITS, **UNITS}
 _EQUATION = re.compile(r"(?<![\w.])(?:[\w.,()]{1,12}\s?[-+*/×÷=]\s?){1,8}[\w.,()]{1,12}")
 _MINUS = re.compile(r"(?<=[\w)])\s?-\s?(?=[\w(])")
 
@@ -58,6 +61,10 @@ def arithmetic(text: str) -> str:
             lambda m: _MINUS.sub(" minus ", m[0]) if "=" in m[0] and re.search(r"\d", m[0]) else m[0], text
         )
     text = re.sub(rf"(?<![\w.,-])({NUM}) - ({NUM})(?![\w-]| -)", _spaced, text)
+    # 3 x 4 meters, 30 cm x 20 cm, 1920x1080: measures; only a real sign or an equation multiplies.
+    text = re.sub(rf"(?<=\d)\s?[x×]\s?(?={NUM} ?(?:{_UNIT}|meters?|feet|inch|inches|cm)\b)", " by ", text)
+    text = re.sub(rf"(?<=\d) ?({_UNIT}) ?[x×] ?(?=\d)", r" \1 by ", text)
+    text = re.sub(r"(?<=\d)\s?x\s?(?=\d)(?![\d .,x]*=)", " by ", text)
     text = re.sub(r"(?<=\d)\s?[x×*]\s?(?=\d)", " times ", text)
     text = re.sub(r"(?<=\d) / (?=\d)", " divided by ", text)
     return re.sub(r"(?<=[\w)]) (?=[<>≤≥] -?\w)", " is ", text)
@@ -123,9 +130,6 @@ def ranges(text: str) -> str:
     return re.sub(r"\s*(?:—|--+)\s*", ", ", text)
 
 
-_UNIT = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
-_LETTER_UNIT = "|".join(re.escape(u) for u in sorted(LETTER_UNITS, key=len, reverse=True))
-_ALL_UNITS = {**LETTER_UNITS, **UNITS}
 _MEASURED = re.compile(
     rf"(?P<number>{NUM})(?:(?P<hyphen>-)|\s?)(?P<unit>{_UNIT})(?![A-Za-z0-9^])(?:\.(?=\s+[a-z]))?"
     rf"|(?P<close>{NUM})(?P<letter>{_LETTER_UNIT})(?![A-Za-z0-9^])"
@@ -162,6 +166,7 @@ def units(text: str) -> str:
     text = _AMPS.sub(lambda m: f"{m[1]} amp{'' if m[2] else 's'}", text)
     text = re.sub(rf"\b({NUM})[kK](?=\s+(?!is\b|was\b|has\b)[a-z]+s\b|\+?\s+people\b)", r"\1 thousand", text)
     text = re.sub(rf"\b({NUM})M(?=\s+(?!is\b|was\b|has\b)[a-z]+s\b|\+?\s+people\b)", r"\1 million", text)
+    text = re.sub(rf"({NUM}) ([mghsL])(?=[,;:!?)]|\s*$|\.(?:\s|$)|\s(?![A-Z'])[a-z])", r"\1\2", text)
     return _MEASURED.sub(_measured, text)
 
 

@@ -39,6 +39,8 @@ _STREETS = r"(?:St|Street|Ave|Avenue|Rd|Road|Blvd|Boulevard|Dr|Drive|Lane|Ln|Way
 _HOUSE = re.compile(rf"\b(\d\d?)(\d\d)([A-Z]?)(?=\s+(?:[NSEW]\.?\s+)?[A-Z][a-z]+\.? {_STREETS})")
 _PLACE = re.compile(rf"\b({'|'.join(NUMBERED)}) ([1-9])(\d\d)\b(?![.,]\d)")
 _MODEL = re.compile(r"\b([A-Z]{2,4}[ -]?)([3-9]\d)(\d\d)(?![\d.,%:])\b")
+_AIRCRAFT = re.compile(r"\b([A-Z])([1-9])([1-9]\d|0[1-9])(?![\w%:-]|[.,]\d)")
+_SHORT_CODE = re.compile(r"\b([Tt]ext [A-Z]\w* to )(\d{5,6})\b")
 _ORDER = re.compile(r"#\s?(\d\d)([1-9]\d|0[1-9])\b(?![.,]?\d)")
 
 
@@ -71,6 +73,8 @@ def codes(text: str) -> str:
     text = _HOUSE.sub(lambda m: f"{_pair(m[1], m[2])}{' ' + m[3] if m[3] else ''}", text)
     text = _PLACE.sub(lambda m: m[0] if m[3] == "00" else f"{m[1]} {_pair(m[2], m[3])}", text)
     text = _MODEL.sub(lambda m: m[1] + n.year(m[2] + m[3]), text)
+    text = _AIRCRAFT.sub(lambda m: f"{m[1]} {_pair(m[2], m[3])}", text)
+    text = _SHORT_CODE.sub(lambda m: m[1] + n.spell(m[2]), text)
     text = _ORDER.sub(lambda m: f" number {_pair(m[1], m[2])}", text)
     return re.sub(r"(?<![\w.,-])007(?![\w.,-]\d|\w)", "double oh seven", text)
 

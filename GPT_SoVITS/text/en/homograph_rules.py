@@ -40,6 +40,10 @@ PAST = frozenset(
 PRESENT = frozenset("every always usually often sometimes tomorrow now daily today".split())
 
 
+#: Verbs that a plural noun and a preposition around them show: critics object to the law.
+_INTRANSITIVE = frozenset("object rebel protest converse".split())
+
+
 @dataclass(frozen=True)
 class Place:
     """A word among the words (lower case) and marks of its text."""
@@ -89,8 +93,13 @@ class Place:
         if before in SINGULAR_SUBJECTS and self[0].endswith("s"):
             return True
         # An imperative, or a subject that is a noun: "computers use the memory", "critics object to it".
-        if after == "to" and before.endswith("s") and before not in OBJECTS | BE and self[0] in ("object", "subject"):
-            return self[2] in OBJECTS
+        if (
+            self[0] in _INTRANSITIVE
+            and before.endswith("s")
+            and not before.endswith("'s")
+            and before not in OBJECTS | BE
+        ):
+            return after in {"against", "about", "over"} or (after == "to" and self[2] in OBJECTS)
         # "Can he use it", "did they record": the auxiliary stands before the subject.
         if before in SINGULAR_SUBJECTS and self[-2] in TO | DO:
             return True
@@ -129,6 +138,8 @@ def _lead(place: Place) -> str:
     )
     metals = {"copper", "tin", "zinc", "silver", "mercury", "iron", "arsenic", "cadmium", "gold"}
     contains = {"contains", "contain", "contained", "containing", "molten", "like", "from"}
+    if place[-1] in {"pencil", "molten"}:
+        return metal
     if place[1] in made_of_it or (place[-1] in {"of"} | contains and place[1] in END | {"and", "or"}):
         return metal
     if {place[2], place[-2]} & metals and "and" in (place[1], place[-1]):
@@ -136,6 +147,12 @@ def _lead(place: Place) -> str:
     if place[-1] in END and place[1] in {"is", "was", "has", "melts", "and"}:
         return metal
     return "L IY1 D"
+
+
+_ON_AIR = frozenset(
+    "go goes went going gone play plays played playing perform performed watch watched broadcast streamed streaming "
+    "recorded filmed aired televised sang shown caught".split()
+)
 
 
 def _live(place: Place) -> str:
@@ -151,7 +168,7 @@ def _live(place: Place) -> str:
     before = place.before
     if before in TO | DO | PLURAL_SUBJECTS | {"and"} and place[-1] not in {"not"}:
         return "L IH1 V"
-    if before in BE | {"was", "were", "go", "goes", "went", "going", "play", "plays", "played", "perform", "watch"}:
+    if before in BE | _ON_AIR:
         return adjective
     if before in {"them", "it", "him", "her", "band", "team"} and place[-2] not in {
         "let",
@@ -200,7 +217,7 @@ def _winds(place: Place) -> str:
     return "W AY1 N D Z" if verb and place[-1] not in DETERMINERS else "W IH1 N D Z"
 
 
-_EYES = frozenset("eye eyes cheek cheeks face her his single crying cry wept weeping sad shed joy".split())
+_EYES = frozenset("eye eyes cheek cheeks face".split())
 
 
 def _tear(place: Place) -> str:
@@ -208,7 +225,7 @@ def _tear(place: Place) -> str:
     verb = before in TO | DO | PLURAL_SUBJECTS or (place[1] in OBJECTS | AWAY and place[-1] not in DETERMINERS)
     worn = place[-1] == "and" and place[-2] == "wear"
     # A tear in a cloth; one in the eye is the other word.
-    rip = place[1] in {"in", "between"} and not place.near(0, 5) & _EYES
+    rip = place[1] in {"in", "between"} and not place.near(0, 3) & _EYES
     return "T EH1 R" if verb or worn or rip else "T IH1 R"
 
 
@@ -350,8 +367,8 @@ def _moped(place: Place) -> str:
 
 
 def _does(place: Place) -> str:
-    deer = place[-1] in {"bucks", "the", "two", "three"} or (place[-1] == "and" and place[-2] in {"bucks", "stags"})
-    return "D OW1 Z" if deer and place[1] not in OBJECTS and place[-1] != "the" else "D AH1 Z"
+    deer = place[-1] == "the" and place[1] in {"are", "were", "have", "and", "in"}
+    return "D OW1 Z" if deer or place[-1] == "and" and place[-2] in {"bucks", "stags"} else "D AH1 Z"
 
 
 RULES: dict[str, Callable[[Place], str]] = {
@@ -366,6 +383,7 @@ RULES: dict[str, Callable[[Place], str]] = {
     "tear": _tear,
     "tears": _tears,
     "close": _close,
+    "closes": lambda place: "K L OW1 Z IH0 Z",
     "bass": _bass,
     "bow": _bow,
     "row": _row,

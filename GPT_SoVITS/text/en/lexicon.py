@@ -131,7 +131,9 @@ def _pronounce(word: str, name: bool = False) -> tuple[str, ...]:
     if plain != word:
         return _pronounce(plain)
     if "-" in word:
-        return tuple(p for part in word.split("-") for p in _pronounce(part))
+        # "one-in-a-million": the article inside, but "A-list" has a letter.
+        first, *rest = word.split("-")
+        return (*_pronounce(first), *(p for part in rest for p in (("AH0",) if part == "a" else _pronounce(part))))
     match = _POSSESSIVE.match(word)
     if match:
         return (*(stem := _pronounce(match[1])), *_plural_ending(stem))

@@ -82,6 +82,7 @@ def _names(text: str) -> str:
     """Numbers that are names, digit by digit: telephones, codes, 119, 6·25."""
     text = re.sub(r"(?<![\d-])\d{2,4}[-)] ?\d{3,4}-\d{4}(?![\d-])|(?<![\d-])\d{3,4}-\d{4}(?![\d-])", _dashed, text)
     text = re.sub(r"(?<!\d)01\d{8,9}(?!\d)", lambda m: spell(m[0]), text)
+    text = re.sub(r"(?<=번호)((?:는|은|가|:)?:?\s?)(\d{2,8}(?:-\d{2,8}){1,3})", lambda m: m[1] + _dashed(m), text)
     text = _CODE.sub(lambda m: m[1] + spell(m[2]), text)
     text = _EMERGENCY.sub(lambda m: spell(m[1]), text)
     return re.sub(r"(?<![\d.])(\d{1,2})[·ㆍ‧](\d{1,2})(?![\d.])", lambda m: spell(m[1] + m[2]), text)
