@@ -133,10 +133,11 @@ class Distiller:
 
     def _read(self, text: str) -> Phones | None:
         try:
-            ids, bert, words = self.text.get_phones_and_bert(text, self.run.language, self.version)
+            segment = self.text.whole(text, self.run.language, self.version)
         except TextError:
             self.reasons["text not readable"] += 1
             return None
+        ids, bert, words = segment["phones"], segment["bert_features"], segment["norm_text"]
         if not ids or not any(character.isalnum() for character in words):
             self.reasons["nothing to speak"] += 1
             return None
