@@ -89,7 +89,9 @@ def _integer(match: re.Match[str]) -> str:
     return f"{' ' if before.isalpha() else ''}{words}{' ' if after.isalpha() else ''}"
 
 
-_COUNTED = re.compile(r"\s(?!is\b|was\b|has\b|his\b|this\b|its\b|as\b|us\b)[a-z]+(?<!s)s\b")
+_COUNTED = re.compile(
+    r"\s(?!is\b|was\b|has\b|his\b|this\b|its\b|as\b|us\b)(?:[a-z]+(?<!s)s|people|men|women|children)\b"
+)
 _YEAR_BEFORE = re.compile(
     r"\b(?:in|since|by|of|from|until|till|during|before|after|early|late|mid|the|circa|year) $", re.I
 )

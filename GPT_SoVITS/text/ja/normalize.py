@@ -110,7 +110,7 @@ def _dates(text: str) -> str:
         r"\1曜から\2曜",
         text,
     )
-    return re.sub(r"(?<![\d零〇])[0零〇]時(?!間)", "れいじ", text)
+    return re.sub(r"(?<![\d零〇])[0零〇]時(?!間)", "レージ", text)
 
 
 def _ymd(match: re.Match[str]) -> str:
