@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from text.en import homographs, lexicon
 from text.en.normalize import normalize
-from text.en.tables import SPOKEN_ACRONYMS
+from text.en.tables import SPELLED_NAMES, SPOKEN_ACRONYMS
 from text.symbols import symbols
 
 _TOKEN = re.compile(r"[A-Za-z](?:[A-Za-z'\-]*[A-Za-z'])?|'[A-Za-z]+|[.,?!]")
@@ -35,7 +35,12 @@ def _is_shouting(words: list[str]) -> bool:
 def _split_capitals(word: str, shouting: bool) -> str:
     core = word.strip(".,?!")
     stem = re.sub(r"'s$", "", core)
-    if not _CAPS_INSIDE.search(core) or stem in SPOKEN_ACRONYMS:
+    if stem in SPELLED_NAMES:
+        return word.replace(stem, SPELLED_NAMES[stem])
+    if re.fullmatch(r"[A-Z]{2,6}s", core) and core[:-1] not in SPOKEN_ACRONYMS and not shouting:
+        # GPUs is "G P U's": the letters, and the plural's sound on the last one.
+        return word.replace(core, f"{' '.join(core[:-1])}'s")
+    if not _CAPS_INSIDE.search(core) or stem.split("-")[0] in SPOKEN_ACRONYMS:
         return word
     if shouting or ("-" in core and core.title() == core) or re.fullmatch(r"[A-Z]'[A-Z][a-z]+", core):
         return word
@@ -90,7 +95,7 @@ def _word(token: str, lowered: list[str], at: int) -> list[str]:
         return ["AH0"]
     if len(token) == 1:
         return lexicon.letters(token)
-    found = homographs.reading(lowered, at)
+    found = homographs.reading(lowered, at, token)
     return found if found is not None else lexicon.pronounce(token)
 
 

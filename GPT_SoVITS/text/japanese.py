@@ -13,7 +13,10 @@ from functools import lru_cache
 from text.ja.normalize import normalize
 from text.symbols2 import symbols
 
-_PARTS = re.compile(r"[A-Za-z\d\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+|.", re.DOTALL)
+_SPOKEN = "A-Za-z\\d\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+#: What Open JTalk reads in one go; a decimal point is part of its number.
+_PARTS = re.compile(rf"(?:[{_SPOKEN}]|(?<=\d)\.(?=\d))+|.", re.DOTALL)
+_IS_SPOKEN = re.compile(f"[{_SPOKEN}]")
 _MARKS = {"、": ",", "，": ",", "；": ",", "：": ",", ";": ",", ":": ",", "。": ".", "．": ".", "！": "!", "？": "?"}
 _MARKS |= {mark: mark for mark in ",.!?-…"} | {"·": ",", "・": "", "—": "", "–": "", "'": "", '"': ""}
 _REPEATED = re.compile(r"([、。,.!?！？…])[、。,.!?！？…]+")
@@ -36,7 +39,7 @@ def stretches(norm_text: str) -> list[tuple[int, int, list[str]]]:
     out: list[tuple[int, int, list[str]]] = []
     for match in _PARTS.finditer(norm_text):
         part, begin = match[0], match.start()
-        if len(part) == 1 and not _is_spoken(part):
+        if len(part) == 1 and not _IS_SPOKEN.match(part):
             mark = _MARKS.get(part, "" if part.isspace() else "UNK")
             out.append((begin, begin + 1, [mark] if mark else []))
             continue
@@ -44,10 +47,6 @@ def stretches(norm_text: str) -> list[tuple[int, int, list[str]]]:
             piece = part[start : start + _MAX_PART]
             out.append((begin + start, begin + start + len(piece), list(_stretch(piece.lower()))))
     return out
-
-
-def _is_spoken(char: str) -> bool:
-    return char.isalnum() and char.isascii() or "\u3005" <= char <= "\u3007" or "\u3040" <= char <= "\u9fff"
 
 
 @lru_cache(maxsize=4096)

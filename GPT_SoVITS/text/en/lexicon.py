@@ -29,7 +29,49 @@ OVERRIDES: dict[str, str] = {
     "apps": "AE1 P S",
     "jpeg": "JH EY1 P EH2 G",
     "gif": "G IH1 F",
+    "tiktok": "T IH1 K T AA1 K",
+    "pytorch": "P AY1 T AO2 R CH",
+    "numpy": "N AH1 M P AY2",
+    "linkedin": "L IH0 NG K T IH1 N",
+    "yamul": "Y AE1 M AH0 L",
+    "ew": "IY1 UW0",
+    "haha": "HH AA1 HH AA1",
+    "nah": "N AA1",
+    "meh": "M EH1",
+    "duh": "D AH1",
+    "doh": "D OW1",
+    "yep": "Y EH1 P",
+    "nope": "N OW1 P",
+    "bae": "B EY1",
+    "vibe": "V AY1 B",
+    "vibes": "V AY1 B Z",
+    "anime": "AE1 N AH0 M EY2",
+    "vegan": "V IY1 G AH0 N",
+    "emojis": "IH0 M OW1 JH IY0 Z",
 }
+
+#: Sounds that people write as they please (grr, grrrr), by their shape.
+INTERJECTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(shape), phones)
+    for shape, phones in (
+        ("e+w+", "IY1 UW0"),
+        ("gr{2,}", "G ER1"),
+        ("br{2,}", "B ER1"),
+        ("ps+t+", "P S T"),
+        ("s+h{2,}|sh+", "SH"),
+        ("h+m{2,}|hm+", "HH AH0 M"),
+        ("m{2,}", "AH0 M"),
+        ("z{3,}", "Z"),
+        ("pf+t+", "P F T"),
+        ("tsk", "T IH1 S K"),
+        ("a+r+gh+", "AA1 R G"),
+        ("a{2,}h*|ah{2,}", "AA1"),
+        ("o{2,}h+|oh{2,}", "OW1"),
+        ("u+gh+", "AH1 G"),
+        ("ya+y+", "Y EY1"),
+        ("wo{2,}", "W UW1"),
+    )
+)
 
 _VOICELESS = frozenset("P T K F TH".split())
 _SIBILANT = frozenset("S Z SH ZH CH JH".split())
@@ -66,12 +108,21 @@ def letters(word: str) -> list[str]:
 
 
 def pronounce(word: str) -> list[str]:
-    """Phones of any word of letters, apostrophes and hyphens; empty only when it has no letter."""
-    return list(_pronounce(word.lower()))
+    """Phones of any word of letters, apostrophes and hyphens; empty only when it has no letter.
+
+    A short word that no dictionary has is spelled ("gpu"), unless it looks like a name: "Kev", but not "KEV".
+    """
+    name = len(word) == 3 and bool((_NAME if word[0].isupper() else _SYLLABLE).match(word))
+    return list(_pronounce(word.lower(), name and not word.isupper()))
+
+
+#: Three letters that can be said as a word: consonant, vowel, consonant; with a capital also Zoe, Ava, Abe.
+_SYLLABLE = re.compile(r"[bcdfghjklmnprstvwxyz][aeiou][bcdfgklmnprstvxz]$")
+_NAME = re.compile(r"[B-DF-HJ-NP-TV-Z](?:[aeiouy][a-z]|[hlr][aeiouy])$|[AEIOU][b-df-hj-np-tv-xz][aeiouy]$")
 
 
 @lru_cache(maxsize=50_000)
-def _pronounce(word: str) -> tuple[str, ...]:
+def _pronounce(word: str, name: bool = False) -> tuple[str, ...]:
     if len(word) > 1:
         phones = lookup(word)
         if phones is not None:
@@ -80,15 +131,27 @@ def _pronounce(word: str) -> tuple[str, ...]:
     if plain != word:
         return _pronounce(plain)
     if "-" in word:
-        return tuple(p for part in word.split("-") for p in _pronounce(part))
+        # "one-in-a-million": the article inside, but "A-list" has a letter.
+        first, *rest = word.split("-")
+        return (*_pronounce(first), *(p for part in rest for p in (("AH0",) if part == "a" else _pronounce(part))))
     match = _POSSESSIVE.match(word)
     if match:
         return (*(stem := _pronounce(match[1])), *_plural_ending(stem))
     stem_text, apostrophe, ending = word.rpartition("'")
     if apostrophe and stem_text and ending in _CONTRACTIONS:
         return (*_pronounce(stem_text), *_CONTRACTIONS[ending])
-    plain = word.replace("'", "")
-    if len(plain) <= 3:
+    return _unknown(word.replace("'", ""), name)
+
+
+def _unknown(plain: str, name: bool) -> tuple[str, ...]:
+    """A word of letters alone that the dictionary lacks."""
+    if sound := next((phones for shape, phones in INTERJECTIONS if shape.fullmatch(plain)), ""):
+        return tuple(sound.split())
+    if len(plain) <= 3 and not name:
+        return tuple(letters(plain))
+    if shorter := _drawn_out(plain):
+        return _pronounce(shorter)
+    if len(plain) <= 6 and not re.search("[aeiouy]", plain):
         return tuple(letters(plain))
     if inflected := _inflected(plain):
         return inflected
@@ -96,6 +159,16 @@ def _pronounce(word: str) -> tuple[str, ...]:
     if parts:
         return tuple(p for part in parts for p in _pronounce(part))
     return tuple(letter_to_sound().predict(plain)) or tuple(letters(plain))
+
+
+def _drawn_out(word: str) -> str:
+    """The dictionary's word for one with a letter held ("sooo", "yesss", "hahaha"); "" where there is none."""
+    if re.fullmatch(r"(?:ha){2,}h?|(?:he){2,}h?", word):
+        return "haha" if word[1] == "a" and word != "haha" else ""
+    if len(word) > 40 or not re.search(r"(.)\1\1", word):
+        return ""
+    doubled, single = re.sub(r"(.)\1{2,}", r"\1\1", word), re.sub(r"(.)\1{2,}", r"\1", word)
+    return next((form for form in (single, doubled) if lookup(form)), "")
 
 
 def _plural_ending(stem: tuple[str, ...]) -> tuple[str, ...]:

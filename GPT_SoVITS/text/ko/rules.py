@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from text.ko.words import BOUND, ENDINGS, NOT_STEMS, NOUNS_L, NOUNS_RG, SPOKEN, STEMS_NASAL
+from text.ko.words import BOUND, ENDINGS, FUTURES, LONG_L, NOT_STEMS, NOUNS_L, NOUNS_RG, SPOKEN, STEMS_NASAL
 
 ONSETS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
@@ -50,6 +50,7 @@ def decompose(char: str) -> Syllable:
 def respell(text: str) -> str:
     """Words of the list of exceptions as they sound, and tensing that depends on words."""
     text = _exceptions().sub(lambda m: SPOKEN[m[0]], text)
+    text = _FUTURE.sub(_tensed_future, text)
     text = _BOUND.sub(_tensed_bound, text)
     return _STEM.sub(_tensed_ending, text)
 
@@ -61,6 +62,27 @@ def _exceptions() -> re.Pattern[str]:
 
 _BOUND = re.compile(rf"([가-힣]+) ({'|'.join(BOUND)})")
 _STEM = re.compile(rf"({'|'.join(sorted(STEMS_NASAL, key=len, reverse=True))})({'|'.join(ENDINGS)})(?=[가-힣]{{0,4}})")
+
+
+#: 27: endings in -ㄹ whose next consonant is tense: 할게요, 갈수록, 올지도, 할걸.
+_FUTURE = re.compile(r"([가-힣])(게(?=요|\s|$)|수록|지(?=도|는|를|가|요|라도|언정|\s|$)|걸(?=요|\s|$)|세라|지니)")
+_NEGATED = re.compile(r"지(?:는|도|를|가)?\s?(?:않|안|마|말(?!지)|못)")
+
+
+def _tensed_future(match: re.Match[str]) -> str:
+    before, ending = match[1], match[2]
+    if (
+        decompose(before).coda != "ㄹ"
+        or before in LONG_L
+        and not (ending == "게" and match.string[match.end() :][:1] == "요")
+    ):
+        return match[0]
+    if ending[0] in "지걸" and (before not in FUTURES or _NEGATED.match(match.string, match.start(2))):
+        return match[0]
+    word = match.start() == 0 or not "가" <= match.string[match.start() - 1] <= "힣"
+    if ending == "수록" and word and before in NOUNS_L:
+        return match[0]
+    return before + _harden(ending[0]) + ending[1:]
 
 
 def _harden(char: str) -> str:

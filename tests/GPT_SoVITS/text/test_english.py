@@ -152,6 +152,48 @@ def test_dictionary_words_and_unknown_words() -> None:
         assert phones and set(phones) <= known
 
 
+@pytest.mark.parametrize(
+    ("word", "phones"),
+    [
+        ("psst", "P S T"),
+        ("grrrr", "G ER1"),
+        ("shhh", "SH"),
+        ("eww", "IY1 UW0"),
+        ("sooo", "S OW1"),
+        ("hahahaha", "HH AA1 HH AA1"),
+        ("Kev", "K EH1 V"),
+        ("Jax", "JH AE1 K S"),
+        ("TikTok", "T IH1 K T AA1 K"),
+        ("gpu", "JH IY1 P IY1 Y UW1"),
+        ("xlsx", "EH1 K S EH1 L EH1 S EH1 K S"),
+        ("one-in-a-million", "W AH1 N IH0 N AH0 M IH1 L Y AH0 N"),
+    ],
+)
+def test_sounds_short_names_and_letters(word: str, phones: str) -> None:
+    assert lexicon.pronounce(word) == phones.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("10 - 4", "ten minus four"),
+        ("8 - 10 people", "eight to ten people"),
+        ("10⁵ km, 85 m², x³", "ten to the power of five kilometers, eighty-five square meters, X cubed"),
+        ("a 12MP camera and 12 MP", "a twelve megapixel camera and twelve megapixels"),
+        ("seat 5A, 5A", "seat five A, five amps"),
+        ("3 x 4 meters, 3 × 4 = 12", "three by four meters, three times four equals twelve"),
+        ("1234 people in 1234", "one thousand, two hundred thirty-four people in twelve thirty-four"),
+        ("Mary I was queen, said I.", "Mary I was queen, said I."),
+        ("on 5/12, due 3/4 of", "on May twelfth, due three quarters of"),
+        ("It is in.", "It is in."),
+        ("Fill in 5 in. here", "Fill in five in. here"),
+        ("1,000 m high, I'm 5", "one thousand meters high, I'm five"),
+    ],
+)
+def test_what_context_decides(text: str, read: str) -> None:
+    assert text_normalize(text) == read
+
+
 def test_short_text_gets_a_leading_comma() -> None:
     assert clean_text("Hi", "en")[0] == [",", "HH", "AY1"]
 
