@@ -20,30 +20,10 @@ from typing import NoReturn
 
 from audio_io import check_writable, to_int16, write_audio
 from errors import GSVError, RequestError
+from text.language_names import mode_of
 from TTS_infer_pack.request import SynthesisRequest
 
 logger = logging.getLogger(__name__)
-
-LANGUAGE_NAMES = {
-    "中文": "all_zh",
-    "英文": "en",
-    "日文": "all_ja",
-    "粤语": "all_yue",
-    "韩文": "all_ko",
-    "中英混合": "zh",
-    "日英混合": "ja",
-    "粤英混合": "yue",
-    "韩英混合": "ko",
-    "多语种混合": "auto",
-    "多语种混合(粤语)": "auto_yue",
-    "chinese": "all_zh",
-    "english": "en",
-    "japanese": "all_ja",
-    "cantonese": "all_yue",
-    "korean": "all_ko",
-}
-"""Names that the public command line and page use, beside the modes themselves."""
-
 
 class _Parser(argparse.ArgumentParser):
     """Argument errors in one line, like every other error here."""
@@ -130,10 +110,10 @@ def read_request(args: argparse.Namespace) -> SynthesisRequest:
         raise RequestError("--ref_text is given without --ref_audio", "both or neither", "name the recording as well")
     return SynthesisRequest(
         text=args.text if args.text is not None else read_text("--target_text", args.target_text),
-        text_lang=LANGUAGE_NAMES.get(args.target_language.strip().lower(), args.target_language),
+        text_lang=mode_of(args.target_language),
         ref_audio_path=args.ref_audio or "",
         prompt_text=read_text("--ref_text", args.ref_text),
-        prompt_lang=LANGUAGE_NAMES.get(args.ref_language.strip().lower(), args.ref_language),
+        prompt_lang=mode_of(args.ref_language),
         text_split_method=args.text_split_method,
         top_k=args.top_k,
         top_p=args.top_p,
