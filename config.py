@@ -151,6 +151,8 @@ class Config:
     webui_port_infer_tts: int = 9872
     webui_port_subfix: int = 9871
     api_port: int = 9880
+    api_key: str | None = None
+    voices_root: str = str(REPO_ROOT / "voices")
     hf_endpoint: str | None = None
 
     @classmethod
@@ -202,6 +204,8 @@ _PARSERS: dict[str, Parser] = {
     "webui_port_infer_tts": parse_port,
     "webui_port_subfix": parse_port,
     "api_port": parse_port,
+    "api_key": parse_text,
+    "voices_root": parse_path,
     "hf_endpoint": parse_text,
 }
 

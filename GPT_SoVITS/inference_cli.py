@@ -25,6 +25,7 @@ from TTS_infer_pack.request import SynthesisRequest
 
 logger = logging.getLogger(__name__)
 
+
 class _Parser(argparse.ArgumentParser):
     """Argument errors in one line, like every other error here."""
 

@@ -96,6 +96,11 @@ class TTS:
         """Output rate in Hz, as the SoVITS checkpoint's configuration says."""
         return self._models.output_rate
 
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the weights take, without those of a language model."""
+        return self._models.memory_bytes
+
     # -- speaking ----------------------------------------------------------------------------------------------------
 
     def stream(

@@ -86,6 +86,13 @@ class VoiceModels:
         return vocoder.sampling_rate if vocoder else self.audio.sampling_rate
 
     @property
+    def memory_bytes(self) -> int:
+        """Bytes that the weights of all networks take."""
+        parts = (self.hubert, self.vits, self.t2s, self.companions.sv, self.companions.vocoder)
+        modules = [part for part in parts if isinstance(part, torch.nn.Module)]
+        return sum(weight.numel() * weight.element_size() for part in modules for weight in part.state_dict().values())
+
+    @property
     def device(self) -> torch.device:
         return next(self.vits.parameters()).device
 

@@ -144,7 +144,9 @@ class SynthesisRequest:
         for name, limit in LENGTH_LIMITS.items():
             if len(getattr(self, name)) > limit:
                 raise LimitError(
-                    f"{name} has {len(getattr(self, name))} characters", f"at most {limit}", "send it in several requests"
+                    f"{name} has {len(getattr(self, name))} characters",
+                    f"at most {limit}",
+                    "send it in several requests",
                 )
         if len(self.aux_ref_audio_paths) > MAX_AUX_REFERENCES:
             raise LimitError(
