@@ -6,7 +6,7 @@ Dialects rename keys; here values become numbers, names become voices, and paths
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,16 @@ class CallMaker:
     Args:
         settings: which folders may be read.
         library: voices with names.
+        language_models: names that a request may ask for; any other could be a folder of this computer, or be fetched.
 
     Attributes:
         defaults: swapped by those who set reference or weights; a request reads them once.
     """
 
-    def __init__(self, settings: ApiSettings, library: VoiceLibrary) -> None:
-        self._settings, self.library = settings, library
+    def __init__(
+        self, settings: ApiSettings, library: VoiceLibrary, language_models: Callable[[], list[str]] = list
+    ) -> None:
+        self._settings, self.library, self._language_models = settings, library, language_models
         self.defaults = Defaults()
 
     def make(self, values: Mapping[str, Any], dialect: str = "public") -> SpeechCall:
@@ -147,9 +150,8 @@ class CallMaker:
         return by_path, values
 
     def _voice_of_path(self, path: str) -> NamedVoice | None:
-        parts = path.replace("\\", "/").rstrip("/").split("/")
-        names = [stem(path), *reversed(parts[:-1])]  # voices/alice/lost.wav is Alice's too
-        return next(filter(None, (self.library.find(name) for name in names if name not in ("", ".", ".."))), None)
+        name = stem(path)
+        return self.library.find(name) if name else None
 
     def reference(self, path: str) -> Path:
         """A reference clip that a client names.
@@ -186,6 +188,11 @@ class CallMaker:
             raise RequestError("aux_ref_audio_paths is no list", "a list of paths")
         if others:
             checked["aux_ref_audio_paths"] = tuple(str(self.reference(str(path))) for path in others if path)
+        name = checked.get("qwen3_model_name")
+        if name and name not in self._language_models():
+            raise RequestError(
+                f"there is no language model {str(name)[:64]!r} here", "one of " + ", ".join(self._language_models())
+            )
         if checked.get("prompt_text") and not checked.get("prompt_lang"):
             checked["prompt_lang"] = "auto"
         return checked

@@ -53,7 +53,7 @@ class Service:
     ) -> None:
         self.settings, self.shut_down = settings, shut_down
         self.library = VoiceLibrary(settings.voices, settings.weight_roots)
-        self.calls = CallMaker(settings, self.library)
+        self.calls = CallMaker(settings, self.library, self.language_models)
         self.pool = EnginePool(factory or tts_factory(settings.config), settings.memory)
         self.metrics, self.health = Metrics(), Health()
         self.gate = Gate(settings.limits)

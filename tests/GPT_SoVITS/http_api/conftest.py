@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from http_api.settings import ApiSettings, Limits  # noqa: E402
 from TTS_infer_pack.TTS import TTS, TTS_Config  # noqa: E402
 
 RATE = 16000
-TEXT = "Hello there, my good friend."
+NAMES = ("Alice", "Bob", "Carol", "Dora", "Emil", "Fred", "Gina", "Hugo")
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Server:
     service: Service
     commands: list[str]
     client: Any = field(repr=False, default=None)
+    root: Path = Path()
 
     def wait_idle(self, seconds: float = 10.0) -> None:
         """Until nobody speaks."""
@@ -82,7 +84,8 @@ def pack_factory(pack: Path) -> Callable[[Weights], Engine]:
 
 def make_voices(root: Path, tone: Callable[..., Path], count: int = 3) -> Path:
     """Voices Alice, Bob and Carol, each of another pitch."""
-    for name, hz in list(zip(("Alice", "Bob", "Carol", "Dora", "Emil", "Fred", "Gina"), range(110, 500, 50)))[:count]:
+    for number, name in enumerate(NAMES[:count]):
+        hz = 110 + 50 * number
         folder = root / name
         folder.mkdir(parents=True)
         tone(folder / "reference.wav", 4.0, hz=float(hz))
@@ -172,3 +175,9 @@ def read_wav(data: bytes) -> tuple[int, np.ndarray]:
 @pytest.fixture(scope="session")
 def wav() -> Callable[[bytes], tuple[int, np.ndarray]]:
     return read_wav
+
+
+@pytest.fixture(scope="session")
+def harness() -> Any:
+    """What starts servers, for tests that need another one."""
+    return SimpleNamespace(serving=serving, make_voices=make_voices, pack_factory=pack_factory)
