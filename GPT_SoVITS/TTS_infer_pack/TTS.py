@@ -120,7 +120,8 @@ class TTS:
 
         Args:
             request: what to say.
-            should_stop: asked between decode steps; True ends this request, and nothing more comes of its segment.
+            should_stop: asked between segments of the text and between decode steps; True ends this request, and
+                nothing more comes of its segment.
             on_fall: told each time the AR model steps in for the language model in this request.
             voice: what speaks it; None: the voice that is loaded now. It stays the same to the end.
 
@@ -128,10 +129,11 @@ class TTS:
             GSVError: text that cannot be spoken, or a reference that cannot be used.
         """
         voice = voice or self.voice
-        job = self._job(request, voice)
+        stop = self._stop_signal(should_stop)
+        job = self._job(request, voice, stop)
         falls = Falls(self._note_fall, on_fall)
         job = replace(job, models=replace(job.models, t2s=self._t2s(voice, falls, request)))
-        return Speech(speak(job, self._stop_signal(should_stop)), falls)
+        return Speech(speak(job, stop), falls)
 
     def synthesize(
         self, request: SynthesisRequest, on_fall: OnFall | None = None, voice: LoadedVoice | None = None
@@ -172,13 +174,14 @@ class TTS:
 
     # -- from a request to a job -------------------------------------------------------------------------------------
 
-    def _job(self, request: SynthesisRequest, voice: LoadedVoice | None = None) -> Job:
+    def _job(self, request: SynthesisRequest, voice: LoadedVoice | None = None, should_stop: ShouldStop = bool) -> Job:
         voice = voice or self.voice
         models, version = voice.models, voice.version
         values = _values(request, voice)
         method = str(values["text_split_method"])
         get_method(method)
-        segments = [phones_of(part) for part in self._text.preprocess(request.text, request.text_lang, method, version)]
+        parts = self._text.preprocess(request.text, request.text_lang, method, version, should_stop)
+        segments = [phones_of(part) for part in parts]
         path, text, lang = self._reference_of(request, voice)
         reference = self._reference(models, path)
         prompt = None

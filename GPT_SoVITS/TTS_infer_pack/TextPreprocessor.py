@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 import torch
@@ -98,7 +98,9 @@ class TextPreprocessor:
         self._told = False
         self.device = torch.device(device)
 
-    def preprocess(self, text: str, lang: str, text_split_method: str, version: str = "v2") -> list[Segment]:
+    def preprocess(
+        self, text: str, lang: str, text_split_method: str, version: str = "v2", should_stop: Callable[[], bool] = bool
+    ) -> list[Segment]:
         """All segments of a request's text, in order.
 
         Args:
@@ -106,6 +108,7 @@ class TextPreprocessor:
             lang: a language mode (``text.language.MODES``).
             text_split_method: "cut0" to "cut5".
             version: model version; decides the phone symbols.
+            should_stop: asked before each segment; True ends the work, with the segments so far.
 
         Raises:
             TextError: when the text holds nothing to speak, or its language cannot be spoken.
@@ -114,10 +117,10 @@ class TextPreprocessor:
         segments: list[Segment] = []
         neutral = main_language(text)
         for part in split_pauses(text):
-            segments += self._stretch(part, lang, text_split_method, version, neutral)
+            segments += self._stretch(part, lang, text_split_method, version, neutral, should_stop)
             if segments and part.seconds:
                 segments[-1]["pause"] = segments[-1].get("pause", 0.0) + part.seconds
-        if not segments:
+        if not segments and not should_stop():
             raise TextError(
                 f"the text {text[:40]!r} holds nothing that can be spoken in language {lang!r}",
                 "words, not only marks",
@@ -125,7 +128,9 @@ class TextPreprocessor:
             )
         return segments
 
-    def _stretch(self, part: Paused, lang: str, method: str, version: str, neutral: str) -> list[Segment]:
+    def _stretch(
+        self, part: Paused, lang: str, method: str, version: str, neutral: str, should_stop: Callable[[], bool]
+    ) -> list[Segment]:
         """The segments of a stretch without pauses."""
         marked = mark(self.replace_consecutive_punctuation(part.text), lang)
         segments: list[Segment] = []
@@ -133,6 +138,8 @@ class TextPreprocessor:
             if _WORD.search(piece) is None:
                 continue
             for short in _hard_split(piece):
+                if should_stop():
+                    return segments
                 phones, features, norm_text = self._phones_and_bert(short, lang, version, marked.given, neutral)
                 if re.search(r"\w", norm_text):
                     segments.append({"phones": phones, "bert_features": features, "norm_text": norm_text})

@@ -1,7 +1,7 @@
 """Loaded voices: one ``TTS`` for each set of weights, as many as a memory budget allows.
 
-The least recently used one goes first, and never one that is speaking. Requests for weights that are being loaded wait
-for that one load; those of other voices do not.
+The least recently used one goes first, and never one that is speaking, nor the one of the settings. Requests for
+weights that are being loaded wait for that one load; those of other voices do not.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class EnginePool:
 
     def _make_room(self, need: int) -> None:
         """Drop idle engines until ``need`` bytes fit beside the rest; the last one may be as large as it likes."""
-        idle = sorted((e.used_at, key) for key, e in self._entries.items() if not e.users)
+        idle = sorted((e.used_at, key) for key, e in self._entries.items() if not e.users and any(key))
         while self._entries and self.used + need > self._budget:
             if not idle:
                 raise BusyError(
@@ -158,13 +158,45 @@ def file_sizes(weights: Weights) -> int:
     return sum(2 * Path(path).stat().st_size for path in weights if path and Path(path).is_file())
 
 
-def tts_factory(config: str | None) -> Factory:
-    """Loads ``TTS`` with the settings of a file and other weights. Imports torch when it is called first."""
+class TTSFactory:
+    """Voices of one ``TTS``: text frontend, reference cache and language models are shared. Imports torch late.
 
-    def load(weights: Weights) -> Engine:
-        from TTS_infer_pack.TTS import TTS, TTS_Config
+    Args:
+        config: settings file; None: the project's.
+        tts: one that is loaded already.
+    """
 
-        named = {"t2s_weights_path": weights.gpt, "vits_weights_path": weights.sovits}
-        return TTS(TTS_Config(config, **{name: path for name, path in named.items() if path}))
+    def __init__(self, config: str | None = None, tts: Any = None) -> None:
+        self._config, self._tts = config, tts
+        self._lock = threading.Lock()
 
-    return load
+    def __call__(self, weights: Weights) -> Engine:
+        """The engine of ``weights``; what is "" in them is the settings' own."""
+        with self._lock:
+            if self._tts is None:
+                from TTS_infer_pack.TTS import TTS, TTS_Config
+
+                self._tts = TTS(TTS_Config(self._config))
+        if not any(weights):
+            return VoiceEngine(self._tts, self._tts.voice)
+        return VoiceEngine(self._tts, self._tts.prepare_voice(weights.gpt or None, weights.sovits or None))
+
+
+class VoiceEngine:
+    """One loaded voice of a ``TTS``."""
+
+    def __init__(self, tts: Any, voice: Any) -> None:
+        self._tts, self.voice = tts, voice
+        self.configs = tts.configs
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the voice's weights take; an SSL encoder that voices share is counted for each."""
+        return int(self.voice.models.memory_bytes)
+
+    def stream(
+        self, request: Any, should_stop: Callable[[], bool] | None = None, on_fall: Callable[[Any], None] | None = None
+    ) -> Iterator[Any]:
+        """As ``TTS.stream``, with this voice."""
+        speech: Iterator[Any] = self._tts.stream(request, should_stop, on_fall, self.voice)
+        return speech

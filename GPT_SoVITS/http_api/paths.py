@@ -16,7 +16,7 @@ _ABSOLUTE = re.compile(r"(?:(?<![\w/.:])|(?<=file:))/(?:[^\s/'\";,()\[\]]+/)+|\b
 def find_file(text: str, roots: Iterable[Path], suffixes: tuple[str, ...]) -> Path | None:
     """The file that ``text`` names below one of ``roots``; None where there is none.
 
-    A relative path starts at the repository, or at a root. Links are followed before the place is judged, so that none
+    A relative path starts at the repository, at a root, or beside it ("voices/alice/a.wav"). Links are followed before the place is judged, so that none
     leads out. Clients lower-case paths: where there is no such file, one is taken whose name differs in case only.
 
     Raises:
@@ -41,11 +41,13 @@ def _below(text: str, root: Path) -> list[tuple[str, ...]]:
     if ".." in parts:
         return []
     found = [parts] if not text.startswith("/") else []
-    for base in {root.absolute(), root.resolve()}:
-        for start in (base.parts, base.relative_to(REPO_ROOT).parts if base.is_relative_to(REPO_ROOT) else ()):
-            head = tuple(part.casefold() for part in parts[: len(start)])
-            if start and head == tuple(part.casefold() for part in start):
-                found.append(parts[len(start) :])
+    starts: set[tuple[str, ...]] = {root.absolute().parts, root.resolve().parts, (root.name,)}
+    if root.is_relative_to(REPO_ROOT):
+        starts.add(root.relative_to(REPO_ROOT).parts)
+    for start in sorted(starts):
+        head = tuple(part.casefold() for part in parts[: len(start)])
+        if head and head == tuple(part.casefold() for part in start):
+            found.append(parts[len(start) :])
     return found
 
 

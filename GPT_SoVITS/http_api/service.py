@@ -13,7 +13,7 @@ from typing import Any
 from errors import GSVError
 from http_api.admission import Gate
 from http_api.calls import CallMaker, Defaults, SpeechCall
-from http_api.engines import EnginePool, Factory, Weights, tts_factory
+from http_api.engines import EnginePool, Factory, TTSFactory, Weights
 from http_api.metrics import Metrics
 from http_api.settings import ApiSettings
 from http_api.speaking import Speech, StreamEncoder
@@ -54,7 +54,7 @@ class Service:
         self.settings, self.shut_down = settings, shut_down
         self.library = VoiceLibrary(settings.voices, settings.weight_roots)
         self.calls = CallMaker(settings, self.library, self.language_models)
-        self.pool = EnginePool(factory or tts_factory(settings.config), settings.memory)
+        self.pool = EnginePool(factory or TTSFactory(settings.config), settings.memory)
         self.metrics, self.health = Metrics(), Health()
         self.gate = Gate(settings.limits)
         self._workers = ThreadPoolExecutor(settings.limits.running, "speech")

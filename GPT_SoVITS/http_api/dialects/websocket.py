@@ -72,7 +72,7 @@ class Session:
         self._values: dict[str, Any] = {"response_format": DEFAULT_FORMAT}
         self._buffer = SentenceBuffer()
         self._turn: Turn | None = None
-        self._speaker: asyncio.Task[None] | None = None
+        self._speakers: list[asyncio.Task[None]] = []
         self._speech: Speech | None = None
         self._characters = 0
 
@@ -107,6 +107,7 @@ class Session:
             await self._socket.send_json({"type": "audio.cancelled"})
         elif kind == "session.close":
             await self._finish()
+            await asyncio.gather(*self._speakers, return_exceptions=True)
             await self._socket.close()
             return False
         else:
@@ -132,19 +133,18 @@ class Session:
         if self._turn is None:
             call = openai_call(self._service, self._values | {"input": sentence}, as_events=True)
             self._turn = Turn(StreamEncoder(call.media_type, call.rate, whole=False))
-            self._speaker = asyncio.create_task(self._speak(self._turn))
+            self._speakers = [speaker for speaker in self._speakers if not speaker.done()]
+            self._speakers.append(asyncio.create_task(self._speak(self._turn, tuple(self._speakers))))
         self._turn.sentences.put_nowait(sentence)
 
     async def _finish(self) -> None:
-        """Say what is left, and wait until all of it was sent."""
+        """Let what is left be said; the end of the turn is told when all of it was sent."""
         for sentence in self._buffer.rest():
             self._say(sentence)
-        turn, speaker = self._turn, self._speaker
-        self._turn = self._speaker = None
+        turn, self._turn = self._turn, None
         self._characters = 0
-        if turn is not None and speaker is not None:
+        if turn is not None:
             turn.sentences.put_nowait(None)
-            self._speaker = speaker  # a cancel still finds it
         else:
             await self._socket.send_json({"type": "session.done"})
 
@@ -152,16 +152,17 @@ class Session:
         """Be silent at once, and forget what was to be said."""
         self._buffer.clear()
         self._characters, self._turn = 0, None
-        speaker, self._speaker = self._speaker, None
+        speakers, self._speakers = self._speakers, []
         if self._speech is not None:
             self._speech.cancel()
-        if speaker is not None:
+        for speaker in speakers:
             speaker.cancel()
-            await asyncio.gather(speaker, return_exceptions=True)
+        await asyncio.gather(*speakers, return_exceptions=True)
 
     # -- in the speaking task ----------------------------------------------------------------------------------------
 
-    async def _speak(self, turn: Turn) -> None:
+    async def _speak(self, turn: Turn, before: tuple[asyncio.Task[None], ...]) -> None:
+        await asyncio.gather(*before, return_exceptions=True)  # one turn after the other
         index = 0
         while (sentence := await turn.sentences.get()) is not None:
             try:

@@ -27,7 +27,7 @@ pytest.importorskip("prometheus_client")
 import uvicorn  # noqa: E402
 
 from http_api.app import create_app  # noqa: E402
-from http_api.engines import Engine, Weights  # noqa: E402
+from http_api.engines import Engine, TTSFactory, Weights  # noqa: E402
 from http_api.server import open_listener, uvicorn_config  # noqa: E402
 from http_api.service import Service  # noqa: E402
 from http_api.settings import ApiSettings, Limits  # noqa: E402
@@ -73,13 +73,8 @@ class Sound:
 
 def pack_factory(pack: Path) -> Callable[[Weights], Engine]:
     """Engines over the tiny pack."""
-
-    def load(weights: Weights) -> Engine:
-        paths = {"t2s_weights_path": weights.gpt, "vits_weights_path": weights.sovits}
-        named = {name: path for name, path in paths.items() if path}
-        return TTS(TTS_Config({"pack": str(pack)}, device="cpu", **named))
-
-    return load
+    tts = TTS(TTS_Config({"pack": str(pack)}, device="cpu"))
+    return TTSFactory(tts=tts)
 
 
 def make_voices(root: Path, tone: Callable[..., Path], count: int = 3) -> Path:

@@ -144,7 +144,9 @@ def test_voices_differ_and_paths_find_them(server: Any) -> None:
 
     alice, bob = speak(voice="alice"), speak(voice="Bob")
     assert alice != bob != speak()
-    assert alice == speak(ref_audio_path="./参考音频/Alice.wav") == speak(ref_audio_path="VOICES\\ALICE\\reference.wav")
+    assert alice == speak(ref_audio_path="./参考音频/Alice.wav")
+    words = {"prompt_text": "A voice that is quite like this.", "prompt_lang": "en"}
+    assert alice == speak(ref_audio_path="VOICES\\ALICE\\reference.wav", **words)
 
 
 # -- changing what speaks -------------------------------------------------------------------------------------------
