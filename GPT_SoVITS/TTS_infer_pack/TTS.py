@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
 from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
+from TTS_infer_pack.prepared import kept_reference
 from TTS_infer_pack.prompt_cache import LRUCache
 from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
 from TTS_infer_pack.request import PUBLIC_SAMPLING, STAGES, WHOLE, AudioChunk, SynthesisRequest
@@ -76,6 +78,7 @@ class TTS:
         self._stops = 0
         self._lms = LanguageModels()
         self._ref_audio_path = ""
+        self._kept_below: tuple[Path, ...] = ()
         folder = self.configs.bert_base_path
         bert, tokenizer = load_if_present(folder) if folder else (None, None)
         self._text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
@@ -265,8 +268,14 @@ class TTS:
 
     def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
         """The prepared clip, from the cache where the same content was seen with the same networks."""
-        key = (file_digest(path), timbre_only, models.serial)
-        return self._references.get(key, lambda: prepare_reference(path, models, timbre_only))
+        digest = file_digest(path)
+
+        def make() -> Reference:
+            if not timbre_only and any(Path(path).resolve().is_relative_to(root) for root in self._kept_below):
+                return kept_reference(path, models, digest)
+            return prepare_reference(path, models, timbre_only)
+
+        return self._references.get((digest, timbre_only, models.serial), make)
 
     # -- changing what speaks ----------------------------------------------------------------------------------------
 
@@ -341,6 +350,10 @@ class TTS:
         configs.cnhuhbert_base_path = voice.paths.hubert
         configs.default_reference, configs.reference_free = recommended.default_reference, recommended.reference_free
         configs.sampling = dict(recommended.sampling)
+
+    def keep_prepared(self, *roots: PathLike) -> None:
+        """Keep what the models get of reference clips below these folders beside the clips: voices with names."""
+        self._kept_below = tuple(Path(root).resolve() for root in roots)
 
     def set_ref_audio(self, ref_audio_path: PathLike) -> None:
         """Choose the clip for requests that name none.

@@ -25,6 +25,7 @@ from typing import Any
 import soundfile
 
 from audio_io import load_audio
+from config import PRETRAINED_ROOT, REPO_ROOT, Config
 from errors import AudioError, LimitError, RequestError
 from text.language import MODES
 from text.language_names import mode_of
@@ -249,6 +250,21 @@ class VoiceLibrary:
             if path.is_file() and any(path.is_relative_to(root) for root in roots):
                 return path
         raise RequestError(f"voice {name}: weights {Path(named).name} are not there", "a file in a folder of weights")
+
+
+def weight_folders() -> tuple[Path, ...]:
+    """The project's folders of weights."""
+    found = [path for kind in ("GPT_weights", "SoVITS_weights") for path in sorted(REPO_ROOT.glob(f"{kind}*"))]
+    return (*found, PRETRAINED_ROOT)
+
+
+def project_voices() -> VoiceLibrary:
+    """The voices in the folder of the settings.
+
+    Raises:
+        ConfigError: a setting in the environment that cannot be used.
+    """
+    return VoiceLibrary(Path(Config.from_environment().voices_root), weight_folders())
 
 
 def _key(name: str) -> str:

@@ -163,11 +163,14 @@ class TTSFactory:
 
     Args:
         config: settings file; None: the project's.
+        voices: folder of voices with names, whose clips are kept prepared; None for none.
         tts: one that is loaded already.
     """
 
-    def __init__(self, config: str | None = None, tts: Any = None) -> None:
-        self._config, self._tts = config, tts
+    def __init__(self, config: str | None = None, voices: Path | None = None, tts: Any = None) -> None:
+        self._config, self._voices, self._tts = config, voices, tts
+        if tts is not None and voices is not None:
+            tts.keep_prepared(voices)
         self._lock = threading.Lock()
 
     def __call__(self, weights: Weights) -> Engine:
@@ -177,6 +180,8 @@ class TTSFactory:
                 from TTS_infer_pack.TTS import TTS, TTS_Config
 
                 self._tts = TTS(TTS_Config(self._config))
+                if self._voices is not None:
+                    self._tts.keep_prepared(self._voices)
         if not any(weights):
             return VoiceEngine(self._tts, self._tts.voice)
         return VoiceEngine(self._tts, self._tts.prepare_voice(weights.gpt or None, weights.sovits or None))

@@ -16,8 +16,9 @@ _ABSOLUTE = re.compile(r"(?:(?<![\w/.:])|(?<=file:))/(?:[^\s/'\";,()\[\]]+/)+|\b
 def find_file(text: str, roots: Iterable[Path], suffixes: tuple[str, ...]) -> Path | None:
     """The file that ``text`` names below one of ``roots``; None where there is none.
 
-    A relative path starts at the repository, at a root, or beside it ("voices/alice/a.wav"). Links are followed before the place is judged, so that none
-    leads out. Clients lower-case paths: where there is no such file, one is taken whose name differs in case only.
+    A relative path starts at the repository, at a root, or beside it ("voices/alice/a.wav"). Links are followed before
+    the place is judged, so that none leads out. Clients lower-case paths: where there is no such file, one is taken
+    whose name differs in case only.
 
     Raises:
         RequestError: no path at all.

@@ -54,7 +54,7 @@ class Service:
         self.settings, self.shut_down = settings, shut_down
         self.library = VoiceLibrary(settings.voices, settings.weight_roots)
         self.calls = CallMaker(settings, self.library, self.language_models)
-        self.pool = EnginePool(factory or TTSFactory(settings.config), settings.memory)
+        self.pool = EnginePool(factory or TTSFactory(settings.config, settings.voices), settings.memory)
         self.metrics, self.health = Metrics(), Health()
         self.gate = Gate(settings.limits)
         self._workers = ThreadPoolExecutor(settings.limits.running, "speech")

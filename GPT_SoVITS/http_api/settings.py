@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from config import LOOPBACK, PACK_DIR, PRETRAINED_ROOT, REPO_ROOT, Config, parse_int, parse_port, resolve_path
+from config import LOOPBACK, PACK_DIR, REPO_ROOT, Config, parse_int, parse_port, resolve_path
 from errors import ConfigError
 from pages.serve import is_loopback
+from TTS_infer_pack.voice_library import weight_folders
 
 LEAST_KEY = 8
 MIB = 2**20
@@ -98,8 +99,7 @@ class ApiSettings:
     @property
     def weight_roots(self) -> tuple[Path, ...]:
         """Folders in which weights may lie: those of the project, the voices' and the allowed ones."""
-        found = [path for kind in ("GPT_weights", "SoVITS_weights") for path in sorted(REPO_ROOT.glob(f"{kind}*"))]
-        return (*found, PRETRAINED_ROOT, self.voices, *self.allow)
+        return (*weight_folders(), self.voices, *self.allow)
 
 
 def build_parser() -> argparse.ArgumentParser:

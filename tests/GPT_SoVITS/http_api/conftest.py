@@ -71,10 +71,9 @@ class Sound:
         return self.samples / self.rate
 
 
-def pack_factory(pack: Path) -> Callable[[Weights], Engine]:
+def pack_factory(pack: Path, voices: Path | None = None) -> Callable[[Weights], Engine]:
     """Engines over the tiny pack."""
-    tts = TTS(TTS_Config({"pack": str(pack)}, device="cpu"))
-    return TTSFactory(tts=tts)
+    return TTSFactory(voices=voices, tts=TTS(TTS_Config({"pack": str(pack)}, device="cpu")))
 
 
 def make_voices(root: Path, tone: Callable[..., Path], count: int = 3) -> Path:
@@ -146,7 +145,7 @@ def serve(tiny_pack: Path, tmp_path: Path, tone: Callable[..., Path]) -> Iterato
         if not root.exists():
             make_voices(root, tone)
         settings = replace(ApiSettings(port=0, voices=root), **values)
-        running = serving(settings, factory or pack_factory(tiny_pack))
+        running = serving(settings, factory or pack_factory(tiny_pack, root))
         open_ones.append(running)
         return running.__enter__()
 
