@@ -127,7 +127,7 @@ def read_request(args: argparse.Namespace, voice: NamedVoice | None = None) -> S
         "text_lang": mode_of(args.target_language),
         "ref_audio_path": args.ref_audio,
         "prompt_text": read_text("--ref_text", args.ref_text) or None,
-        "prompt_lang": mode_of(args.ref_language) if args.ref_audio else None,
+        "prompt_lang": mode_of(args.ref_language) if voice is None else None,
         "text_split_method": args.text_split_method,
         "top_k": args.top_k,
         "top_p": args.top_p,

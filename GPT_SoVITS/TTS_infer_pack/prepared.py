@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -62,9 +63,15 @@ def kept_reference(clip: PathLike, models: VoiceModels, digest: str) -> Referenc
     path = prepared_path(clip)
     found = _read(path, facts, models)
     if found is None:
-        found = prepare_reference(clip, models)
+        found = _contiguous(prepare_reference(clip, models))
         _write(path, facts, found)
     return found
+
+
+def _contiguous(reference: Reference) -> Reference:
+    """The same in the memory layout that a file gives, so that both are added up in the same order."""
+    named = {name: getattr(reference, name) for name in ("spec", *OPTIONAL)}
+    return replace(reference, **{name: value.contiguous() for name, value in named.items() if value is not None})
 
 
 def _read(path: Path, facts: dict[str, str], models: VoiceModels) -> Reference | None:
