@@ -86,7 +86,8 @@ def _read(path: Path, facts: dict[str, str], models: VoiceModels) -> Reference |
         return None
     if "spec" not in tensors or set(tensors) - {"spec", *OPTIONAL}:
         return None
-    return Reference(shortened=metadata.get("shortened") == "1", **{"tokens": None, **tensors})
+    others = {name: tensors.get(name) for name in OPTIONAL}
+    return Reference(spec=tensors["spec"], shortened=metadata.get("shortened") == "1", **others)
 
 
 def _write(path: Path, facts: dict[str, str], reference: Reference) -> None:

@@ -201,7 +201,7 @@ class VoiceLibrary:
         if not self.root.is_dir():
             return {}
         root = self.root.resolve()
-        found = {}
+        found: dict[str, str] = {}
         for path in sorted(self.root.iterdir()):
             if NAME.fullmatch(path.name) and path.is_dir() and path.resolve().is_relative_to(root):
                 found.setdefault(_key(path.name), path.name)

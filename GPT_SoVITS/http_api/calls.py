@@ -160,10 +160,12 @@ class CallMaker:
             RequestError: not a file in an allowed folder.
         """
         found = find_file(path, self._settings.reference_roots, AUDIO_SUFFIXES)
-        voice = None if found else self._voice_of_path(path)
-        if found is None and voice is None:
+        if found is not None:
+            return found
+        voice = self._voice_of_path(path)
+        if voice is None:
             raise RequestError("there is no such reference clip", "a clip below voices/ or an --allow folder")
-        return found or voice.reference  # type: ignore[union-attr]
+        return voice.reference
 
     def weights(self, path: str) -> str:
         """A weights file that a client names.
@@ -188,10 +190,10 @@ class CallMaker:
             raise RequestError("aux_ref_audio_paths is no list", "a list of paths")
         if others:
             checked["aux_ref_audio_paths"] = tuple(str(self.reference(str(path))) for path in others if path)
-        name = checked.get("qwen3_model_name")
-        if name and name not in self._language_models():
+        model = checked.get("qwen3_model_name")
+        if model and model not in self._language_models():
             raise RequestError(
-                f"there is no language model {str(name)[:64]!r} here", "one of " + ", ".join(self._language_models())
+                f"there is no language model {str(model)[:64]!r} here", "one of " + ", ".join(self._language_models())
             )
         if checked.get("prompt_text") and not checked.get("prompt_lang"):
             checked["prompt_lang"] = "auto"

@@ -116,8 +116,9 @@ def serving(tts: TTS, streams: int) -> Iterator[tuple[str, Service, list[float]]
     """A server over ``tts``: its address, and the seconds that each cancel took."""
     with TemporaryDirectory() as folder:
         settings = ApiSettings(port=0, voices=Path(folder), limits=Limits(running=streams, queue=64))
-        service, cancels = Service(settings, TTSFactory(tts=tts)), []
-        service.metrics.cancel.observe = cancels.append  # type: ignore[method-assign]
+        service = Service(settings, TTSFactory(tts=tts))
+        cancels: list[float] = []
+        service.on_cancel = cancels.append
         listener = open_listener(settings)
         server = uvicorn.Server(uvicorn_config(create_app(service), settings))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -165,7 +166,7 @@ def report(rows: Sequence[Row], cancels: Sequence[float], tts: Any) -> None:
     print("| way | streams | first audio p50, ms | p95, ms | ran dry |\n| --- | --- | --- | --- | --- |")
     for row in rows:
         print(f"| {row.way} | {row.streams} | {row.p50 * 1000:.0f} | {row.p95 * 1000:.0f} | {row.dry:.0%} |")
-    freed = {"count": len(cancels)}
+    freed: dict[str, float] = {"count": len(cancels)}
     if cancels:
         freed |= {"p50": percentile(cancels, 0.5), "p95": percentile(cancels, 0.95)}
         print(f"\ncancel to freed place: p50 {freed['p50'] * 1000:.0f} ms, p95 {freed['p95'] * 1000:.0f} ms")
