@@ -113,7 +113,7 @@ class CallMaker:
         if "ref_audio_path" in given:  # the words of another clip do not fit it
             base = {name: value for name, value in base.items() if not name.startswith("prompt_")}
         named = base | {name: value for name, value in given.items() if name in FIELDS}
-        request = SynthesisRequest.from_dict(self._checked(named))
+        request = SynthesisRequest.from_dict(self._checked({"text_lang": "auto"} | named))
         if request.seed < 0:
             request = replace(request, seed=secrets.randbelow(SEED_RANGE))
         name = str(given.get("media_type", "wav")).lower()

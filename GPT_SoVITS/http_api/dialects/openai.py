@@ -93,7 +93,7 @@ def openai_call(service: Service, values: Mapping[str, Any], as_events: bool = F
     own |= stage_of(service, str(values.get("model") or ""))
     own |= {
         "text": text,
-        "text_lang": values.get("text_lang") or values.get("language") or "auto",
+        "text_lang": values.get("text_lang") or values.get("language"),
         "voice": voice_name(service, values.get("voice")),
         "media_type": kind,
         "speed_factor": _speed(values.get("speed", values.get("speed_factor"))),

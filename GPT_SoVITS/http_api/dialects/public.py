@@ -31,12 +31,11 @@ GSVI_NAMES = {
     "format": "media_type",
     "stream": "streaming_mode",
     "speed": "speed_factor",
-    "batch_size": "batch_size",
 }
 """Keys of GSVI's requests, and ours."""
 
 
-def check_public(values: Mapping[str, Any], has_reference: bool, service: Service) -> None:
+def check_public(values: Mapping[str, Any], has_reference: bool) -> None:
     """The checks of the public API, in its order, so that clients read the message that they know.
 
     Raises:
@@ -69,7 +68,7 @@ def has_reference(service: Service) -> bool:
 
 def public_call(service: Service, values: Mapping[str, Any], dialect: str = "public") -> SpeechCall:
     """The call behind a request with the public API's keys. Errors as the public API orders them."""
-    check_public(values, has_reference(service), service)
+    check_public(values, has_reference(service))
     return service.calls.make(values, dialect)
 
 

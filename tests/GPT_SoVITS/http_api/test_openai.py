@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,27 @@ def test_a_voice_is_uploaded_spoken_listed_and_deleted(
     assert running.client.delete("/v1/audio/voices/ZOË").json() == {"id": "Zoë", "deleted": True}
     assert running.client.delete("/v1/audio/voices/Zoë").status_code == 400
     assert np.all([one["name"] != "Zoë" for one in running.client.get("/v1/audio/voices").json()["voices"]])
+
+
+def test_voices_with_weights_of_their_own_are_in_memory_together(
+    serve: Callable[..., Any], tiny_pack: Path, tone: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Two voices made by hand, one with its own GPT file and defaults; what one loads changes nothing for the other."""
+    running = serve()
+    ask = {"input": TEXT, "response_format": "pcm", "seed": 1}
+    before = running.client.post("/v1/audio/speech", json=ask | {"voice": "alice"})
+    folder = tmp_path / "voices" / "Heavy"
+    folder.mkdir()
+    tone(folder / "clip.wav", 4.0, hz=111.0)
+    (folder / "clip.txt").write_text("A voice that is quite like this.", encoding="utf-8")
+    shutil.copy(tiny_pack / "s1.ckpt", folder / "own.ckpt")
+    content = {"gpt": "own.ckpt", "lang": "en", "defaults": {"speed_factor": 2.0}, "aliases": ["nova"]}
+    (folder / "voice.json").write_text(json.dumps(content), encoding="utf-8")
+    heavy = running.client.post("/v1/audio/speech", json=ask | {"voice": "nova"})
+    assert heavy.status_code == 200 and heavy.headers["x-voice"] == "Heavy", heavy.text
+    slow = running.client.post("/v1/audio/speech", json=ask | {"voice": "heavy", "speed": 1.0})
+    assert len(heavy.content) < 0.8 * len(slow.content)
+    assert running.client.get("/health").json()["loaded_voices"] == 2
+    assert running.client.post("/v1/audio/speech", json=ask | {"voice": "alice"}).content == before.content
+    assert (folder / "clip.wav.prepared.safetensors").is_file()
+    assert running.client.post("/v1/audio/speech", json=ask | {"voice": "ash"}).headers["x-voice"] == "default"
