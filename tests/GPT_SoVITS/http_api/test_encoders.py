@@ -13,8 +13,8 @@ from errors import MissingDependencyError, RequestError
 from http_api.encoders import MEDIA_TYPES, SpeechEncoder, media_type, wav_header
 
 SECONDS = 1.7
-FRAME = {"mp3": 0.15, "aac": 0.13}
-"""Seconds that a codec may be longer than what went in: its delay and its last frame."""
+FRAME = {"mp3": 0.15, "aac": 0.13, "ogg": 0.02}
+"""Seconds that a decoded sound may be longer than what went in: the delay of its codec and its last frame."""
 
 
 def encode(name: str, rate: int = 32000, target: int | None = None, whole: bool = False, piece: int = 5000) -> bytes:
@@ -32,7 +32,7 @@ def test_length_and_rate(sound: Callable[[bytes], Any], name: str, target: int |
     heard = sound(encode(name, target=target, whole=whole))
     expected = 48000 if name == "opus" else target or 32000
     assert heard.rate == expected and heard.channels == 1
-    assert -0.002 <= heard.seconds - SECONDS <= FRAME.get(name, 0.002)
+    assert -0.005 <= heard.seconds - SECONDS <= FRAME.get(name, 0.002)
 
 
 @pytest.mark.parametrize("name", [name for name in MEDIA_TYPES if name != "ogg"])
