@@ -27,19 +27,17 @@ from config import PACK_DIR
 from errors import CheckpointError, ConfigError, MismatchError
 from feature_extractor.cnhubert import CNHubert, check_folder
 from module.lora import merge_lora
-from module.models import Synthesizer, build_synthesizer
+from module.models import Synthesizer, SynthesizerTrn, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
 from published import HUBERT, S2G, fetch_command, place
 from super_resolution import SuperResolution, find_super_resolution
 from sv import SV
 from TTS_infer_pack.pack import PACK_FILE, Recommended, pack_of, read_pack, recommended_for
+from TTS_infer_pack.rendering import Renderer
 from vocoders import Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
-
-V1_SYMBOL_ROWS = 512
-"""Phone rows of a v1 GPT checkpoint (322 of them in use); later ones have 732."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,13 @@ class VoiceModels:
     engine: T2SEngine = field(init=False, repr=False, compare=False)
     """Speaks tokens with ``t2s``; all requests of the voice share it."""
 
+    renderer: Renderer | None = field(init=False, repr=False, compare=False)
+    """Runs the generator of a synthesiser that makes waveforms; all requests of the voice share it."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "engine", local_engine(self.t2s))
+        generates = isinstance(self.vits, SynthesizerTrn)
+        object.__setattr__(self, "renderer", Renderer(self.vits.dec, self.device) if generates else None)
 
     @property
     def output_rate(self) -> int:
@@ -278,12 +281,17 @@ def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
             fix,
         )
     rows = t2s.config.phoneme_vocab_size if isinstance(t2s, Text2SemanticDecoder) else None
-    if rows is not None and (rows < vits.spec.symbol_count or (rows == V1_SYMBOL_ROWS) != (vits.spec.symbols == "v1")):
+    if rows is not None and _made_for(rows) != vits.spec.text_rows:
         raise MismatchError(
             f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with {vits.spec.symbol_count}",
             "a GPT and a SoVITS model of one version",
             fix,
         )
+
+
+def _made_for(rows: int) -> int:
+    """Phone rows of the versions that a GPT model of so many was made for; 0 for none. It may have some to spare."""
+    return max((spec.text_rows for spec in VERSIONS.values() if spec.text_rows <= rows), default=0)
 
 
 def find_encoder(channels: int, vits: PathLike, known: PathLike = "") -> Path:

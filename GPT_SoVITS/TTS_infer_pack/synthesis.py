@@ -228,7 +228,7 @@ def make_voice(job: Job) -> Voice:
             raise RequestError(f"{models.spec.name} lacks a prompt or its vocoder", "both")
         prompt = PromptParts(job.prompt.tokens, job.prompt.phones.ids, job.prompt_mel)
         return MelVoice(models.vits, models.companions.vocoder, prompt, list(job.refers), job.speed, job.sample_steps)
-    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed)
+    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed, models.renderer)
 
 
 def noise_seed(job: Job, index: int) -> int:

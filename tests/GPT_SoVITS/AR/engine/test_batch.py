@@ -1,5 +1,5 @@
-"""A request's tokens do not depend on what decodes beside it: alone, together, admitted late, beside rows that end, with
-the host looking at each token or at eight at a time. For the AR model and every family of language models, float32."""
+"""A request's tokens do not depend on what decodes beside it: alone, together, admitted late, beside rows that end, and
+with the host looking at each token or at eight at a time. For the AR model and every family of language models."""
 
 from __future__ import annotations
 
