@@ -6,6 +6,7 @@ about models; importing it reads no environment, touches no file and loads no pa
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -88,6 +89,16 @@ def parse_device(name: str, value: object) -> str:
     if not DEVICE_PATTERN.fullmatch(device):
         raise ConfigError(f"{name}={value!r} is no device", "auto, cpu, mps, cuda or cuda:N")
     return device
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this computer reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse_text(name: str, value: object) -> str:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from config import LOOPBACK, PACK_DIR, REPO_ROOT, Config, parse_int, parse_port, resolve_path
+from config import LOOPBACK, PACK_DIR, REPO_ROOT, Config, is_loopback, parse_int, parse_port, resolve_path
 from errors import ConfigError
-from pages.serve import is_loopback
 from TTS_infer_pack.voice_library import weight_folders
 
 LEAST_KEY = 8
