@@ -3,6 +3,7 @@
 #   make test       run the quick tests (make test-slow: the long ones)
 #   make test-ui    run the browser tests (needs chromium, else they are skipped)
 #   make webui      open the web page on http://127.0.0.1:9874
+#   make api        serve the HTTP API on http://127.0.0.1:9880 (API_ARGS for more)
 #   make lint       ruff and mypy
 PYTHON ?= python3
 VENV := .venv
@@ -11,10 +12,11 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # Passed to every pip install, for people who need an option of their own (a proxy, another torch build).
 PIP_ARGS ?=
 DEMO_ARGS ?=
+API_ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-dev demo test test-slow test-golden test-ui webui lint format clean
+.PHONY: help setup setup-web setup-api setup-dev demo test test-slow test-golden test-ui webui api lint format clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -39,12 +41,17 @@ $(VENV)/.web: $(VENV)/.core
 	$(PIP) install -q $(PIP_ARGS) -r requirements.txt -e '.[web]'
 	@touch $@
 
+$(VENV)/.api: $(VENV)/.core
+	$(PIP) install -q $(PIP_ARGS) -r requirements.txt -e '.[api]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.core requirements-dev.txt
 	$(PIP) install -q $(PIP_ARGS) -r requirements-dev.txt
 	@touch $@
 
 setup: $(VENV)/.core
 setup-web: $(VENV)/.web
+setup-api: $(VENV)/.api
 setup-dev: $(VENV)/.dev
 
 demo: $(VENV)/.core
@@ -64,6 +71,9 @@ test-ui: $(VENV)/.dev
 
 webui: $(VENV)/.web
 	$(PY) webui.py
+
+api: $(VENV)/.api
+	$(PY) api_v2.py $(API_ARGS)
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

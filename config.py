@@ -6,6 +6,7 @@ about models; importing it reads no environment, touches no file and loads no pa
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -90,6 +91,16 @@ def parse_device(name: str, value: object) -> str:
     return device
 
 
+def is_loopback(host: str) -> bool:
+    """True for an address that only this computer reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def parse_text(name: str, value: object) -> str:
     """Text that is not empty."""
     text = str(value).strip()
@@ -152,6 +163,8 @@ class Config:
     webui_port_infer_tts: int = 9872
     webui_port_subfix: int = 9871
     api_port: int = 9880
+    api_key: str | None = None
+    voices_root: str = str(REPO_ROOT / "voices")
     hf_endpoint: str | None = None
 
     @classmethod
@@ -203,6 +216,8 @@ _PARSERS: dict[str, Parser] = {
     "webui_port_infer_tts": parse_port,
     "webui_port_subfix": parse_port,
     "api_port": parse_port,
+    "api_key": parse_text,
+    "voices_root": parse_path,
     "hf_endpoint": parse_text,
 }
 

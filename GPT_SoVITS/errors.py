@@ -52,6 +52,10 @@ class RequestError(GSVError):
     """A synthesis request with a missing, unknown or out-of-range value."""
 
 
+class LimitError(RequestError):
+    """A request that is larger than the limits allow."""
+
+
 class BusyError(GSVError):
     """A request that cannot be taken now and may be sent again later.
 

@@ -3,6 +3,7 @@
     python GPT_SoVITS/inference_cli.py "Hello there." -o hello.wav
     python GPT_SoVITS/inference_cli.py --gpt_model a.ckpt --sovits_model b.pth --ref_audio clip.wav \
         --ref_text clip.txt --ref_language en --target_text text.txt --target_language en --output_path out/
+    echo "Hello there." | gsv speak - --voice alice -o hello.wav
 
 An error is one line on stderr and exit code 2; an output file appears whole or not at all.
 """
@@ -20,29 +21,15 @@ from typing import NoReturn
 
 from audio_io import check_writable, to_int16, write_audio
 from errors import GSVError, RequestError
-from TTS_infer_pack.request import SynthesisRequest
+from text.language_names import mode_of
+from TTS_infer_pack.request import MAX_TEXT, SynthesisRequest
+from TTS_infer_pack.voice_library import NamedVoice, project_voices
 
 logger = logging.getLogger(__name__)
 
-LANGUAGE_NAMES = {
-    "中文": "all_zh",
-    "英文": "en",
-    "日文": "all_ja",
-    "粤语": "all_yue",
-    "韩文": "all_ko",
-    "中英混合": "zh",
-    "日英混合": "ja",
-    "粤英混合": "yue",
-    "韩英混合": "ko",
-    "多语种混合": "auto",
-    "多语种混合(粤语)": "auto_yue",
-    "chinese": "all_zh",
-    "english": "en",
-    "japanese": "all_ja",
-    "cantonese": "all_yue",
-    "korean": "all_ko",
-}
-"""Names that the public command line and page use, beside the modes themselves."""
+LIST_VOICES = "list"
+MAX_STDIN = 4 * MAX_TEXT
+"""Bytes that are read from standard input; more is no text that could be spoken."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     parser = _Parser(description="Speak a text with the GPT-SoVITS pipeline.")
-    parser.add_argument("text", nargs="?", help="the text to speak (or use --target_text)")
+    parser.add_argument("text", nargs="?", help="the text to speak (or use --target_text); - reads it from stdin")
     parser.add_argument(
         "-o",
         "--output_path",
@@ -65,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--target_text", metavar="TEXT", help="the text to speak, or a text file that holds it")
     parser.add_argument("--target_language", default="auto", metavar="LANG", help="its language mode (default: auto)")
+    parser.add_argument("--voice", metavar="NAME", help="a voice of the folder voices/ (--voice list shows them)")
     parser.add_argument("--ref_audio", metavar="FILE", help="recording of the voice, 3 to 10 s (default: the pack's)")
     parser.add_argument("--ref_text", metavar="TEXT", help="the words of that recording, or a text file")
     parser.add_argument("--ref_language", default="auto", metavar="LANG", help="their language mode (default: auto)")
@@ -118,8 +106,12 @@ def output_file(path: str) -> Path:
     return target
 
 
-def read_request(args: argparse.Namespace) -> SynthesisRequest:
+def read_request(args: argparse.Namespace, voice: NamedVoice | None = None) -> SynthesisRequest:
     """The arguments as a checked request.
+
+    Args:
+        args: of the command line.
+        voice: the one with a name that is to speak; what it brings counts less than the arguments.
 
     Raises:
         GSVError: a text, language or value that cannot be used.
@@ -128,20 +120,40 @@ def read_request(args: argparse.Namespace) -> SynthesisRequest:
         raise RequestError("the text is given twice", "either TEXT or --target_text", "leave one out")
     if args.ref_text and not args.ref_audio:
         raise RequestError("--ref_text is given without --ref_audio", "both or neither", "name the recording as well")
-    return SynthesisRequest(
-        text=args.text if args.text is not None else read_text("--target_text", args.target_text),
-        text_lang=LANGUAGE_NAMES.get(args.target_language.strip().lower(), args.target_language),
-        ref_audio_path=args.ref_audio or "",
-        prompt_text=read_text("--ref_text", args.ref_text),
-        prompt_lang=LANGUAGE_NAMES.get(args.ref_language.strip().lower(), args.ref_language),
-        text_split_method=args.text_split_method,
-        top_k=args.top_k,
-        top_p=args.top_p,
-        temperature=args.temperature,
-        repetition_penalty=args.repetition_penalty,
-        speed_factor=args.speed,
-        seed=args.seed,
-    )
+    if voice is not None and args.ref_audio:
+        raise RequestError("--voice and --ref_audio are given", "one of them", "leave one out")
+    given = {
+        "text": spoken_text(args),
+        "text_lang": mode_of(args.target_language),
+        "ref_audio_path": args.ref_audio,
+        "prompt_text": read_text("--ref_text", args.ref_text) or None,
+        "prompt_lang": mode_of(args.ref_language) if voice is None else None,
+        "text_split_method": args.text_split_method,
+        "top_k": args.top_k,
+        "top_p": args.top_p,
+        "temperature": args.temperature,
+        "repetition_penalty": args.repetition_penalty,
+        "speed_factor": args.speed,
+        "seed": args.seed,
+    }
+    base = voice.request_values() if voice is not None else {}
+    if args.t2s or args.lm:  # what the command line says of the stage counts more than what the voice says
+        base = {name: value for name, value in base.items() if name not in ("t2s", "qwen3_model_name")}
+    return SynthesisRequest.from_dict(base | {name: value for name, value in given.items() if value is not None})
+
+
+def spoken_text(args: argparse.Namespace) -> str:
+    """The text to speak: the argument, standard input for "-", or --target_text.
+
+    Raises:
+        RequestError: standard input that is not UTF-8, or a text file that cannot be read.
+    """
+    if args.text != "-":
+        return args.text if args.text is not None else read_text("--target_text", args.target_text)
+    try:
+        return sys.stdin.buffer.read(MAX_STDIN + 1).decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise RequestError("standard input is no text", "text in UTF-8") from error
 
 
 def language_model_settings(args: argparse.Namespace) -> dict[str, object]:
@@ -163,12 +175,16 @@ def speak_to_file(args: argparse.Namespace) -> str:
     """
     target = output_file(args.output_path)
     check_writable(target)
-    request = read_request(args)
+    voice = project_voices().get(args.voice) if args.voice else None
+    request = read_request(args, voice)
     from TTS_infer_pack.TTS import TTS, TTS_Config  # late: what is wrong above is said before torch is loaded
 
-    settings = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model, "device": args.device}
+    gpt, sovits = args.gpt_model or (voice and voice.gpt), args.sovits_model or (voice and voice.sovits)
+    settings = {"t2s_weights_path": gpt, "vits_weights_path": sovits, "device": args.device}
     paths = {name: os.path.abspath(value) if value and name != "device" else value for name, value in settings.items()}
     tts = TTS(TTS_Config(args.config and os.path.abspath(args.config), **paths, **language_model_settings(args)))
+    if voice is not None:
+        tts.keep_prepared(voice.reference.parent)
     begin = time.perf_counter()
     speech = tts.synthesize(request, on_warning=lambda text: print(f"warning: {text}", file=sys.stderr))
     took = time.perf_counter() - begin
@@ -189,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     prepare_process(args.verbose)
     try:
-        print(speak_to_file(args))
+        print("\n".join(project_voices().names()) if args.voice == LIST_VOICES else speak_to_file(args))
     except GSVError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

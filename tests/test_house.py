@@ -56,7 +56,7 @@ def test_requirements_and_metadata_name_the_same_packages() -> None:
     core = requirement_names((REPO / "requirements.txt").read_text(encoding="utf-8").splitlines())
     assert core == requirement_names(project["dependencies"])
     dev = requirement_names((REPO / "requirements-dev.txt").read_text(encoding="utf-8").splitlines())
-    for extra in ("train", "web"):
+    for extra in ("train", "web", "api"):
         assert requirement_names(project["optional-dependencies"][extra]) <= dev
 
 
@@ -76,7 +76,7 @@ def test_both_import_roots_are_installed() -> None:
     assert metadata()["tool"]["hatch"]["build"]["dev-mode-dirs"] == [".", "GPT_SoVITS"]
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "webui", "lint"])
+@pytest.mark.parametrize("target", ["demo", "test", "webui", "api", "lint"])
 def test_make_knows_the_targets_of_the_readme(target: str) -> None:
     run = subprocess.run(["make", "-n", target], cwd=REPO, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
 from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
+from TTS_infer_pack.prepared import kept_reference
 from TTS_infer_pack.prompt_cache import LRUCache
 from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
 from TTS_infer_pack.request import PUBLIC_SAMPLING, STAGES, WHOLE, AudioChunk, SynthesisRequest
@@ -78,6 +80,7 @@ class TTS:
         self._stops = 0
         self._lms = LanguageModels()
         self._ref_audio_path = ""
+        self._kept_below: tuple[Path, ...] = ()
         folder = self.configs.bert_base_path
         bert, tokenizer = load_if_present(folder) if folder else (None, None)
         self._text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
@@ -122,7 +125,8 @@ class TTS:
 
         Args:
             request: what to say.
-            should_stop: asked between decode steps; True ends this request, and nothing more comes of its segment.
+            should_stop: asked between segments of the text and between decode steps; True ends this request, and
+                nothing more comes of its segment.
             on_fall: told each time the AR model steps in for the language model in this request.
             voice: what speaks it; None: the voice that is loaded now. It stays the same to the end.
 
@@ -130,10 +134,11 @@ class TTS:
             GSVError: text that cannot be spoken, or a reference that cannot be used.
         """
         voice = voice or self.voice
-        job = self._job(request, voice)
+        stop = self._stop_signal(should_stop)
+        job = self._job(request, voice, stop)
         falls = Falls(self._note_fall, on_fall)
         engine = self._t2s(voice, falls, request)
-        return Speech(speak(job, engine, self._stop_signal(should_stop)), falls)
+        return Speech(speak(job, engine, stop), falls)
 
     def synthesize(
         self,
@@ -181,7 +186,7 @@ class TTS:
 
     # -- from a request to a job -------------------------------------------------------------------------------------
 
-    def _job(self, request: SynthesisRequest, voice: LoadedVoice | None = None) -> Job:
+    def _job(self, request: SynthesisRequest, voice: LoadedVoice | None = None, should_stop: ShouldStop = bool) -> Job:
         voice = voice or self.voice
         models, version = voice.models, voice.version
         values = _values(request, voice)
@@ -190,7 +195,9 @@ class TTS:
         span = _span(voice)
         whole = request.text_split_method == "cut0"  # a person has chosen that
         limit, alone = most_phones(span, whole), bool(span.phones) and not whole
-        parts = self._text.preprocess(request.text, request.text_lang, method, version, limit, alone)
+        parts = self._text.preprocess(
+            request.text, request.text_lang, method, version, limit, alone, should_stop=should_stop
+        )
         segments = [phones_of(part) for part in parts]
         hint_of_length(segments, span)
         path, text, lang = self._reference_of(request, voice)
@@ -277,8 +284,14 @@ class TTS:
 
     def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
         """The prepared clip, from the cache where the same content was seen with the same networks."""
-        key = (file_digest(path), timbre_only, models.serial)
-        return self._references.get(key, lambda: prepare_reference(path, models, timbre_only))
+        digest = file_digest(path)
+
+        def make() -> Reference:
+            if not timbre_only and any(Path(path).resolve().is_relative_to(root) for root in self._kept_below):
+                return kept_reference(path, models, digest)
+            return prepare_reference(path, models, timbre_only)
+
+        return self._references.get((digest, timbre_only, models.serial), make)
 
     # -- changing what speaks ----------------------------------------------------------------------------------------
 
@@ -353,6 +366,10 @@ class TTS:
         configs.cnhuhbert_base_path = voice.paths.hubert
         configs.default_reference, configs.reference_free = recommended.default_reference, recommended.reference_free
         configs.sampling = dict(recommended.sampling)
+
+    def keep_prepared(self, *roots: PathLike) -> None:
+        """Keep what the models get of reference clips below these folders beside the clips: voices with names."""
+        self._kept_below = tuple(Path(root).resolve() for root in roots)
 
     def set_ref_audio(self, ref_audio_path: PathLike) -> None:
         """Choose the clip for requests that name none.

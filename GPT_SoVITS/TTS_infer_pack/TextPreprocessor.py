@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -70,6 +70,8 @@ class TextPreprocessor:
         version: str = "v2",
         max_phones: int = MAX_PHONES,
         alone: bool = False,
+        *,
+        should_stop: Callable[[], bool] = bool,
     ) -> list[Segment]:
         """All segments of a request's text, in order.
 
@@ -80,6 +82,7 @@ class TextPreprocessor:
             version: model version; decides the phone symbols.
             max_phones: what a method leaves longer is cut at its best marks, else between words.
             alone: no two sentences in a segment, whatever the method.
+            should_stop: asked before each piece; True ends the work, with the segments so far.
 
         Raises:
             TextError: when the text holds nothing to speak, or its language cannot be spoken.
@@ -87,6 +90,8 @@ class TextPreprocessor:
         """
         segments: list[Segment] = []
         for piece in pieces_of(text, lang, text_split_method, version, alone):
+            if should_stop():
+                return segments
             found = list(self._fitted(piece.text, piece.reading, max_phones))
             if found and piece.pause:
                 found[-1]["pause"] = piece.pause

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import parse_bool
-from errors import ConfigError, RequestError, TextError
+from errors import ConfigError, LimitError, RequestError, TextError
 from text.language import MODES
 from TTS_infer_pack.batching import PiecePlan
 
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from AR.fallback import FallbackInfo
 
 MAX_SEED = 2**63 - 1
+MAX_TEXT = 20_000
+"""Characters of a text to speak; the limits hold for page, command line and HTTP alike."""
+MAX_PROMPT_TEXT = 2_000
+MAX_PATH = 4_096
+MAX_AUX_REFERENCES = 16
+LENGTH_LIMITS = {"text": MAX_TEXT, "prompt_text": MAX_PROMPT_TEXT, "ref_audio_path": MAX_PATH}
 PUBLIC_SAMPLING: dict[str, Any] = {
     "top_k": 15,
     "top_p": 1.0,
@@ -94,6 +100,7 @@ class SynthesisRequest:
 
     Raises:
         RequestError: a value of the wrong kind or out of range.
+        LimitError: a text or a list of references that is too long.
         TextError: no text.
     """
 
@@ -140,7 +147,21 @@ class SynthesisRequest:
         _set(self, "text_lang", self.text_lang.strip().lower())
         _set(self, "prompt_lang", self.prompt_lang.strip().lower())
         _set(self, "aux_ref_audio_paths", tuple(str(path) for path in self.aux_ref_audio_paths or ()))
+        self._check_limits()
         self._check_meaning()
+
+    def _check_limits(self) -> None:
+        for name, limit in LENGTH_LIMITS.items():
+            if len(getattr(self, name)) > limit:
+                raise LimitError(
+                    f"{name} has {len(getattr(self, name))} characters",
+                    f"at most {limit}",
+                    "send it in several requests",
+                )
+        if len(self.aux_ref_audio_paths) > MAX_AUX_REFERENCES:
+            raise LimitError(
+                f"aux_ref_audio_paths names {len(self.aux_ref_audio_paths)} recordings", f"at most {MAX_AUX_REFERENCES}"
+            )
 
     def _check_meaning(self) -> None:
         if not any(character.isalnum() for character in self.text):

@@ -14,14 +14,13 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from errors import AudioError, GSVError, TextError
+from TTS_infer_pack.request import MAX_TEXT
 
 logger = logging.getLogger(__name__)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Say = Callable[..., str]
 
-MAX_TEXT = 20_000
-"""Characters of a text to speak."""
 MAX_UPLOAD = "50mb"
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 """Uploads that a reference clip may be; what libsndfile reads everywhere."""

@@ -7,7 +7,6 @@ torch are imported when the address answers already.
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config import LOOPBACK, Config, parse_port, resolve_path
+from config import LOOPBACK, Config, is_loopback, parse_port, resolve_path
 from errors import ConfigError, GSVError
 from pages.antechamber import Antechamber
 from pages.context import PageContext, PageSettings
@@ -131,16 +130,6 @@ def _login(config: Config) -> tuple[str, str] | None:
     if len(password) < LEAST_PASSWORD:
         raise ConfigError(f"the password has {len(password)} characters", f"at least {LEAST_PASSWORD}")
     return user, password
-
-
-def is_loopback(host: str) -> bool:
-    """True for an address that only this computer reaches."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _folder(name: str) -> Path:

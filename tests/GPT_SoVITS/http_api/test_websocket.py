@@ -1,0 +1,156 @@
+"""The WebSocket: sentences as text arrives, one stream of sound, cancel, errors that do not end the session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from http_api.sentences import SentenceBuffer
+
+client = pytest.importorskip("websockets.sync.client")
+from websockets.exceptions import InvalidStatus  # noqa: E402
+
+PATH = "/v1/audio/speech/stream"
+
+
+class Line:
+    """A connection that collects what comes."""
+
+    def __init__(self, server: Any, path: str = PATH, **more: Any) -> None:
+        self._context = client.connect(server.url.replace("http", "ws") + path, proxy=None, **more)
+        self._line: Any = None
+
+    def __enter__(self) -> Line:
+        self._line = self._context.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.close()
+
+    def send(self, kind: str, **values: Any) -> None:
+        self._line.send(json.dumps({"type": kind, **values}))
+
+    def until(self, kind: str) -> tuple[list[dict[str, Any]], bytes]:
+        """Messages up to that kind, and the sound between them."""
+        messages: list[dict[str, Any]] = []
+        audio = b""
+        while not messages or messages[-1]["type"] != kind:
+            got = self._line.recv(timeout=20)
+            if isinstance(got, bytes):
+                audio += got
+            else:
+                messages.append(json.loads(got))
+        return messages, audio
+
+
+def test_sentences_are_spoken_while_the_text_is_written(server: Any) -> None:
+    with Line(server) as line:
+        line.send("session.config", voice="alice", response_format="pcm", seed=1)
+        for word in "Hello there, my friend. How are".split(" "):
+            line.send("input.text", text=word + " ")
+        first, audio = line.until("audio.done")  # the second sentence is not written yet
+        assert [one["type"] for one in first] == ["audio.start", "audio.done"]
+        assert first[0]["sentence_text"] == "Hello there, my friend." and first[0]["sample_rate"] == 24000
+        assert len(np.frombuffer(audio, "<i2")) == pytest.approx(
+            first[1]["seconds"] * 24000, abs=500
+        )  # the resampler holds 12 ms back
+        line.send("input.text", text="you today?")
+        line.send("input.done")
+        rest, more = line.until("session.done")
+    assert [one.get("sentence_index") for one in rest] == [1, 1, None] and rest[1]["t2s"] == "ar"
+    assert len(more) > 5000
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "wav"])
+def test_one_stream_for_all_sentences(server: Any, sound: Any, kind: str) -> None:
+    with Line(server) as line:
+        line.send("session.config", voice="bob", response_format=kind, seed=1)
+        line.send("input.text", text="Hello there. My good friend. Is it you? ")
+        line.send("input.done")
+        messages, audio = line.until("session.done")
+    spoken = sum(one["seconds"] for one in messages if one["type"] == "audio.done")
+    assert abs(sound(audio).seconds - spoken) < 0.15
+    if kind == "wav":
+        assert audio.count(b"RIFF") == 1
+
+
+def test_cancel_is_silence_at_once(server: Any) -> None:
+    with Line(server) as line:
+        line.send("session.config", voice="alice", streaming_mode=3)
+        line.send("input.text", text="Hello there my good old friend. " * 60)
+        line.until("audio.start")
+        line.send("input.cancel")
+        messages, _ = line.until("audio.cancelled")
+        assert sum(one["type"] == "audio.start" for one in messages) < 20
+        server.wait_idle(1)
+        line.send("input.text", text="And now this. ")
+        line.send("input.done")
+        after, audio = line.until("session.done")
+        assert after[0]["sentence_text"] == "And now this." and after[0]["sentence_index"] == 0 and audio
+
+
+def test_errors_leave_the_session_open(server: Any) -> None:
+    with Line(server) as line:
+        line.send("session.config", voice="nobody")
+        assert "no voice" in line.until("error")[0][-1]["error"]["message"]
+        line.send("what is this")
+        line.until("error")
+        line._line.send("{not json")
+        line.until("error")
+        line.send("input.text", text=5)
+        line.until("error")
+        line.send("input.text", text="Hello there. ")
+        line.send("session.close")
+        assert line.until("session.done")[1]
+
+
+def test_going_away_frees_the_place(server: Any) -> None:
+    with Line(server) as line:
+        line.send("input.text", text="Hello there my good old friend. " * 60)
+        line.until("audio.start")
+    server.wait_idle(1)
+
+
+def test_key_and_origin(serve: Callable[..., Any]) -> None:
+    running = serve(key="a-long-enough-key", origins=("http://localhost:8000",))
+    for more in ({}, {"additional_headers": {"Authorization": "Bearer wrong"}}):
+        with pytest.raises(InvalidStatus), Line(running, **more):
+            pass
+    with pytest.raises(InvalidStatus):
+        with Line(running, f"{PATH}?api_key=a-long-enough-key", origin="https://evil.example"):
+            pass
+    with Line(running, f"{PATH}?api_key=a-long-enough-key", origin="http://localhost:8000") as line:
+        line.send("input.done")
+        line.until("session.done")
+
+
+# -- sentences alone --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pieces", "sentences"),
+    [
+        (["Hello the", "re. How", " are you? Fine"], ["Hello there.", "How are you?", "Fine"]),
+        (["It is 3", ".14 or so. ", "Yes"], ["It is 3.14 or so.", "Yes"]),
+        (["Dr. Smith and Mr. J. Doe came. ", "They left."], ["Dr. Smith and Mr. J. Doe came.", "They left."]),
+        (["你好。今天", "天气很好！是吗"], ["你好。", "今天天气很好！", "是吗"]),
+        (['He said "go!" ', "and went."], ['He said "go!"', "and went."]),
+        (["One\ntwo\n\n", "..."], ["One", "two"]),
+        (["Wait... what? "], ["Wait...", "what?"]),
+    ],
+)
+def test_sentence_buffer(pieces: list[str], sentences: list[str]) -> None:
+    buffer = SentenceBuffer()
+    found = [sentence for piece in pieces for sentence in buffer.feed(piece)]
+    assert found + buffer.rest() == sentences
+    letter_by_letter = [sentence for char in "".join(pieces) for sentence in buffer.feed(char)]
+    assert letter_by_letter + buffer.rest() == sentences
+
+
+def test_a_text_without_an_end_is_cut() -> None:
+    found = SentenceBuffer().feed("many words, " * 100)
+    assert len(found) > 1 and all(len(one) <= 400 for one in found)
