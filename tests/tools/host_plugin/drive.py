@@ -35,7 +35,7 @@ def damage(step: dict[str, Any]) -> None:
     """Make the loaded language model fail after so many steps of decoding."""
     plugin: Any = sys.modules["gsv_lm"].gsv_lm_running  # type: ignore[attr-defined]
     model, left = plugin.holder._model, [step["break_after"]]
-    own = type(model).step
+    own = getattr(type(model).step, "own", type(model).step)
 
     def failing(self: Any, *args: Any, **kwargs: Any) -> Any:
         left[0] -= 1
@@ -43,6 +43,7 @@ def damage(step: dict[str, Any]) -> None:
             raise FloatingPointError("NaN or infinite logits")
         return own(self, *args, **kwargs)
 
+    failing.own = own  # type: ignore[attr-defined]
     type(model).step = failing
 
 
