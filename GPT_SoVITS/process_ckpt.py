@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from AR import key_report
+from AR.key_report import KeyReport
 from checkpoint_io import PathLike, read_checkpoint, to_plain, write_atomic
 from errors import CheckpointError
 from safetensors_io import SUFFIX, read_safetensors, read_safetensors_header
@@ -256,51 +257,9 @@ def save_s2(
 # -- strict loading ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class KeyReport:
-    """How a file's weights fit a network: names per kind of difference; ``mismatched`` says "name: file / network"."""
-
-    missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
-    mismatched: tuple[str, ...] = ()
-    not_finite: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return not (self.missing or self.unexpected or self.mismatched or self.not_finite)
-
-    def __str__(self) -> str:
-        parts = [
-            ("missing", self.missing),
-            ("unexpected", self.unexpected),
-            ("of another shape", self.mismatched),
-            ("with NaN or infinity", self.not_finite),
-        ]
-        return (
-            "; ".join(
-                f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-                for kind, names in parts
-                if names
-            )
-            or "all keys match"
-        )
-
-
 def compare_keys(own: Mapping[str, Tensor], weight: Mapping[str, Tensor]) -> KeyReport:
-    """Compare a network's state dict with a file's weights: names, shapes, and that every value that counts is one."""
-    shared = [name for name in weight if name in own]
-    return KeyReport(
-        missing=tuple(name for name in own if name not in weight),
-        unexpected=tuple(name for name in weight if name not in own),
-        mismatched=tuple(
-            f"{n}: {tuple(weight[n].shape)} / {tuple(own[n].shape)}" for n in shared if weight[n].shape != own[n].shape
-        ),
-        not_finite=tuple(
-            n
-            for n in shared
-            if weight[n].is_floating_point() and not n.endswith(USAGE_COUNTS) and not bool(weight[n].isfinite().all())
-        ),
-    )
+    """How a file's weights fit a network; running sums of the codebook may be infinite (:data:`USAGE_COUNTS`)."""
+    return key_report.compare_keys(own, weight, USAGE_COUNTS)
 
 
 def load_strict(

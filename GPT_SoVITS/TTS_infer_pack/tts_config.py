@@ -32,7 +32,7 @@ from config import (
 from errors import ConfigError, OutputError
 from published import HUBERT, ROBERTA, S1, S2G, fetch_command, place
 from text.language import MODES
-from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack
+from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack, recommended_for
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +92,9 @@ class TTS_Config:  # noqa: N801 - the public name
         is_half: half precision where the device has it.
         version: model version; becomes what the loaded weights are.
         t2s_weights_path, vits_weights_path, cnhuhbert_base_path, bert_base_path: absolute paths.
-        default_reference: the pack's (path, text, lang), or None where other weights are loaded.
-        sampling: request values that the pack recommends.
-        reference_free: the pack's AR model is asked without a prompt; the reference lends its timbre only.
+        default_reference, sampling, reference_free: what a voice pack recommends for these weights
+            (``pack.Recommended``); nothing where they are not its own. A TTS tells here what holds for the voice that
+            is loaded, and does not read it back.
         use_qwen3, qwen3_model_name, qwen3_enable_training, qwen3_enable_inference: the language model stage; may be set
             at any time.
         qwen3_strict: an error instead of the AR model where the language model cannot speak.
@@ -170,10 +170,10 @@ class TTS_Config:  # noqa: N801 - the public name
         self.version = version or (pack.version if pack else "v2")
         bert = values.get("bert_base_path") or str(place(ROBERTA))
         self.bert_base_path = bert if Path(bert).exists() else None
-        own_voice = pack is not None and "t2s_weights_path" not in named and "vits_weights_path" not in named
-        self.default_reference: DefaultReference | None = pack.default_reference if pack and own_voice else None
-        self.sampling: dict[str, Any] = dict(pack.sampling) if pack and own_voice else {}
-        self.reference_free = bool(pack and own_voice and pack.reference_free)
+        recommended = recommended_for(Path(self.t2s_weights_path), Path(self.vits_weights_path))
+        self.default_reference: DefaultReference | None = recommended.default_reference
+        self.sampling: dict[str, Any] = dict(recommended.sampling)
+        self.reference_free = recommended.reference_free
         logger.info("speaking with %s: %s, %s", source, self.t2s_weights_path, self.vits_weights_path)
 
     @property

@@ -185,7 +185,7 @@ def test_fine_tuning_starts_from_given_weights(exp: Path, tmp_path: Path) -> Non
     )
     torch.testing.assert_close(again.ar_predict_layer.weight, model.ar_predict_layer.weight, atol=1e-3, rtol=1e-2)
     changes = [f"pretrained_s1={tmp_path / 'base.ckpt'}", "model.n_layer=3"]
-    with pytest.raises(s1_train.TrainingError, match="missing h.layers.2"):
+    with pytest.raises(s1_train.TrainingError, match=r"missing \(h.layers.2"):
         s1_train.build_model(s1_train.load_config(str(path), changes))
 
 

@@ -19,6 +19,7 @@ from AR.models import lm_backbone
 from AR.models.lm_backbone import GIB
 from AR.models.lm_folder import LMConfig, check_request_alphabet, shape_fingerprint
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.precision import has_bfloat16
 from AR.training import lm_guided
 from AR.training.lm_config import LMTrainConfig, ModelSection
 
@@ -83,7 +84,7 @@ def _further(config: LMTrainConfig, folder: Path, codebook: str, device: torch.d
 
 def _dtype(config: LMTrainConfig, tuning: str, device: torch.device) -> torch.dtype:
     """Of the backbone: bfloat16 where the device has it, unless all of the backbone learns."""
-    half = config.train.precision == "bf16" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+    half = config.train.precision == "bf16" and device.type == "cuda" and has_bfloat16()
     return torch.bfloat16 if half and tuning != "full" else torch.float32
 
 

@@ -28,6 +28,7 @@ from AR.data.rows import Batching, epoch_batches, small_set_repeat
 from AR.errors import T2SError
 from AR.models import lm_rows
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.precision import has_bfloat16
 from AR.training import lm_guided
 from AR.training.ema import WeightAverage
 from AR.training.lm_config import LMTrainConfig
@@ -374,7 +375,7 @@ def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
         seed=train.seed,
         gradient_accumulation_steps=train.gradient_accumulation,
         max_grad_norm=train.gradient_clip,
-        bf16=train.precision == "bf16" and cuda and torch.cuda.is_bf16_supported(),
+        bf16=train.precision == "bf16" and has_bfloat16(),
         use_cpu=not cuda,
         eval_strategy="no",
         save_strategy="no",

@@ -26,6 +26,7 @@ from AR.data.collate import Batch, collate
 from AR.data.rows import Batching, Row, epoch_batches, share_of_process, small_set_repeat
 from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
+from AR.precision import has_bfloat16
 from AR.training.config import S1Config
 from AR.training.ema import WeightAverage
 from AR.training.loss import T2STrainingModule
@@ -59,7 +60,7 @@ def make_accelerator(precision: str) -> Any:
         raise T2SError("accelerate is not installed; training needs it: pip install accelerate") from error
     mixed = "no"
     if torch.cuda.is_available() and not precision.startswith("32"):
-        bf16 = precision.startswith("bf16") and torch.cuda.is_bf16_supported()
+        bf16 = precision.startswith("bf16") and has_bfloat16()
         mixed = "bf16" if bf16 else "fp16"
     return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed)
 

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from AR.precision import has_bfloat16
 from config import REPO_ROOT
 from errors import GSVError, TrainingError
 from module.training.dataset import Batch, S2Dataset
@@ -89,7 +90,7 @@ def make_accelerator(settings: S2Settings) -> Accelerator:
     train = settings.train
     precision = "no"
     if train.fp16_run and torch.cuda.is_available():
-        precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        precision = "bf16" if has_bfloat16() else "fp16"
     if train.torch_threads:
         torch.set_num_threads(train.torch_threads)
     # The text branch of a batch without a part, and discriminators in the warm-up, get no gradients.
