@@ -33,6 +33,7 @@ from errors import ConfigError, OutputError
 from published import HUBERT, ROBERTA, S1, S2G, fetch_command, place
 from text.language import MODES
 from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack, recommended_for
+from TTS_infer_pack.public_config import PublicConfigNames
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ LEGACY_KEYS = frozenset({"update_configs", "use_vocoder"})
 PATHS = ("t2s_weights_path", "vits_weights_path", "cnhuhbert_base_path")
 
 
-class TTS_Config:  # noqa: N801 - the public name
+class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
     """Settings of a :class:`TTS_infer_pack.TTS.TTS`.
 
     Args:
