@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import MissingDependencyError
+from errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -70,12 +70,28 @@ def whisper_base_folder() -> Path:
     return target
 
 
-def load_whisper_base(threads: int = 2) -> WhisperModel:
-    """Load the model on the CPU in int8."""
+def load_whisper(folder: Path, threads: int = 2) -> WhisperModel:
+    """Load a faster-whisper model on the CPU in int8.
+
+    Args:
+        folder: with model.bin and its tokenizer.
+        threads: of the CPU.
+
+    Raises:
+        MissingDependencyError: faster-whisper is not installed.
+        ConfigError: no such model in ``folder``.
+    """
     if importlib.util.find_spec("faster_whisper") is None:
         raise MissingDependencyError(
             "faster-whisper is not installed", "the judge's engine", 'pip install -e ".[eval]"'
         )
+    if not (folder / "model.bin").is_file():
+        raise ConfigError(f"{folder} holds no model.bin", "a faster-whisper model folder", "check the path")
     from faster_whisper import WhisperModel
 
-    return WhisperModel(str(whisper_base_folder()), device="cpu", compute_type="int8", cpu_threads=threads)
+    return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
+
+
+def load_whisper_base(threads: int = 2) -> WhisperModel:
+    """Load Whisper base on the CPU in int8. Errors as :func:`load_whisper` and :func:`whisper_base_folder`."""
+    return load_whisper(whisper_base_folder(), threads)

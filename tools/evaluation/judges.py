@@ -1,13 +1,15 @@
-"""The listeners: Whisper base writes down what it hears, Resemblyzer says how alike two voices are. Both on the CPU."""
+"""The listeners: Whisper writes down what it hears, Resemblyzer says how alike two voices are. Both on the CPU."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import soxr
 
 from errors import MissingDependencyError
+from tools.evaluation.store import content_key
 
 JUDGE_RATE = 16000
 TEMPERATURES = (0.0, 0.2, 0.4)
@@ -24,6 +26,10 @@ def at_judge_rate(samples: np.ndarray, rate: int) -> np.ndarray:
 class Transcriber(Protocol):
     """Writes down speech."""
 
+    @property
+    def name(self) -> str:
+        """What it is, by content: the same name hears the same audio alike."""
+
     def transcribe(self, samples: np.ndarray, language: str) -> str:
         """Text of float32 audio [T] at 16 kHz."""
         ...
@@ -32,25 +38,36 @@ class Transcriber(Protocol):
 class SpeakerComparer(Protocol):
     """Tells voices apart."""
 
+    @property
+    def name(self) -> str:
+        """What it is."""
+
     def embed(self, samples: np.ndarray) -> np.ndarray:
         """Unit vector of the voice in float32 audio [T] at 16 kHz."""
         ...
 
 
 class WhisperJudge:
-    """Whisper base, one clip at a time, beam 5; the same audio gives the same text.
+    """Whisper, one clip at a time, beam 5; the same audio gives the same text.
 
     Where the beam search ends in a loop or in guesses, it tries again with a little (seeded) sampling, as Whisper does
     by default: otherwise one noisy sentence could count as dozens of inserted words.
 
+    Args:
+        threads: of the CPU.
+        folder: a faster-whisper model; None: Whisper base.
+
     Raises:
         MissingDependencyError: faster-whisper or the packages with the weights are not installed.
+        ConfigError: there is no model in ``folder``.
     """
 
-    def __init__(self, threads: int = 2) -> None:
-        from tools.whisper_base import load_whisper_base
+    def __init__(self, threads: int = 2, folder: Path | None = None) -> None:
+        from tools.whisper_base import load_whisper, whisper_base_folder
 
-        self._model = load_whisper_base(threads)
+        folder = folder or whisper_base_folder()
+        self._model = load_whisper(folder, threads)
+        self.name = f"whisper {content_key([folder / 'model.bin'])} beam 5"
 
     def transcribe(self, samples: np.ndarray, language: str) -> str:
         """See :class:`Transcriber`."""
@@ -75,6 +92,8 @@ class ResemblyzerJudge:
     Raises:
         MissingDependencyError: resemblyzer is not installed.
     """
+
+    name = "resemblyzer"
 
     def __init__(self) -> None:
         try:

@@ -1,46 +1,15 @@
-"""Counting errors: text made comparable, then the fewest edits between what was to be said and what was heard.
+"""Counting errors: the fewest edits between what was to be said and what was heard.
 
-English counts words, Chinese, Japanese and Cantonese count characters. Totals are over the whole corpus (all errors
-by all words), never a mean of the sentences' rates. Knows text only.
+Totals are over the whole corpus (all errors by all units), never a mean of the sentences' rates. What a unit is says
+``words``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from errors import MissingDependencyError
-
-CHARACTER_LANGUAGES = {"zh", "ja", "yue"}
-
-
-@cache
-def normaliser(language: str) -> Callable[[str], str]:
-    """The normaliser that Whisper's authors use for scoring: numbers, contractions, case and punctuation made equal.
-
-    Args:
-        language: "en" has one of its own; the others share one that only drops case and punctuation.
-
-    Raises:
-        MissingDependencyError: `transformers` is not installed.
-    """
-    try:
-        from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
-    except ImportError as error:
-        raise MissingDependencyError("scoring needs transformers", "", "pip install transformers") from error
-    if language == "en":
-        return EnglishTextNormalizer({})
-    return BasicTextNormalizer(split_letters=language in CHARACTER_LANGUAGES)
-
-
-def units(text: str, language: str) -> list[str]:
-    """What is compared: normalised words, or characters where the language has no spaces."""
-    normal = normaliser(language)(text)
-    if language == "en":
-        normal = re.sub(r"\bcannot\b", "can not", normal)  # what the normaliser makes of "can't"
-    return normal.split()
+from tools.evaluation.words import hearings, units
 
 
 @dataclass(frozen=True)
@@ -90,5 +59,10 @@ def count_errors(reference: Sequence[str], heard: Sequence[str]) -> ErrorCount:
 
 
 def score(text: str, heard: str, language: str) -> ErrorCount:
-    """Errors in ``heard`` against ``text``, both as written."""
-    return count_errors(units(text, language), units(heard, language))
+    """Errors in ``heard`` against ``text``, both as written; digits in ``heard`` count as whatever reading fits best.
+
+    Raises:
+        MissingDependencyError: what reads the language is not installed.
+    """
+    wanted = units(text, language)
+    return min((count_errors(wanted, other) for other in hearings(heard, language)), key=lambda count: count.errors)

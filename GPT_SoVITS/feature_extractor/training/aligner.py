@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 SILENCE = "SIL"
 PUNCTUATION = frozenset("!?…,.-'")
+UNSPOKEN = frozenset(("[", "]", "UNK"))
+"""Accent marks of Japanese, and its phrase borders, for which the alphabet has no symbol: they take no time."""
 
 
 def plain_phone(phone: str) -> str:
@@ -38,7 +40,7 @@ class Transcript:
 
 def phone_classes(phones: Sequence[Sequence[str]]) -> list[str]:
     """All classes of a corpus; silence is class 0."""
-    names = {plain_phone(p) for clip in phones for p in clip} - {SILENCE}
+    names = {plain_phone(p) for clip in phones for p in clip if p not in UNSPOKEN} - {SILENCE}
     return [SILENCE, *sorted(names)]
 
 
@@ -47,6 +49,8 @@ def transcript(phones: Sequence[str], classes: Sequence[str]) -> Transcript:
     index = {name: i for i, name in enumerate(classes)}
     states: list[tuple[int, bool, int]] = [(0, True, -1)]
     for position, phone in enumerate(phones):
+        if phone in UNSPOKEN:
+            continue
         name = plain_phone(phone)
         if name == SILENCE:
             if states[-1][0] == 0:
