@@ -54,9 +54,7 @@ class Preset:
             gradient_checkpointing=self.gradient_checkpointing,
             tuning="full" if full else self.tuning,
         )
-        train = replace(
-            config.train, batch_tokens=self.batch_tokens, gradient_accumulation=self.gradient_accumulation
-        )
+        train = replace(config.train, batch_tokens=self.batch_tokens, gradient_accumulation=self.gradient_accumulation)
         return replace(config, qwen3=model, train=train)
 
 
