@@ -63,6 +63,8 @@ KNOWN_BASES: dict[str, SovitsVersion] = {
 }
 """MD5 of the first 8192 bytes of the published base generators."""
 
+S1_MAX_SECONDS = 54
+"""``config.data.max_sec`` of the published GPT files; other GPT-SoVITS trees refuse a file without it."""
 S1_CONFIG_KEYS = ("embedding_dim", "hidden_dim", "head", "n_layer", "vocab_size", "phoneme_vocab_size")
 POSTERIOR_PREFIX = "enc_q."
 """Names of the posterior encoder: training needs it, inference files leave it out."""
@@ -222,11 +224,12 @@ def save_s1(path: PathLike, weight: Mapping[str, Tensor], config: Mapping[str, A
     Args:
         path: target; its folder is made.
         weight: state dict of the network, names with or without the prefix.
-        config: the s1 configuration (train, optimizer, data, model, inference).
+        config: the s1 configuration (train, optimizer, data, model, inference); ``data.max_sec`` is always written.
         info: text such as ``GPT-e15``.
     """
     named = {name if name.startswith("model.") else f"model.{name}": value for name, value in weight.items()}
-    write_atomic(path, {"weight": _halve(named), "config": to_plain(dict(config)), "info": info})
+    data = {"max_sec": S1_MAX_SECONDS} | dict(config.get("data") or {})
+    write_atomic(path, {"weight": _halve(named), "config": to_plain(dict(config) | {"data": data}), "info": info})
 
 
 def save_s2(

@@ -75,8 +75,10 @@ PARSERS = {
 """Every setting and how its value is read; any other name is an error."""
 ALIASES = {"cnhubert_base_path": "cnhuhbert_base_path"}
 """The public spelling has one h too many; the right one is understood as well."""
-LEGACY_KEYS = frozenset({"update_configs", "use_vocoder"})
+LEGACY_KEYS = frozenset({"update_configs", "use_vocoder", "flash_attn_enabled"})
 """Keys of older YAML files without effect here."""
+LEGACY_SECTIONS = {"default": "v1", "default_v2": "v2"}
+"""Names of sections in older public YAML files."""
 PATHS = ("t2s_weights_path", "vits_weights_path", "cnhuhbert_base_path")
 
 
@@ -84,12 +86,14 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
     """Settings of a :class:`TTS_infer_pack.TTS.TTS`.
 
     Args:
-        configs: a YAML file in the public layout (sections ``custom``, ``v1``, ``v2`` ...), a dict of settings or of
-            such sections, or None for ``GPT_SoVITS/configs/tts_infer.yaml``.
+        configs: a YAML file in the public layout (sections ``custom``, ``v1``, ``v2`` ..., or ``default`` and
+            ``default_v2`` in older ones), a dict of settings or of such sections, or None for
+            ``GPT_SoVITS/configs/tts_infer.yaml``.
         settings: settings by name; these win over everything else.
 
     Attributes:
-        device: "cpu", "cuda", "cuda:1", "mps".
+        device: "cpu", "cuda", "cuda:1", "mps". Public files and the environment may say "cuda" on a machine that has
+            none: then the CPU is used, with a warning. Whoever asks for it by argument or attribute is told.
         is_half: half precision where the device has it.
         version: model version; becomes what the loaded weights are.
         t2s_weights_path, vits_weights_path, cnhuhbert_base_path, bert_base_path: absolute paths.
@@ -128,7 +132,10 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
             content: Mapping[str, Any] = configs
         else:
             content = _read_yaml(Path(self.configs_path), optional=configs is None)
-        values = _environment() | _parsed(_section(content, explicit.get("version")), "setting") | explicit
+        values = _environment() | _parsed(_section(content, explicit.get("version")), "setting")
+        if "device" in values and "device" not in explicit:
+            values["device"] = _device_of_file(values["device"])
+        values |= explicit
         self.use_qwen3 = values.pop("use_qwen3", False)
         self.qwen3_model_name = values.pop("qwen3_model_name", "Qwen/Qwen2-7B")
         self.qwen3_enable_training = values.pop("qwen3_enable_training", False)
@@ -260,6 +267,14 @@ def _resolve_device(device: str) -> str:
     return device
 
 
+def _device_of_file(device: str) -> str:
+    """The device that a settings file names; the CPU where it is CUDA and this machine has none of it."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        logger.warning("the settings say device: %s, and there is no CUDA device: the CPU is used", device)
+        return "cpu"
+    return device
+
+
 def _environment() -> dict[str, Any]:
     found = read_environment(None, *ENVIRONMENT.values())
     return {name: found[source] for name, source in ENVIRONMENT.items() if source in found}
@@ -280,10 +295,12 @@ def _parsed(settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _section(content: Mapping[str, Any], version: str | None) -> Mapping[str, Any]:
     """The settings in ``content``: itself if it is flat, else its section ``custom``, else that of the version."""
-    sections = {key: value for key, value in content.items() if isinstance(value, Mapping)}
-    if not sections:
+    found = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    if not found:
         return content
-    flat = {key: value for key, value in content.items() if key not in sections}
+    flat = {key: value for key, value in content.items() if key not in found}
+    sections = {new: found[old] for old, new in LEGACY_SECTIONS.items() if old in found}
+    sections |= {key: value for key, value in found.items() if key not in LEGACY_SECTIONS}
     unknown = sorted(set(sections) - {"custom", *MODEL_VERSIONS})
     if unknown:
         raise ConfigError(f"unknown section {', '.join(map(str, unknown))}", "custom, " + ", ".join(MODEL_VERSIONS))

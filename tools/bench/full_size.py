@@ -132,8 +132,10 @@ def _write_s2(path: Path, version: str, sizes: Sizes) -> None:
 
 
 def _write_hubert(folder: Path, sizes: Sizes) -> None:
-    """The published folder: config.json, and weights in half precision with the old names of weight normalisation."""
-    from transformers import HubertConfig, HubertModel
+    """The published folder: config.json, preprocessor_config.json, and weights in half precision with the old names of
+    weight normalisation.
+    """
+    from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
     from checkpoint_io import write_atomic
 
@@ -144,6 +146,7 @@ def _write_hubert(folder: Path, sizes: Sizes) -> None:
         weight = {name.replace(now, then): value for name, value in weight.items()}
     write_atomic(folder / "pytorch_model.bin", weight)
     config.save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True).save_pretrained(folder)
 
 
 def _write_roberta(folder: Path, sizes: Sizes) -> None:
