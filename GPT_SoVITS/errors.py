@@ -52,6 +52,18 @@ class RequestError(GSVError):
     """A synthesis request with a missing, unknown or out-of-range value."""
 
 
+class BusyError(GSVError):
+    """A request that cannot be taken now and may be sent again later.
+
+    Attributes:
+        retry_after: seconds after which another try makes sense.
+    """
+
+    def __init__(self, what: str, expected: str = "", fix: str = "", retry_after: int = 1) -> None:
+        super().__init__(what, expected, fix)
+        self.retry_after = retry_after
+
+
 class DatasetError(GSVError):
     """A training list or a prepared data set that cannot be used."""
 

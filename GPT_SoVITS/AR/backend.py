@@ -1,15 +1,15 @@
-"""What a text-to-semantic backend is: requests in, logits out, one explicit decode state per call.
+"""What is asked of the text-to-semantic stage, and what a network in it is: requests in, logits out.
 
-Knows nothing of sampling (``sampling.py``), of the loop (``decode.py``) or of any particular network.
+Knows nothing of sampling (``sampling.py``), of what decodes (``engine/``) or of any particular network.
 
 Shapes: B batch, T_ph phonemes, T_sem semantic tokens (25 Hz), V = 1025 (1024 codes and EOS).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -71,8 +71,8 @@ class SamplingParams:
         repetition_penalty: divides the positive logits of tokens seen before (prompt included).
         min_tokens: EOS is impossible for this many first tokens.
         max_tokens: at most this many new tokens; None: a plausible bound from the phone count.
-        seed: every row draws from its own generator with this seed and its ``segment`` added, so a row does not
-            depend on its batch; None: a fresh random seed for every row.
+        seed: every request draws from its own generator with this seed and its ``segment`` added, so it does not
+            depend on what runs beside it; None: a fresh random seed for every request.
         repetition_window: repetition-aware sampling looks back over so many tokens (0: off). A drawn token that makes
             up more than ``repetition_share`` of them is drawn again from all tokens, without top-k and top-p.
         repetition_share: see there.
@@ -102,10 +102,10 @@ class SamplingParams:
 
 
 class T2SBackend(Protocol):
-    """A network that can sit in the text-to-semantic seat.
+    """A network that gives logits. What speaks with it is an engine (``AR/engine``); nobody else calls it.
 
-    The state is opaque to callers, belongs to one decode call and is updated in place by ``step``;
-    weights are never touched while decoding, so any number of states may be in use at once.
+    The state belongs to whoever decodes; weights are never touched, so any number of states may be in use at once.
+    Rows 0 to n - 1 of a state are live, each with a length of its own.
     """
 
     @property
@@ -116,19 +116,33 @@ class T2SBackend(Protocol):
     def device(self) -> torch.device:
         """Where logits come out and where tokens are wanted."""
 
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
-        """Read the requests; returns (state, logits [B, V] of each row's first new token)."""
+    def allocate(self, rows: int, positions: int) -> Any:
+        """A state with ``rows`` free rows of at least so many positions (``AR.models.kv_cache.DecodeState``)."""
+
+    def read(self, state: Any, row: int, request: T2SRequest) -> Iterator[Tensor | None]:
+        """Read a request into a free row, in portions: gives None after each, in the end logits [V] (float32) of its
+        first new token. The row is live from then on.
+
+        Raises:
+            T2SError: a request that the network cannot read.
+        """
 
     def step(self, state: Any, tokens: Tensor) -> Tensor:
-        """Append ``tokens`` [B]; returns logits [B, V] of the next token."""
+        """Append ``tokens`` [n] to the first n rows; returns logits [n, V] (float32) of the next token."""
 
 
-@runtime_checkable
-class RowSelect(Protocol):
-    """Optional ability of a backend: drop finished rows, so that the rest goes faster."""
+def read_all(backend: T2SBackend, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
+    """Read requests into a state of their own, one a row; returns (state, logits [B, V] of their first new tokens).
 
-    def select(self, state: Any, rows: Tensor) -> Any:
-        """State of the given ``rows`` [B'] only, in that order. The old state must not be used any more."""
+    Raises:
+        T2SError: no request, or one that the backend cannot read.
+    """
+    if not requests:
+        raise T2SError("no request to decode")
+    state, logits = backend.allocate(len(requests), 0), []
+    for row, request in enumerate(requests):
+        logits += [part for part in backend.read(state, row, request) if part is not None]
+    return state, torch.stack(logits)
 
 
 def default_max_tokens(request: T2SRequest) -> int:

@@ -1,7 +1,4 @@
-"""Decoding that looks at what came out: collapsed rows are spoken again with other seeds. For every backend.
-
-``decode_checked`` gives whole segments, ``stream_checked`` the tokens of one segment while they come: the same ones,
-where a try comes to its end.
+"""What came out is looked at: a request whose tokens collapse is spoken again with other seeds. For every engine.
 
 Shapes: T_sem semantic tokens (25 Hz).
 """
@@ -9,14 +6,15 @@ Shapes: T_sem semantic tokens (25 Hz).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from AR.backend import SamplingParams, T2SBackend, T2SRequest, default_min_tokens
-from AR.decode import FinishReason, T2SResult, decode, stream_decode
+from AR.engine.local import LocalEngine
+from AR.engine.tokens import ShouldStop, SpokenTokens, T2SEngine, T2SResult, close, speak
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +27,8 @@ LOOP_TOKENS = 100
 LOOPS = "the tokens run in a loop"
 LOOP_LOOK = 25
 """New tokens between two looks for a loop in a segment that is still being decoded."""
-
-ShouldStop = Callable[[], bool]
+MOST_TOGETHER = 64
+"""Requests that :func:`decode_checked` decodes at once."""
 
 
 def has_loop(tokens: Tensor) -> bool:
@@ -59,6 +57,89 @@ def why_collapsed(request: T2SRequest, result: T2SResult) -> str | None:
     return LOOPS if has_loop(result.tokens) else None
 
 
+class CheckedT2S:
+    """An engine that looks at what another one speaks; what collapses begins anew with another seed.
+
+    Greedy requests are not tried again: they would come out the same. Where every try collapses, the least bad one is
+    kept: one that came to an end is better than one that did not.
+
+    Args:
+        inner: what speaks.
+        retries: further tries; None: ``RETRIES``.
+    """
+
+    def __init__(self, inner: T2SEngine, retries: int | None = None) -> None:
+        self._inner, self._retries = inner, retries
+
+    @property
+    def name(self) -> str:
+        """Name of what speaks."""
+        return self._inner.name
+
+    def stream(self, request: T2SRequest, sampling: SamplingParams) -> Iterator[SpokenTokens]:
+        """As :class:`~AR.engine.tokens.T2SEngine`; ``collapsed`` says what is wrong with the last try, if anything."""
+        return self._tries(self._inner.stream(request, sampling), request, sampling)
+
+    def release(self) -> None:
+        """As :class:`~AR.engine.tokens.T2SEngine`."""
+        self._inner.release()
+
+    def _tries(
+        self, first: Iterator[SpokenTokens], request: T2SRequest, sampling: SamplingParams
+    ) -> Iterator[SpokenTokens]:
+        retries = RETRIES if self._retries is None else self._retries
+        tries = 1 if sampling.top_k == 1 else retries + 1
+        ended: SpokenTokens | None = None  # all of a try that came to an end, but left words out or the like
+        begun = False
+        for attempt in range(tries):
+            stream = self._inner.stream(request, _other_seed(sampling, attempt)) if attempt else first
+            restart, said = begun, []
+            for part in _watched(stream, request):
+                said.append(part.tokens)
+                if part.collapsed:
+                    whole = replace(part, tokens=torch.cat(said), restart=True)
+                    ended = ended or (whole if part.finish_reason == "eos" else None)
+                    if attempt + 1 < tries:
+                        logger.info("a segment collapsed (%s), try %d of %d", part.collapsed, attempt + 1, retries)
+                        break
+                    if ended is not None and part.finish_reason != "eos":
+                        yield ended
+                        return
+                yield replace(part, restart=restart or part.restart)
+                begun, restart = True, False
+                if part.finish_reason is not None:
+                    return
+
+
+def _other_seed(sampling: SamplingParams, attempt: int) -> SamplingParams:
+    return replace(sampling, seed=(sampling.seed or 0) + attempt * RETRY_SEED_STEP)
+
+
+def _watched(stream: Iterator[SpokenTokens], request: T2SRequest) -> Iterator[SpokenTokens]:
+    """One try at a request, up to its end or to where it runs in a loop; its last part says what is wrong with it."""
+    said, looked = torch.zeros(0, dtype=torch.int64), 0
+    try:
+        for part in stream:
+            said = torch.cat((said, part.tokens))
+            reason, why = part.finish_reason, part.collapsed
+            if reason is not None:
+                why = why or why_collapsed(request, T2SResult(said, reason))
+            elif said.numel() >= looked + LOOP_LOOK:
+                looked = said.numel()
+                if has_loop(said):
+                    reason, why = "length", LOOPS
+            yield replace(part, finish_reason=reason, collapsed=why)
+            if reason is not None:
+                return
+    finally:
+        close(stream)
+
+
+def local_engine(backend: T2SBackend) -> CheckedT2S:
+    """What speaks with a network on this machine: a batch for all requests, and a look at what comes out."""
+    return CheckedT2S(LocalEngine(backend))
+
+
 def decode_checked(
     backend: T2SBackend,
     requests: Sequence[T2SRequest],
@@ -66,86 +147,9 @@ def decode_checked(
     should_stop: ShouldStop | None = None,
     retries: int | None = None,
 ) -> list[T2SResult]:
-    """``decode``, and rows that collapse again with up to ``retries`` (``RETRIES``) other seeds (not greedy ones).
+    """Whole results of a network that nobody else uses, decoded together and looked at as :class:`CheckedT2S` does.
 
-    The least bad try is kept: one that came to an end is better than one that did not. Errors as ``decode``.
+    Errors as ``AR.engine.speak``.
     """
-    results = decode(backend, requests, sampling, should_stop)
-    retries = RETRIES if retries is None else retries
-    for attempt in range(1, retries + 1):
-        bad = [row for row, result in enumerate(results) if why_collapsed(requests[row], result)]
-        if not bad or sampling.top_k == 1:
-            break
-        logger.info("%d of %d rows collapsed, try %d of %d", len(bad), len(requests), attempt, retries)
-        other = _other_seed(sampling, attempt)
-        again = decode(backend, [requests[row] for row in bad], other, should_stop)
-        for row, result in zip(bad, again, strict=True):
-            if not why_collapsed(requests[row], result) or result.finish_reason == "eos":
-                results[row] = result
-    return results
-
-
-def _other_seed(sampling: SamplingParams, attempt: int) -> SamplingParams:
-    return replace(sampling, seed=(sampling.seed or 0) + attempt * RETRY_SEED_STEP) if attempt else sampling
-
-
-@dataclass(frozen=True)
-class SpokenTokens:
-    """New tokens of a segment that is spoken while it is decoded.
-
-    Attributes:
-        tokens: [n] int64 on CPU, n may be 0.
-        finish_reason: why the segment ended, in its last tokens; None before. A loop counts as "length".
-        again: True where the segment begins anew with these tokens; what came before is void.
-        collapsed: what is wrong with the segment, in its last tokens; None where nothing is.
-    """
-
-    tokens: Tensor
-    finish_reason: FinishReason | None = None
-    again: bool = False
-    collapsed: str | None = None
-
-
-def stream_checked(
-    backend: T2SBackend,
-    request: T2SRequest,
-    sampling: SamplingParams,
-    should_stop: ShouldStop | None = None,
-    retries: int | None = None,
-) -> Iterator[SpokenTokens]:
-    """One segment, token by token; where it collapses it begins anew, as in :func:`decode_checked`.
-
-    Closing the iterator ends the work. Errors as ``decode``.
-    """
-    retries = RETRIES if retries is None else retries
-    tries = 1 if sampling.top_k == 1 else retries + 1
-    begun = False
-    for attempt in range(tries):
-        again = begun
-        for part in _watched(backend, request, _other_seed(sampling, attempt), should_stop):
-            if part.collapsed and attempt + 1 < tries:
-                logger.info("a segment collapsed (%s), try %d of %d", part.collapsed, attempt + 1, retries)
-                break
-            yield replace(part, again=again)
-            begun, again = True, False
-            if part.finish_reason is not None:
-                return
-
-
-def _watched(
-    backend: T2SBackend, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop | None
-) -> Iterator[SpokenTokens]:
-    """One try at a segment, up to its end or to where it runs in a loop."""
-    said, looked = torch.zeros(0, dtype=torch.int64), 0
-    for chunk in stream_decode(backend, [request], sampling, should_stop):
-        said = torch.cat((said, chunk.tokens))
-        reason, why = chunk.finish_reason, None
-        if reason is not None:
-            why = why_collapsed(request, T2SResult(said, reason))
-        elif said.numel() >= looked + LOOP_LOOK:
-            looked = said.numel()
-            if has_loop(said):
-                reason, why = "length", LOOPS
-        yield SpokenTokens(chunk.tokens, reason, collapsed=why)
-        if reason is not None:
-            return
+    with LocalEngine(backend, min(max(1, len(requests)), MOST_TOGETHER), queue_size=len(requests)) as engine:
+        return speak(CheckedT2S(engine, retries), requests, sampling, should_stop)

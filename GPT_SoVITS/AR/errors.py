@@ -34,3 +34,11 @@ class LMUnavailable(T2SError):  # noqa: N818 - it says what is the matter, "Erro
     def __init__(self, reason: FallbackReason, message: str) -> None:
         super().__init__(" ".join(message.split()))
         self.reason: FallbackReason = reason
+
+
+class EngineFull(T2SError):  # noqa: N818 - as above
+    """More requests wait than the engine's queue holds; the same request may be sent again later."""
+
+
+class EngineClosed(T2SError):  # noqa: N818 - as above
+    """The engine was closed while it had the request, or before."""

@@ -1,49 +1,28 @@
-"""``FallbackT2S``: a language model in the seat, the AR model beside it for whenever the first cannot serve.
+"""``FallbackT2S``: a language model speaks, and the AR model behind it whenever the first cannot.
 
 It never hides what happened: every fall has a reason code and one line that a person can act on, it is logged once per
-cause, handed to ``on_fall`` and kept in ``last_fallback``. Whole segments go through ``speak``, segments that are heard
-while they are decoded through ``stream``: what failed is spoken again by the AR model, from the segment's start. As a
-plain backend (prefill, step) it goes on with the AR model from the tokens there are.
+cause, travels with the tokens, and is handed to ``on_fall``. What failed is spoken again by the AR model, from the
+request's start.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from AR.backend import RowSelect, SamplingParams, T2SBackend, T2SRequest
-from AR.checked import ShouldStop, SpokenTokens, decode_checked, stream_checked, why_collapsed
-from AR.decode import T2SResult
-from AR.errors import FallbackReason, LMUnavailable
+from AR.backend import SamplingParams, T2SRequest
+from AR.engine.tokens import FallbackInfo, SpokenTokens, T2SEngine, close
+from AR.errors import EngineFull, FallbackReason, LMUnavailable
+
+__all__ = ["FallbackInfo", "FallbackT2S", "OnFall", "info_of", "reason_of"]
 
 logger = logging.getLogger(__name__)
 
 MOST_CAUSES = 256
 """Causes that are remembered as logged; messages hold what an error said, so there is no end of them."""
-
-
-@dataclass(frozen=True)
-class FallbackInfo:
-    """Why the AR model spoke: a reason code, a line for the user, and the model that was asked for."""
-
-    reason: FallbackReason
-    message: str
-    model_name: str = ""
-
-
-@dataclass
-class _State:
-    """Decode state of whichever backend speaks, and what is needed to hand over to the other."""
-
-    backend: T2SBackend
-    inner: Any
-    requests: list[T2SRequest]
-    tokens: list[Tensor]
 
 
 OnFall = Callable[[FallbackInfo], None]
@@ -78,7 +57,7 @@ _LEADS: dict[FallbackReason, str] = {
 
 
 class FallbackT2S:
-    """A backend that asks ``primary`` and falls back on ``secondary``.
+    """An engine that asks ``primary`` and falls back on ``secondary``.
 
     Args:
         primary: the language model, or None where it could not be loaded.
@@ -91,7 +70,7 @@ class FallbackT2S:
 
     Attributes:
         primary: None once it has run out of memory: its weights and caches must be free to go.
-        last_fallback: the last fall since ``begin()``, or None.
+        last_fallback: the last fall, or None.
 
     Raises:
         LMUnavailable: in strict mode, the ``load_error``.
@@ -99,8 +78,8 @@ class FallbackT2S:
 
     def __init__(
         self,
-        primary: T2SBackend | None,
-        secondary: T2SBackend,
+        primary: T2SEngine | None,
+        secondary: T2SEngine,
         model_name: str = "",
         load_error: BaseException | None = None,
         strict: bool = False,
@@ -110,24 +89,15 @@ class FallbackT2S:
         self.primary, self.secondary, self.model_name, self.strict = primary, secondary, model_name, strict
         self.on_fall = on_fall
         self.last_fallback: FallbackInfo | None = None
-        self.load_info: FallbackInfo | None = None
         self._told: set[tuple[str, str]] = set() if told is None else told
+        self._unheard: FallbackInfo | None = None  # a failed load, told with the first tokens of each request
         if load_error is not None:
-            self._tell(self._info(load_error))
-            self.load_info = self.last_fallback
+            self._unheard = self._tell(self._info(load_error))
 
     @property
     def name(self) -> str:
-        """Name of the backend that is asked first."""
+        """Name of the engine that is asked first."""
         return (self.primary or self.secondary).name
-
-    @property
-    def device(self) -> torch.device:
-        return (self.primary or self.secondary).device
-
-    def begin(self) -> None:
-        """Start of a user's request: only a failed load is still to be told."""
-        self.last_fallback = self.load_info
 
     def _info(self, error: BaseException) -> FallbackInfo:
         """What is told about an error; in strict mode the error itself is raised.
@@ -139,10 +109,10 @@ class FallbackT2S:
             raise error
         return info_of(error, self.model_name)
 
-    def _tell(self, info: FallbackInfo) -> None:
+    def _tell(self, info: FallbackInfo) -> FallbackInfo:
         """Note a fall; a language model that has run out of memory is not asked again."""
         if info.reason == "out_of_memory":
-            self.primary, self.load_info = None, info
+            self.primary, self._unheard = None, info
         self.last_fallback = info
         cause = (info.reason, info.message)
         if cause not in self._told:
@@ -152,115 +122,58 @@ class FallbackT2S:
             logger.warning("%s: %s", info.reason, info.message)
         if self.on_fall is not None:
             self.on_fall(info)
+        return info
 
-    # ---- whole segments ---------------------------------------------------------------------------------------------
-
-    def speak(
-        self, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop | None = None
-    ) -> list[T2SResult]:
-        """Decode segments; what the language model cannot speak, or speaks as rubbish, the AR model speaks.
+    def stream(self, request: T2SRequest, sampling: SamplingParams) -> Iterator[SpokenTokens]:
+        """Tokens of a request; where the language model fails, the AR model begins it anew at once.
 
         Raises:
+            EngineFull: too many requests wait; that is no fall.
             Exception: in strict mode the language model's error, ``LMUnavailable`` for degenerate output.
         """
-        if self.primary is None:
-            return decode_checked(self.secondary, requests, sampling, should_stop)
-        fall = None
-        try:
-            results = decode_checked(self.primary, requests, sampling, should_stop)
-        except Exception as error:  # noqa: BLE001 - whatever the language model does, there is speech
-            fall = self._info(error)
-        if fall is not None:
-            self._tell(fall)
-            return decode_checked(self.secondary, requests, sampling, should_stop)
-        found = {row: why_collapsed(requests[row], result) for row, result in enumerate(results)}
-        bad = [row for row, why in found.items() if why]
-        if bad:
-            self._tell(self._info(self._degenerate(found[bad[0]])))
-            again = decode_checked(self.secondary, [requests[row] for row in bad], sampling, should_stop)
-            for row, result in zip(bad, again, strict=True):
-                results[row] = result
-        return results
-
-    def stream(
-        self, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop | None = None
-    ) -> Iterator[SpokenTokens]:
-        """Decode one segment, token by token; where the language model fails, the AR model begins it anew at once.
-
-        Closing the iterator ends the work. Errors as :meth:`speak`.
-        """
-        begun, fall = False, None
-        if self.primary is not None:
+        fall, primary = self._unheard, self.primary
+        if primary is not None:
             try:
-                for part in stream_checked(self.primary, request, sampling, should_stop):
-                    if part.collapsed:
-                        raise self._degenerate(part.collapsed)
-                    yield part
-                    begun = True
-                return
-            except Exception as error:  # noqa: BLE001 - as in speak
+                return self._both(primary.stream(request, sampling), request, sampling)
+            except EngineFull:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the language model does, there is speech
                 fall = self._info(error)
-        if fall is not None:
-            self._tell(fall)
-        for part in stream_checked(self.secondary, request, sampling, should_stop):
-            yield replace(part, again=part.again or begun)
-            begun = False
+            fall = self._tell(fall)
+        return self._secondary(request, sampling, fall, begun=False)
+
+    def release(self) -> None:
+        """As :class:`~AR.engine.tokens.T2SEngine`."""
+        for engine in (self.primary, self.secondary):
+            if engine is not None:
+                engine.release()
+
+    def _both(
+        self, stream: Iterator[SpokenTokens], request: T2SRequest, sampling: SamplingParams
+    ) -> Iterator[SpokenTokens]:
+        begun, fall = False, None
+        try:
+            for part in stream:
+                if part.collapsed:
+                    raise self._degenerate(part.collapsed)
+                yield part
+                begun = True
+            return
+        except EngineFull:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            fall = self._info(error)
+        finally:
+            close(stream)
+        yield from self._secondary(request, sampling, self._tell(fall), begun)
+
+    def _secondary(
+        self, request: T2SRequest, sampling: SamplingParams, fall: FallbackInfo | None, begun: bool
+    ) -> Iterator[SpokenTokens]:
+        for part in self.secondary.stream(request, sampling):
+            yield replace(part, restart=part.restart or begun, fall=fall)
+            begun, fall = False, None
 
     def _degenerate(self, why: str | None) -> LMUnavailable:
         what = f"{self.model_name or self.name} gave unusable speech tokens ({why})"
         return LMUnavailable("degenerate_output", f"{what}; try another seed or more training")
-
-    # ---- as a backend -----------------------------------------------------------------------------------------------
-
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[_State, Tensor]:
-        """As the protocol says; falls back where the language model cannot read the requests."""
-        fall = None
-        if self.primary is not None:
-            try:
-                inner, logits = self.primary.prefill(requests)
-                _check_finite(logits)
-                return _State(self.primary, inner, list(requests), []), logits
-            except Exception as error:  # noqa: BLE001 - as above
-                fall = self._info(error)
-        if fall is not None:
-            self._tell(fall)
-        inner, logits = self.secondary.prefill(requests)
-        return _State(self.secondary, inner, list(requests), []), logits
-
-    def step(self, state: _State, tokens: Tensor) -> Tensor:
-        """As the protocol says; where the language model fails, the AR model goes on from the tokens there are."""
-        if state.backend is self.secondary:
-            return self.secondary.step(state.inner, tokens)
-        state.tokens.append(tokens)
-        try:
-            logits = state.backend.step(state.inner, tokens)
-            _check_finite(logits)
-            return logits
-        except Exception as error:  # noqa: BLE001 - as above
-            fall = self._info(error)
-        state.backend, state.inner = self.secondary, None
-        self._tell(fall)
-        spoken = torch.stack(state.tokens, dim=1).cpu()  # [B, T_sem]
-        requests = [_continued(request, row) for request, row in zip(state.requests, spoken, strict=True)]
-        state.inner, logits = self.secondary.prefill(requests)
-        return logits.to(tokens.device)
-
-    def select(self, state: _State, rows: Tensor) -> _State:
-        """State of the given rows only; the old one must not be used any more."""
-        if not isinstance(state.backend, RowSelect):
-            raise TypeError(f"backend {state.backend.name} cannot drop rows")
-        requests = [state.requests[row] for row in rows.tolist()]
-        inner = state.backend.select(state.inner, rows)
-        return _State(state.backend, inner, requests, [tokens[rows] for tokens in state.tokens])
-
-
-def _continued(request: T2SRequest, tokens: Tensor) -> T2SRequest:
-    """``request`` with ``tokens`` as the end of its prompt."""
-    prompt = tokens if request.prompt is None else torch.cat((request.prompt.cpu(), tokens))
-    return replace(request, prompt=prompt)
-
-
-def _check_finite(logits: Tensor) -> None:
-    """FloatingPointError for NaN or inf. On accelerators the decode loop looks, every few steps: no wait per token."""
-    if logits.device.type == "cpu" and not bool(logits.isfinite().all()):
-        raise FloatingPointError("NaN or infinite logits")

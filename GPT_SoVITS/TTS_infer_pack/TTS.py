@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from AR.backend import SamplingParams, T2SBackend
+from AR.engine import T2SEngine
 from AR.fallback import FallbackInfo, OnFall
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from audio_io import Audio, PathLike, to_int16
@@ -141,8 +142,8 @@ class TTS(PublicTTSNames):
         voice = voice or self.voice
         job = self._job(request, voice)
         falls = Falls(self._note_fall, on_fall)
-        job = replace(job, models=replace(job.models, t2s=self._t2s(voice, falls, request)))
-        return Speech(speak(job, self._stop_signal(should_stop)), falls)
+        engine = self._t2s(voice, falls, request)
+        return Speech(speak(job, engine, self._stop_signal(should_stop)), falls)
 
     def synthesize(
         self, request: SynthesisRequest, on_fall: OnFall | None = None, voice: LoadedVoice | None = None
@@ -364,15 +365,15 @@ class TTS(PublicTTSNames):
     def _note_fall(self, info: Fallback) -> None:
         self.last_fallback = info
 
-    def _t2s(self, voice: LoadedVoice, on_fall: OnFall, request: SynthesisRequest, retry: bool = False) -> T2SBackend:
+    def _t2s(self, voice: LoadedVoice, on_fall: OnFall, request: SynthesisRequest, retry: bool = False) -> T2SEngine:
         """What speaks the tokens of a request; starts ``last_fallback`` anew."""
         self.last_fallback = None
-        return self._lms.backend(StageWish.of(self.configs, request), voice.models, on_fall, retry)
+        return self._lms.engine(StageWish.of(self.configs, request), voice.models, on_fall, retry)
 
     def _settle(self) -> None:
         """Load the language model that the settings wish, if they wish one; why it cannot speak is known then."""
         self.last_fallback = None
-        self._lms.backend(StageWish.of(self.configs), self._models, self._note_fall, retry=True)
+        self._lms.engine(StageWish.of(self.configs), self._models, self._note_fall, retry=True)
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
         """Wish the AR model ("ar") or a language model ("qwen3") as the text-to-semantic stage, while running.

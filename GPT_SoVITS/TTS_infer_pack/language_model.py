@@ -11,12 +11,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
 from AR.backend import T2SBackend
+from AR.checked import local_engine
+from AR.engine import T2SEngine
 from AR.errors import LMUnavailable
 from AR.fallback import FallbackInfo, FallbackT2S, OnFall, reason_of
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
@@ -118,6 +120,11 @@ class _Entry:
     error: Exception | None
     stamp: Stamp | None
     at: float
+    engine: T2SEngine | None = field(init=False)
+    """Speaks with the model; all requests that ask for it share it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "engine", local_engine(self.model) if self.model is not None else None)
 
 
 def folder_stamp(name: str) -> Stamp | None:
@@ -159,7 +166,7 @@ class LanguageModels:
         with self._lock:
             return next(reversed(self._entries.values())).model if self._entries else None
 
-    def backend(self, wish: StageWish, models: VoiceModels, on_fall: OnFall, retry: bool = False) -> T2SBackend:
+    def engine(self, wish: StageWish, models: VoiceModels, on_fall: OnFall, retry: bool = False) -> T2SEngine:
         """What speaks a request: the AR model alone, or the language model with the AR model behind it.
 
         Args:
@@ -172,7 +179,7 @@ class LanguageModels:
             CheckpointError: in strict mode, why the language model cannot be loaded.
         """
         if wish.name is None:
-            return models.t2s
+            return models.engine
         asked = _asked(wish.name, models, wish.precision)
         entry = self._entry(asked, retry)
 
@@ -182,7 +189,7 @@ class LanguageModels:
             on_fall(info)
 
         try:
-            return FallbackT2S(entry.model, models.t2s, wish.name, entry.error, wish.strict, tell, self._told)
+            return FallbackT2S(entry.engine, models.engine, wish.name, entry.error, wish.strict, tell, self._told)
         except LMUnavailable as reason:
             raise CheckpointError(
                 str(reason), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
@@ -235,12 +242,14 @@ class LanguageModels:
         with self._lock:
             kept = [asked for asked in self._entries if wanted(asked)][-at_most:] if at_most else []
             gone = [asked for asked in self._entries if asked not in kept]
-            held = sum(self._entries[asked].model is not None for asked in gone)
-            for asked in gone:
-                del self._entries[asked]
+            engines = [self._entries.pop(asked).engine for asked in gone]
+        held = [engine for engine in engines if engine is not None]
+        for engine in held:
+            engine.release()
         if held:
+            del engines
             _free()
-        return held
+        return len(held)
 
     def _drop_for_memory(self, asked: _Asked) -> None:
         """After a model ran out of memory: it goes, and requests of the next minute are told why."""

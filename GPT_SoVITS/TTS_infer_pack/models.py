@@ -17,8 +17,11 @@ import torch
 from torch import nn
 
 from AR.backend import T2SBackend
+from AR.checked import local_engine
+from AR.engine import T2SEngine
 from AR.errors import T2SError
 from AR.models.lm_folder import codebook_fingerprint
+from AR.models.lm_half import HalfLinear
 from AR.models.t2s_model import Text2SemanticDecoder
 from config import PACK_DIR
 from errors import CheckpointError, ConfigError, MismatchError
@@ -84,6 +87,11 @@ class VoiceModels:
     spec: VersionSpec
     serial: str = field(default_factory=lambda: uuid.uuid4().hex)
     companions: Companions = Companions()
+    engine: T2SEngine = field(init=False, repr=False, compare=False)
+    """Speaks tokens with ``t2s``; all requests of the voice share it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "engine", local_engine(self.t2s))
 
     @property
     def output_rate(self) -> int:
@@ -112,7 +120,8 @@ class VoiceModels:
 
 
 def _bytes(network: nn.Module) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in (*network.parameters(), *network.buffers()))
+    packed = sum(module.nbytes for module in network.modules() if isinstance(module, HalfLinear))
+    return packed + sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
 
 
 @dataclass(frozen=True)
@@ -251,7 +260,7 @@ def load_t2s(path: PathLike, place: Placement) -> Text2SemanticDecoder:
     except T2SError as error:
         raise CheckpointError(f"{path} has an unusable config.model ({error})", "a GPT (s1) checkpoint") from error
     load_strict(model, {name.removeprefix("model."): value for name, value in checkpoint["weight"].items()}, path)
-    return model.eval().requires_grad_(False).to(place.device, place.dtype)
+    return model.eval().requires_grad_(False).to(place.device, place.dtype).pack()
 
 
 def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:

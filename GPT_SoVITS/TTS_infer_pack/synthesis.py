@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from AR.backend import SamplingParams, T2SBackend, T2SRequest
-from AR.checked import ShouldStop, SpokenTokens, decode_checked, stream_checked, why_collapsed
-from AR.decode import T2SResult
-from AR.errors import LMUnavailable, T2SError
-from AR.fallback import FallbackT2S
-from errors import CheckpointError, RequestError
+from AR.backend import SamplingParams, T2SRequest
+from AR.engine import SpokenTokens, T2SEngine, T2SResult, until_stopped
+from AR.engine import speak as speak_tokens
+from AR.engine.tokens import ShouldStop
+from AR.errors import EngineFull, LMUnavailable, T2SError
+from errors import BusyError, CheckpointError, RequestError
 from module.models import SynthesizerTrnV3
 from super_resolution import not_found
 from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
@@ -84,18 +84,21 @@ class Job:
             )
 
 
-def speak(job: Job, should_stop: ShouldStop) -> Iterator[AudioChunk]:
-    """Yield ``job`` in the order of the text: its segments, or pieces of them where it asks for pieces."""
+def speak(job: Job, engine: T2SEngine, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+    """Yield ``job`` in the order of the text: its segments, or pieces of them where it asks for pieces.
+
+    ``engine`` speaks the tokens. Errors as :func:`decode_tokens`.
+    """
     enhancer = job.models.companions.enhancer if job.enhance else None
     if job.enhance and enhancer is None:
         logger.warning("super_sampling changes nothing: %s", not_found(job.models.output_rate))
     voice = make_voice(job)
     if job.pieces is None or enhancer is not None:  # what raises the rate reads whole segments
-        return _speak_segments(job, voice, should_stop)
-    return _speak_pieces(job, voice, job.pieces, should_stop)
+        return _speak_segments(job, engine, voice, should_stop)
+    return _speak_pieces(job, engine, voice, job.pieces, should_stop)
 
 
-def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+def _speak_segments(job: Job, engine: T2SEngine, voice: Voice, should_stop: ShouldStop) -> Iterator[AudioChunk]:
     """Whole segments, each as soon as it and those before it are ready. Nothing comes after a stop."""
     ready: dict[int, AudioChunk] = {}
     following = 0
@@ -103,7 +106,7 @@ def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator
         if should_stop():
             return
         requests = [_t2s_request(job, index) for index in batch]
-        results = decode_tokens(job.models.t2s, requests, job.sampling, should_stop)
+        results = decode_tokens(engine, requests, job.sampling, should_stop)
         if should_stop():
             return
         for index, result in zip(batch, results, strict=True):
@@ -113,10 +116,12 @@ def _speak_segments(job: Job, voice: Voice, should_stop: ShouldStop) -> Iterator
             following += 1
 
 
-def _speak_pieces(job: Job, voice: Voice, plan: PiecePlan, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+def _speak_pieces(
+    job: Job, engine: T2SEngine, voice: Voice, plan: PiecePlan, should_stop: ShouldStop
+) -> Iterator[AudioChunk]:
     """Segment after segment, each while its tokens still come. Nothing comes after a stop."""
     for index in range(len(job.segments)):
-        yield from _SegmentPieces(job, voice, plan, index).chunks(should_stop)
+        yield from _SegmentPieces(job, voice, plan, index).chunks(engine, should_stop)
         if should_stop():
             return
 
@@ -136,11 +141,11 @@ class _SegmentPieces:
         self._told = 0
         self._heard = False
 
-    def chunks(self, should_stop: ShouldStop) -> Iterator[AudioChunk]:
+    def chunks(self, engine: T2SEngine, should_stop: ShouldStop) -> Iterator[AudioChunk]:
         """The pieces; the last one ends with the pause."""
         job, again = self._job, False
-        for part in stream_tokens(job.models.t2s, _t2s_request(job, self._index), job.sampling, should_stop):
-            if part.again:
+        for part in stream_tokens(engine, _t2s_request(job, self._index), job.sampling, should_stop):
+            if part.restart:
                 again = again or self._heard
                 if (end := self._stretch.push(self._stream.break_off())).size:
                     yield self._chunk(end)
@@ -164,38 +169,31 @@ class _SegmentPieces:
 
 
 def stream_tokens(
-    backend: T2SBackend, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop
+    engine: T2SEngine, request: T2SRequest, sampling: SamplingParams, should_stop: ShouldStop
 ) -> Iterator[SpokenTokens]:
     """Tokens of one segment as they come; what collapses or fails begins anew. Errors as :func:`decode_tokens`."""
     with _own_errors():
-        if isinstance(backend, FallbackT2S):
-            parts = backend.stream(request, sampling, should_stop)
-        else:
-            parts = stream_checked(backend, request, sampling, should_stop)
-        for part in parts:
+        for part in until_stopped(engine.stream(request, sampling), should_stop):
             if part.collapsed:
                 _warn_of(request, part.collapsed)
             yield part
 
 
 def decode_tokens(
-    backend: T2SBackend, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop
+    engine: T2SEngine, requests: Sequence[T2SRequest], sampling: SamplingParams, should_stop: ShouldStop
 ) -> list[T2SResult]:
-    """Decode a batch; rows that collapse are tried again with other seeds, or spoken by the AR model.
+    """Tokens of segments that are decoded together.
 
     Raises:
-        RequestError: a request that the backend cannot read.
+        RequestError: a request that the text-to-semantic stage cannot read.
+        BusyError: too many requests wait.
         CheckpointError: the language model cannot speak, and the settings want no fallback.
     """
     with _own_errors():
-        if isinstance(backend, FallbackT2S):
-            results = backend.speak(requests, sampling, should_stop)
-        else:
-            results = decode_checked(backend, requests, sampling, should_stop)
+        results = speak_tokens(engine, requests, sampling, should_stop)
     for request, result in zip(requests, results, strict=True):
-        why = why_collapsed(request, result)
-        if why:
-            _warn_of(request, why)
+        if result.collapsed:
+            _warn_of(request, result.collapsed)
     return results
 
 
@@ -208,6 +206,8 @@ def _own_errors() -> Iterator[None]:
         raise CheckpointError(
             str(error), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
         ) from error
+    except EngineFull as error:
+        raise BusyError(str(error), "fewer requests at a time", "try again later") from error
     except T2SError as error:
         raise RequestError(f"the text-to-semantic stage cannot read the request ({error})") from error
 

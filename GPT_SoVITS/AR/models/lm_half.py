@@ -35,6 +35,11 @@ class HalfLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)  # type: ignore[no-any-return]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take."""
+        return 2 * self.in_features * self.out_features
+
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, float16 weights"
 

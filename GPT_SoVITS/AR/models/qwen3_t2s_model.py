@@ -14,8 +14,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from AR.backend import EOS, VOCAB_SIZE, T2SRequest
+from AR.backend import EOS, VOCAB_SIZE, T2SRequest, read_all
 from AR.errors import LMUnavailable, T2SError
 from AR.key_report import compare_keys
-from AR.models import lm_backbone, lm_fast, lm_half, lm_rows
+from AR.models import lm_backbone, lm_half, lm_rows
+from AR.models.kv_cache import DecodeState, KVCache, RowView, StepView, View
 from AR.models.lm_folder import (
     ADAPTER_FILE,
     BACKBONE_FOLDER,
@@ -39,31 +39,15 @@ from AR.models.lm_folder import (
     shape_fingerprint,
 )
 from AR.models.lm_lora import merge_lora, save_lora, stored
+from AR.models.plain_decoder import PlainDecoder
 
 logger = logging.getLogger(__name__)
 
-DECODE_ROOM = 256
-"""Positions that the cache has room for behind the prompt before it grows."""
+PORTION = 128
+"""Positions that are read before other rows have their turn."""
 CODE_ROWS = 2048
 SCALE_SAMPLE = 4096
 """Embedding rows that the scale of new tables is measured on."""
-
-
-@dataclass
-class LMDecodeState:
-    """All that one decode call remembers.
-
-    Attributes:
-        cache: a ``PreallocatedCache``.
-        positions: [B] position code of each row's next token.
-        spoken: [B] semantic tokens of each row so far, the prompt's included.
-        real: [B, capacity] bool, False where a row has padding; None without padding.
-    """
-
-    cache: Any
-    positions: Tensor
-    spoken: Tensor
-    real: Tensor | None
 
 
 class Qwen3T2SModel(nn.Module):
@@ -97,10 +81,10 @@ class Qwen3T2SModel(nn.Module):
         nn.init.normal_(self.head.weight, std=0.02)
         self.packed = lm_half.is_packed(decoder)
         """Weights of linear layers are in float16, all else is float32 (lm_half.py)."""
-        self.plain = False
-        """True: every step goes through the decoder's own ``forward`` (slower; the fast path must equal it)."""
+        self.through_transformers = False
+        """True: decode with the backbone's own ``forward`` (slower; the plain decoder must equal it)."""
         self._code_table = torch.empty(0, 0)
-        self._fast = lm_fast.FastStep(decoder) if lm_fast.supports(decoder) else None
+        self._plain: tuple[tuple[int, ...], PlainDecoder | None] = ((), None)
 
     @property
     def word_table(self) -> nn.Embedding:
@@ -300,78 +284,120 @@ class Qwen3T2SModel(nn.Module):
 
     # ---- decoding ---------------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[LMDecodeState, Tensor]:
-        """Read a batch of requests; returns (state, logits [B, V] of each row's first new token), float32.
+    def allocate(self, rows: int, positions: int) -> DecodeState:
+        """As :class:`~AR.backend.T2SBackend`.
 
         Raises:
             LMUnavailable: ``no_adapter`` while the adapter is untrained.
-            T2SError: ids outside the tables, or no request.
         """
-        from AR.models.lm_cache import PreallocatedCache
-
         if not self.trained:
             raise LMUnavailable(
                 "no_adapter",
                 f"the adapter for {self.config.backbone} is untrained and would only "
                 "make noise; train one, see docs/qwen3.md",
             )
-        if not requests:
-            raise T2SError("no request to decode")
-        for request in requests:
-            self._check(request)
-        ids, kinds = (t.to(self.device) for t in lm_rows.left_pad([self.row_ids(r) for r in requests]))
-        real = kinds != lm_rows.PAD
-        positions = (real.cumsum(1) - 1).clamp_min_(0)
-        cache = PreallocatedCache(len(self.decoder.layers), ids.shape[1] + DECODE_ROOM)  # type: ignore[arg-type]
-        padded = len(requests) > 1 and not bool(real.all())
-        hidden = self._forward(self.embed(ids, kinds), real if padded else None, positions, cache)
-        spoken = (kinds == lm_rows.SEMANTIC).sum(1)
-        state = LMDecodeState(cache, positions[:, -1] + 1, spoken, real if padded else None)
-        return state, self.head(hidden[:, -1].float())
+        self.plain  # noqa: B018 - made here, so that a step does not look whether it has to be
+        config: Any = self.decoder.config
+        heads = config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // heads
+        groups = getattr(config, "num_key_value_heads", None) or heads
+        like = torch.empty(0, dtype=self.dtype, device=self.device)
+        return DecodeState(KVCache(len(self.decoder.layers), rows, groups, size, like, positions + 1))  # type: ignore
 
     @torch.inference_mode()
-    def step(self, state: LMDecodeState, tokens: Tensor) -> Tensor:
-        """Append tokens [B] to the state (in place); returns logits [B, V] of the next token, float32."""
-        x = torch.addcmul(self.semantic_embedding(tokens), self._codes(state)[state.spoken], self.position_gain[1])
-        x = x[:, None].to(self.dtype)
-        total = state.cache.length + 1
-        if state.real is not None and state.real.shape[1] < total:
-            state.real = F.pad(state.real, (0, max(DECODE_ROOM, total)), value=True)
-        if self.plain or self._fast is None:
-            real = None if state.real is None else state.real[:, :total]
-            hidden = self._forward(x, real, state.positions[:, None], state.cache)
-        else:
-            real = None if state.real is None else state.real[:, None, None]
-            hidden = self._fast(x, state.positions, state.cache, real)
-        state.positions, state.spoken = state.positions + 1, state.spoken + 1
+    def read(self, state: DecodeState, row: int, request: T2SRequest) -> Iterator[Tensor | None]:
+        """As :class:`~AR.backend.T2SBackend`; a portion is a stretch of positions."""
+        self._check(request)
+        ids, kinds = (t.to(self.device) for t in lm_rows.left_pad([self.row_ids(request)]))
+        length = ids.shape[1]
+        state.make_room(row + 1, length)
+        x, hidden = self.embed(ids, kinds), torch.empty(0)
+        # what the plain decoder does not know makes its own masks, for a row that is read at once
+        portion = PORTION if self._plain[1] and not self.through_transformers else length
+        for start in range(0, length, portion):
+            if start:
+                yield None
+            stop = min(start + portion, length)
+            hidden = self._run(x[:, start:stop], RowView(state.cache, row, start, stop), state, start, even=True)
+        state.open_row(row, length, request.prompt_length)
+        yield self.head(hidden[0, -1].float())
+
+    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[DecodeState, Tensor]:
+        """Read requests into a state of their own; returns (state, logits [B, V] of each row's first new token).
+
+        Raises:
+            LMUnavailable: as :meth:`allocate`.
+            T2SError: ids outside the tables, or no request.
+        """
+        return read_all(self, requests)
+
+    @torch.inference_mode()
+    def step(self, state: DecodeState, tokens: Tensor) -> Tensor:
+        """Append tokens [n] to the first n rows (in place); returns logits [n, V] of the next token, float32."""
+        rows, filled = tokens.numel(), state.cache.filled
+        state.make_room(rows, max(filled[:rows]) + 1)
+        codes = self._codes(state)[state.spoken[:rows]]
+        x = torch.addcmul(self.semantic_embedding(tokens), codes, self.position_gain[1])[:, None].to(self.dtype)
+        view = StepView(state.cache, rows)
+        hidden = self._run(x, view, state, max(filled[:rows]), even=len(set(filled[:rows])) == 1)
+        state.finish_step(view, rows)
         return self.head(hidden[:, -1].float())  # type: ignore[no-any-return]
 
-    def _codes(self, state: LMDecodeState) -> Tensor:
+    @property
+    def plain(self) -> PlainDecoder | None:
+        """The same network and weights in plain PyTorch, for decoding; None where it is of no kind that is known.
+
+        Made anew where layers were put in the place of others (LoRA, packing). No part of this module: in a tuple.
+        """
+        layers = tuple(id(module) for module in self.decoder.modules())
+        known, plain = self._plain
+        if known != layers:
+            try:
+                plain = PlainDecoder.of(self.decoder)
+            except (ValueError, KeyError) as reason:
+                logger.info("%s decodes through transformers: %s", self.config.backbone, reason)
+                plain = None
+            self._plain = layers, plain
+        return plain
+
+    def _run(self, x: Tensor, view: View, state: DecodeState, before: int, even: bool) -> Tensor:
+        """New positions [B, L, C] through the decoder -> [B, L, C]; ``before`` are filled in the longest row, in all
+        rows where ``even``."""
+        plain = self._plain[1]
+        if plain is not None and not self.through_transformers:
+            return plain(x, view, state.cache.capacity)  # type: ignore[no-any-return]
+        from AR.models.lm_cache import ViewCache
+
+        cache = ViewCache(view, len(self.decoder.layers), before)  # type: ignore[arg-type]
+        return self._forward(x, None if even else self._masks(view), view.positions, cache)
+
+    def _masks(self, view: View) -> Any:
+        """Masks of rows of different lengths, as transformers' decoders take them."""
+        config: Any = self.decoder.config
+        window = getattr(config, "sliding_window", None)
+        kinds = set(getattr(config, "layer_types", None) or ())
+        if kinds >= {"full_attention", "sliding_attention"}:
+            return {"full_attention": view.mask(), "sliding_attention": view.mask(window)}
+        return view.mask(window if not kinds or "sliding_attention" in kinds else None)
+
+    def _codes(self, state: DecodeState) -> Tensor:
         """Sine codes [N, C] of at least as many places as the state has positions; made once, kept."""
-        needed, table = state.cache.length + 1, self._code_table
+        needed, table = state.cache.capacity + 1, self._code_table
         if table.shape[0] < needed or table.device != self.device:
             table = sine_codes(torch.arange(max(CODE_ROWS, 2 * needed), device=self.device), self.hidden)
             self._code_table = table
         return table  # the one that was made or found long enough: another call may put a shorter one in its place
 
-    def _forward(self, x: Tensor, real: Tensor | None, positions: Tensor, cache: Any = None) -> Tensor:
+    def _forward(self, x: Tensor, mask: Any, positions: Tensor, cache: Any = None) -> Tensor:
         """[B, L, C] through the decoder's own forward -> [B, L, C]."""
         out = self.decoder(
             inputs_embeds=x,
-            attention_mask=None if real is None else real.long(),
+            attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,
         )
         return out.last_hidden_state  # type: ignore[no-any-return]
-
-    @torch.inference_mode()
-    def select(self, state: LMDecodeState, rows: Tensor) -> LMDecodeState:
-        """State with the given batch rows only; the old one must not be used any more."""
-        state.cache.select(rows)
-        real = None if state.real is None else state.real[rows]
-        return LMDecodeState(state.cache, state.positions[rows], state.spoken[rows], real)
 
     # ---- training ---------------------------------------------------------------------------------------------------
 
@@ -379,7 +405,7 @@ class Qwen3T2SModel(nn.Module):
         """Hidden states [B, L, C] of padded rows; padding may be on either side."""
         real = kinds != lm_rows.PAD
         positions = (real.cumsum(1) - 1).clamp_min(0)
-        return self._forward(self.embed(ids, kinds), real, positions)
+        return self._forward(self.embed(ids, kinds), real.long(), positions)
 
     def training_loss(
         self,

@@ -1,46 +1,33 @@
 """The original AR transformer of GPT-SoVITS, ``Text2SemanticDecoder``: a T2S backend and its training pass.
 
-Text is bidirectional and never sees audio; audio is causal and sees all text. A row is
-[padding][phones][semantic tokens], left-padded, with position codes counted from the first real phone and the first
-token. State_dict names are the public ones; checkpoints write them with the prefix ``model.``.
+Text is bidirectional and never sees audio; audio is causal and sees all text. A row is [phones][semantic tokens], with
+position codes counted from the first phone and the first token; rows of a training batch have padding before them.
+State_dict names are the public ones; checkpoints write them with the prefix ``model.``.
 
 Shapes: B batch, T_ph phonemes, T_sem semantic tokens, L positions, C channels, V = 1025.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from AR.backend import T2SRequest
+from AR.backend import T2SRequest, read_all
 from AR.errors import T2SError
 from AR.key_report import compare_keys
+from AR.models import lm_half
 from AR.models.config import T2SModelConfig
 from AR.models.embedding import SinePosition, TokenEmbedding
-from AR.models.kv_cache import KVCache
+from AR.models.kv_cache import DecodeState, KVCache, RowView, StepView, additive
 from AR.models.transformer import AttentionTap, TransformerStack, dropout
 
 BERT_DIM = 1024
 PREFIX = "model."
-
-
-@dataclass
-class ARDecodeState:
-    """All that one decode call remembers.
-
-    Attributes:
-        cache: keys and values.
-        positions: [B] position code of each row's next token.
-        bias: [B, 1, 1, capacity] added to the scores (-inf where a row has padding), or None without padding.
-    """
-
-    cache: KVCache
-    positions: Tensor
-    bias: Tensor | None
+PORTION = 128
+"""Positions (through all layers) that are read before other rows have their turn."""
 
 
 class Text2SemanticDecoder(nn.Module):
@@ -121,6 +108,22 @@ class Text2SemanticDecoder(nn.Module):
 
     # ---- decoding -------------------------------------------------------------------------------------------------
 
+    @property
+    def packed(self) -> bool:
+        """True after :meth:`pack`."""
+        return any(isinstance(module, lm_half.HalfLinear) for module in self.modules())
+
+    def pack(self) -> Text2SemanticDecoder:
+        """Weights of the layers as packed float16, where this CPU can and the model is large enough to be faster by it.
+
+        Public checkpoints are stored in float16, so nothing is lost. For speaking only: it cannot be trained or saved
+        any more.
+        """
+        large = lm_half.worthwhile(sum(p.numel() for p in self.h.parameters()))
+        if large and not self.packed and self.device.type == "cpu" and lm_half.available():
+            self.h.pack()
+        return self
+
     def _check_request(self, request: T2SRequest) -> None:
         if not 0 <= int(request.phones.min()) <= int(request.phones.max()) < self.config.phoneme_vocab_size:
             raise T2SError(f"phone ids must be in 0..{self.config.phoneme_vocab_size - 1}")
@@ -129,68 +132,61 @@ class Text2SemanticDecoder(nn.Module):
                 raise T2SError(f"prompt tokens must be in 0..{self.config.vocab_size - 2}")
 
     def _embed_request(self, request: T2SRequest) -> Tensor:
-        """[T_ph + T_sem of the prompt, C]; each row is embedded without padding, so batching cannot change it."""
+        """[1, T_ph + T_sem of the prompt, C]."""
         device = self.device
         bert = None if request.bert is None else request.bert.to(device)
         text_positions = torch.arange(request.phones.numel(), device=device)
         text = self.embed_text(request.phones.to(device), bert, text_positions)
         if request.prompt is None or not request.prompt.numel():
-            return text
+            return text[None]
         audio_positions = torch.arange(request.prompt_length, device=device)
-        return torch.cat((text, self.embed_audio(request.prompt.to(device), audio_positions)))
+        return torch.cat((text, self.embed_audio(request.prompt.to(device), audio_positions)))[None]
+
+    def allocate(self, rows: int, positions: int) -> DecodeState:
+        """As :class:`~AR.backend.T2SBackend`."""
+        cfg, like = self.config, self.ar_predict_layer.weight
+        return DecodeState(KVCache(cfg.n_layer, rows, cfg.head, cfg.hidden_dim // cfg.head, like, positions + 1))
 
     @torch.inference_mode()
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[ARDecodeState, Tensor]:
-        """Read a batch of requests; returns (state, logits [B, V] of each row's first new token), float32.
+    def read(self, state: DecodeState, row: int, request: T2SRequest) -> Iterator[Tensor | None]:
+        """As :class:`~AR.backend.T2SBackend`. A portion is some layers for all positions: text sees all text."""
+        if self.training:
+            raise RuntimeError("call eval() before decoding: dropout is on")
+        self._check_request(request)
+        self.ar_text_position.reserve(request.phones.numel())
+        self.ar_audio_position.reserve(request.prompt_length)
+        x = self._embed_request(request)
+        length, text = x.shape[1], request.phones.numel()
+        state.make_room(row + 1, length)
+        work = 0
+        for hidden in self.h.extend(x, RowView(state.cache, row, 0, length, prefix=text)):
+            x, work = hidden, work + length
+            if work >= PORTION * self.config.n_layer:
+                yield None
+                work = 0
+        state.open_row(row, length, request.prompt_length)
+        yield self.ar_predict_layer(x[0, -1]).float()
+
+    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[DecodeState, Tensor]:
+        """Read requests into a state of their own; returns (state, logits [B, V] of each row's first new token).
 
         Raises:
             T2SError: ids outside the tables, or no request.
         """
-        if self.training:
-            raise RuntimeError("call eval() before decoding: dropout is on")
-        if not requests:
-            raise T2SError("no request to decode")
-        for request in requests:
-            self._check_request(request)
-        self.ar_text_position.reserve(max(r.phones.numel() for r in requests))
-        self.ar_audio_position.reserve(max(r.prompt_length for r in requests))
-        rows = [self._embed_request(request) for request in requests]
-        length = max(row.shape[0] for row in rows)
-        x = torch.stack([nn.functional.pad(row, (0, 0, length - row.shape[0], 0)) for row in rows])  # [B, L, C]
-        pad = torch.tensor([length - row.shape[0] for row in rows], device=x.device)
-        text_end = pad + torch.tensor([r.phones.numel() for r in requests], device=x.device)
-        cfg = self.config
-        cache = KVCache(cfg.n_layer, len(rows), cfg.head, cfg.hidden_dim // cfg.head, x, length + KVCache.BLOCK)
-        hidden = self.h.extend(x, prefill_bias(pad, text_end, length, x.dtype), cache)
-        positions = torch.tensor([r.prompt_length for r in requests], device=x.device)
-        bias = self._pad_bias(pad, cache.capacity, x.dtype) if bool(pad.any()) else None
-        return ARDecodeState(cache, positions, bias), self.ar_predict_layer(hidden[:, -1]).float()
-
-    @staticmethod
-    def _pad_bias(pad: Tensor, capacity: int, dtype: torch.dtype) -> Tensor:
-        """[B, 1, 1, capacity]: -inf in the first ``pad`` [B] columns."""
-        columns = torch.arange(capacity, device=pad.device)
-        return additive(columns[None, :] >= pad[:, None], dtype)[:, None, None, :]
+        return read_all(self, requests)
 
     @torch.inference_mode()
-    def step(self, state: ARDecodeState, tokens: Tensor) -> Tensor:
-        """Append tokens [B] to the state (in place); returns logits [B, V] of the next token, float32."""
-        used = state.cache.length + 1
+    def step(self, state: DecodeState, tokens: Tensor) -> Tensor:
+        """Append tokens [n] to the first n rows (in place); returns logits [n, V] of the next token, float32."""
+        rows = tokens.numel()
+        state.make_room(rows, max(state.cache.filled[:rows]) + 1)
         # a bound known without looking at the device: no row has more audio than there are columns
-        self.ar_audio_position.reserve(used)
-        x = self.embed_audio(tokens[:, None], state.positions[:, None])
-        state.positions = state.positions + 1
-        if state.bias is not None and state.bias.shape[-1] < used:
-            state.bias = nn.functional.pad(state.bias, (0, state.bias.shape[-1]))
-        bias = None if state.bias is None else state.bias[..., :used]
-        return self.ar_predict_layer(self.h.extend(x, bias, state.cache)[:, -1]).float()
-
-    @torch.inference_mode()
-    def select(self, state: ARDecodeState, rows: Tensor) -> ARDecodeState:
-        """State with the given batch rows only; the old one must not be used any more."""
-        state.cache.select(rows)
-        bias = None if state.bias is None else state.bias[rows]
-        return ARDecodeState(state.cache, state.positions[rows], bias)
+        self.ar_audio_position.reserve(state.cache.capacity + 1)
+        x = self.embed_audio(tokens[:, None], state.spoken[:rows, None])
+        view = StepView(state.cache, rows)
+        *_, x = self.h.extend(x, view)
+        state.finish_step(view, rows)
+        return self.ar_predict_layer(x[:, -1]).float()
 
     # ---- training -------------------------------------------------------------------------------------------------
 
@@ -222,24 +218,6 @@ class Text2SemanticDecoder(nn.Module):
         text = self.embed_text(phones, bert, text_positions)
         audio = self.embed_audio(tokens, audio_positions)
         return self.h(torch.cat((text, audio), dim=1), bias, tap)[:, phones.shape[1] - 1 :]
-
-
-def additive(allowed: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Bool mask -> scores to add: 0 where allowed, -inf elsewhere."""
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))
-
-
-def prefill_bias(pad: Tensor, text_end: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """[B, 1, L, L] for rows of [padding][text][audio]: text sees text, audio sees text and audio up to itself.
-
-    ``pad`` and ``text_end`` [B] are the columns where text begins and ends.
-    """
-    column = torch.arange(length, device=pad.device)
-    real = column >= pad[:, None]  # [B, L]
-    text = real & (column < text_end[:, None])
-    causal = column[None, :] <= column[:, None]  # [L, L]
-    allowed = text[:, None, :] | (real[:, None, :] & causal)
-    return additive(allowed, dtype)[:, None]
 
 
 def training_bias(text_valid: Tensor, token_lens: Tensor, token_max: int, dtype: torch.dtype = torch.float32) -> Tensor:

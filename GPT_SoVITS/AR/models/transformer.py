@@ -7,14 +7,15 @@ Shapes: B batch, L positions, C channels, H heads, D = C / H.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from AR.models.config import T2SModelConfig
-from AR.models.kv_cache import KVCache
+from AR.models.kv_cache import View
+from AR.models.lm_half import HalfLinear
 
 AttentionTap = Callable[[int, Tensor, Tensor], None]
 """Called in training with (layer, queries [B, H, L, D], keys [B, H, L, D]), to look at chosen heads."""
@@ -43,14 +44,26 @@ class SelfAttention(nn.Module):
         self.in_proj_weight = nn.Parameter(torch.empty(3 * dim, dim))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * dim))
         self.out_proj = nn.Linear(dim, dim)
+        self.packed: HalfLinear | None = None
+        """Stands for the stacked projection once its weights are packed; ``in_proj_weight`` is empty then."""
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[B, L, C] -> queries, keys, values, each [B, H, L, D]."""
-        stacked = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        packed = self.packed
+        stacked = F.linear(x, self.in_proj_weight, self.in_proj_bias) if packed is None else packed(x)
         q, k, v = stacked.unflatten(-1, (3, self.heads, -1)).unbind(-3)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    @torch.no_grad()
+    def pack(self) -> None:
+        """Keep the projections in packed float16 from now on (lm_half.py)."""
+        stacked = nn.utils.skip_init(nn.Linear, *reversed(self.in_proj_weight.shape))
+        stacked.weight, stacked.bias = self.in_proj_weight, self.in_proj_bias
+        self.packed = HalfLinear(stacked)
+        self.in_proj_weight = nn.Parameter(self.in_proj_weight[:0].clone(), requires_grad=False)
+        self.out_proj = HalfLinear(self.out_proj)  # type: ignore[assignment, arg-type]
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """[B, H, L, D] queries over [B, H, S, D] keys -> [B, L, C]; ``mask`` is added to the scores."""
@@ -96,13 +109,22 @@ class TransformerStack(nn.Module):
             x = layer.finish(x, layer.self_attn.attend(q, k, v, mask))
         return x
 
-    def extend(self, x: Tensor, mask: Tensor | None, cache: KVCache) -> Tensor:
-        """New positions [B, n, C] behind those in ``cache``; ``mask`` [B, 1, n, L + n]."""
-        cache.make_room(x.shape[1])
+    def extend(self, x: Tensor, view: View) -> Iterator[Tensor]:
+        """New positions [B, n, C] through one layer after the other; gives x after each, the last one is the result.
+
+        A caller may do other work between two layers. Keys and values go to the places that ``view`` names.
+        """
+        mask = view.mask()
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, TransformerLayer)
             q, k, v = layer.self_attn.project(x)
-            keys, values = cache.write(index, k, v)
+            keys, values = view.update(index, k, v)
             x = layer.finish(x, layer.self_attn.attend(q, keys, values, mask))
-        cache.advance(x.shape[1])
-        return x
+            yield x
+
+    def pack(self) -> None:
+        """Keep the weights in packed float16 from now on, for speaking on a CPU (lm_half.py)."""
+        for layer in self.layers:
+            assert isinstance(layer, TransformerLayer)
+            layer.self_attn.pack()
+            layer.linear1, layer.linear2 = HalfLinear(layer.linear1), HalfLinear(layer.linear2)  # type: ignore

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
 
 from AR.backend import EOS, SamplingParams, T2SRequest, default_max_tokens, default_min_tokens
-from AR.checked import LOOP_TOKENS, SpokenTokens, decode_checked, has_loop, stream_checked, why_collapsed
-from AR.decode import T2SResult, decode
+from AR.checked import LOOP_TOKENS, CheckedT2S, decode_checked, has_loop, why_collapsed
+from AR.decode import decode
+from AR.engine import LocalEngine, SpokenTokens, T2SResult, until_stopped
+from tests.GPT_SoVITS.AR.scripted import Scripted
 
 REQUEST = T2SRequest(torch.zeros(40, dtype=torch.long))
 
 
-class Flaky:
-    """Speaks forever in its first ``bad`` runs, then ends after 60 tokens; without row selection."""
+def flaky(bad: int) -> Scripted:
+    """Speaks forever in its first ``bad`` runs, then ends after 60 tokens."""
 
-    name = "flaky"
-    device = torch.device("cpu")
+    def say(request: T2SRequest, run: int, step: int) -> int:
+        return 16 * (step % 60) if run < bad or step < 60 else EOS
 
-    def __init__(self, bad: int) -> None:
-        self.bad, self.runs = bad, 0
+    return Scripted(say)
 
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
-        self.runs += 1
-        return {"step": 0, "run": self.runs}, self._logits(0, len(requests))
 
-    def step(self, state: Any, tokens: Tensor) -> Tensor:
-        state["step"] += 1
-        return self._logits(state["step"] if state["run"] > self.bad else state["step"] % 60, len(tokens))
+def stuck() -> Scripted:
+    """Always the same token, but not so likely that no other can be drawn."""
+    backend = Scripted(lambda request, run, step: 7)
+    real = backend._logits
+    backend._logits = lambda state, row: real(state, row) / 2  # type: ignore[method-assign]
+    return backend
 
-    @staticmethod
-    def _logits(step: int, rows: int) -> Tensor:
-        logits = torch.zeros(rows, 1025)
-        logits[:, EOS if step >= 60 else 16 * step] = 30.0
-        return logits
+
+def stream_checked(
+    backend: Scripted, request: T2SRequest, sampling: SamplingParams, should_stop: Callable[[], bool] | None = None
+) -> Iterator[SpokenTokens]:
+    with LocalEngine(backend) as engine:
+        yield from until_stopped(CheckedT2S(engine).stream(request, sampling), should_stop)
 
 
 def result(tokens: list[int], reason: str = "eos") -> T2SResult:
@@ -64,52 +64,42 @@ def test_why_collapsed() -> None:
 def test_retries_use_another_seed_and_stop_when_it_is_good() -> None:
     params = SamplingParams(seed=1, repetition_penalty=1.0)
     for bad, runs, ends in ((0, 1, "eos"), (1, 2, "eos"), (2, 3, "eos"), (3, 3, "length")):
-        backend = Flaky(bad)
+        backend = flaky(bad)
         assert decode_checked(backend, [REQUEST], params)[0].finish_reason == ends
         assert backend.runs == runs
-    greedy = Flaky(2)
+    greedy = flaky(2)
     decode_checked(greedy, [REQUEST], SamplingParams(top_k=1, seed=1))
     assert greedy.runs == 1
 
 
 def of_last_try(parts: list[SpokenTokens]) -> list[int]:
     """What is valid of a stream: tokens since it began anew for the last time."""
-    start = max([index for index, part in enumerate(parts) if part.again], default=0)
+    start = max([index for index, part in enumerate(parts) if part.restart], default=0)
     return torch.cat([part.tokens for part in parts[start:]]).tolist()
 
 
 def test_a_stream_gives_the_tokens_of_the_whole() -> None:
     params = SamplingParams(seed=1, repetition_penalty=1.0)
     for bad in (0, 1, 2):
-        parts = list(stream_checked(Flaky(bad), REQUEST, params))
-        whole = decode_checked(Flaky(bad), [REQUEST], params)[0]
+        parts = list(stream_checked(flaky(bad), REQUEST, params))
+        whole = decode_checked(flaky(bad), [REQUEST], params)[0]
         assert of_last_try(parts) == whole.tokens.tolist() and parts[-1].finish_reason == "eos"
-        assert sum(part.again for part in parts) == bad and parts[-1].collapsed is None
+        assert sum(part.restart for part in parts) == bad and parts[-1].collapsed is None
         assert [part.finish_reason for part in parts[:-1]] == [None] * (len(parts) - 1)
-    parts = list(stream_checked(Flaky(9), REQUEST, params))
+    parts = list(stream_checked(flaky(9), REQUEST, params))
     assert parts[-1].finish_reason == "length" and "no end" in str(parts[-1].collapsed)
-    assert sum(part.again for part in parts) == 2
+    assert sum(part.restart for part in parts) == 2
 
 
 def test_a_stream_notices_a_loop_while_it_runs() -> None:
-    parts = list(stream_checked(Stuck(0), REQUEST, SamplingParams(seed=1, top_k=1)))
+    parts = list(stream_checked(stuck(), REQUEST, SamplingParams(seed=1, top_k=1)))
     assert "loop" in str(parts[-1].collapsed) and LOOP_TOKENS <= len(of_last_try(parts)) < LOOP_TOKENS + 30
 
 
 def test_a_stopped_stream_has_not_collapsed() -> None:
     asked = iter([False] * 5 + [True] * 9)
-    parts = list(stream_checked(Flaky(0), REQUEST, SamplingParams(seed=1), lambda: next(asked)))
-    assert parts[-1].finish_reason == "stopped" and parts[-1].collapsed is None and len(of_last_try(parts)) == 5
-
-
-class Stuck(Flaky):
-    """Always the same token."""
-
-    @staticmethod
-    def _logits(step: int, rows: int) -> Tensor:
-        logits = torch.zeros(rows, 1025)
-        logits[:, 7] = 20.0
-        return logits
+    parts = list(stream_checked(flaky(0), REQUEST, SamplingParams(seed=1), lambda: next(asked)))
+    assert parts[-1].finish_reason == "stopped" and parts[-1].collapsed is None and 5 <= len(of_last_try(parts)) < 60
 
 
 def test_repetition_aware_sampling_breaks_loops() -> None:
@@ -123,6 +113,6 @@ def test_repetition_aware_sampling_breaks_loops() -> None:
         repetition_window=10,
         repetition_share=0.2,
     )
-    assert len(set(decode(Stuck(0), [REQUEST], plain)[0].tokens.tolist())) == 1
-    first = decode(Stuck(0), [REQUEST], aware)[0].tokens.tolist()
-    assert len(set(first)) > 20 and first == decode(Stuck(0), [REQUEST], aware)[0].tokens.tolist()
+    assert len(set(decode(stuck(), [REQUEST], plain)[0].tokens.tolist())) == 1
+    first = decode(stuck(), [REQUEST], aware)[0].tokens.tolist()
+    assert len(set(first)) > 20 and first == decode(stuck(), [REQUEST], aware)[0].tokens.tolist()

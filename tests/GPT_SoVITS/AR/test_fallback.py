@@ -21,60 +21,44 @@ import torch
 from torch import Tensor
 
 from AR.backend import EOS, SamplingParams, T2SRequest
-from AR.checked import decode_checked
-from AR.decode import decode, stream_decode
-from AR.errors import LMUnavailable
+from AR.checked import CheckedT2S, decode_checked
+from AR.engine import LocalEngine, speak
+from AR.engine.tokens import join
+from AR.errors import EngineFull, LMUnavailable
 from AR.fallback import MOST_CAUSES, FallbackInfo, FallbackT2S, reason_of
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_backbone, lm_half
 from AR.models.t2s_model import Text2SemanticDecoder
+from tests.GPT_SoVITS.AR.scripted import Scripted
 
 CONFIG = {"model": {"hidden_dim": 32, "head": 4, "linear_units": 64, "n_layer": 1, "phoneme_vocab_size": 40}}
 PARAMS = SamplingParams(top_k=20, seed=7)
 ROOT = Path(__file__).parents[3]
 
 
-class Talker:
+def talker(
+    name: str, base: int = 0, error: BaseException | None = None, at: int = -1, nan: bool = False, endless: bool = False
+) -> Scripted:
     """Says 80 tokens, ``base`` and up, and ends; breaks in the way it is told."""
 
-    device = torch.device("cpu")
+    def say(request: T2SRequest, run: int, step: int) -> int:
+        return EOS if step >= 80 and not endless else base + step % 90
 
-    def __init__(
-        self,
-        name: str,
-        base: int = 0,
-        error: BaseException | None = None,
-        at: int = 57,
-        nan: bool = False,
-        endless: bool = False,
-    ) -> None:
-        self.name, self.base, self.error, self.at, self.nan, self.endless = name, base, error, at, nan, endless
-        self.prefilled: list[list[T2SRequest]] = []
+    return Scripted(say, name, error, at, nan)
 
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
-        self.prefilled.append(list(requests))
-        return {"step": 0}, self._logits(0, len(requests))
 
-    def step(self, state: Any, tokens: Tensor) -> Tensor:
-        state["step"] += 1
-        if state["step"] == self.at and self.error is not None:
-            raise self.error
-        return self._logits(state["step"], len(tokens))
+def engine_of(network: Any) -> CheckedT2S:
+    """An engine over a network, that leaves no thread behind for long."""
+    return CheckedT2S(LocalEngine(network, idle_seconds=0.05))
 
-    def select(self, state: Any, rows: Tensor) -> Any:
-        return state
 
-    def _logits(self, step: int, rows: int) -> Tensor:
-        logits = torch.zeros(rows, 1025)
-        logits[:, EOS if step >= 80 and not self.endless else self.base + step % 90] = 40.0
-        if self.nan and step == self.at:
-            logits[:] = float("nan")
-        return logits
+def both_of(lm: Any, ar: Any, *values: Any, **named: Any) -> FallbackT2S:
+    return FallbackT2S(None if lm is None else engine_of(lm), engine_of(ar), *values, **named)
 
 
 @pytest.fixture
-def ar() -> Talker:
-    return Talker("ar", 500)
+def ar() -> Scripted:
+    return talker("ar", 500)
 
 
 def requests(count: int = 2) -> list[T2SRequest]:
@@ -85,144 +69,126 @@ def spoken_by_ar(results: Sequence[Any]) -> list[bool]:
     return [bool((r.tokens >= 500).all()) for r in results]
 
 
-def test_a_language_model_that_works_speaks(ar: Talker) -> None:
-    both = FallbackT2S(Talker("lm"), ar)
-    assert spoken_by_ar(both.speak(requests(), PARAMS)) == [False, False]
-    assert both.last_fallback is None and both.name == "lm" and not ar.prefilled
+def test_a_language_model_that_works_speaks(ar: Scripted) -> None:
+    both = both_of(talker("lm"), ar)
+    results = speak(both, requests(), PARAMS)
+    assert spoken_by_ar(results) == [False, False] and [result.stage for result in results] == ["lm", "lm"]
+    assert both.last_fallback is None and both.name == "lm" and not ar.runs and not results[0].falls
 
 
-@pytest.mark.parametrize(
-    ("lm", "reason"),
-    [
-        (Talker("lm", error=RuntimeError("a bug")), "runtime_error"),
-        (Talker("lm", error=MemoryError()), "out_of_memory"),
-        (Talker("lm", error=RuntimeError("DefaultCPUAllocator: can't allocate memory")), "out_of_memory"),
-        (Talker("lm", error=ImportError("no kernel")), "transformers_missing"),
-        (Talker("lm", nan=True), "numerical_error"),
-        (Talker("lm", endless=True), "degenerate_output"),
-    ],
-)
+FAILURES = [
+    ({"error": RuntimeError("a bug"), "at": 57}, "runtime_error", 56),
+    ({"error": MemoryError(), "at": 1}, "out_of_memory", 1),
+    ({"error": RuntimeError("DefaultCPUAllocator: can't allocate memory"), "at": 57}, "out_of_memory", 56),
+    ({"error": ImportError("no kernel"), "at": 57}, "transformers_missing", 56),
+    ({"nan": True, "at": 57}, "numerical_error", 56),
+    ({"endless": True}, "degenerate_output", 100),
+]
+
+
+@pytest.mark.parametrize(("how", "reason", "said"), FAILURES)
 def test_a_failing_segment_is_spoken_again(
-    lm: Talker, reason: str, ar: Talker, caplog: pytest.LogCaptureFixture
+    how: dict[str, Any], reason: str, said: int, ar: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[FallbackInfo] = []
-    both = FallbackT2S(lm, ar, "some/model", on_fall=told.append)
+    seen: set[tuple[str, str]] = set()
     with caplog.at_level(logging.WARNING):
-        results = both.speak(requests(), PARAMS)
-        both.speak(requests(), PARAMS)
-    assert spoken_by_ar(results) == [True, True] and [len(r.tokens) for r in results] == [80, 80]
+        for _ in range(2):
+            both = both_of(talker("lm", **how), ar, "some/model", on_fall=told.append, told=seen)
+            results = speak(both, requests(1), PARAMS)
+    assert spoken_by_ar(results) == [True] and len(results[0].tokens) == 80 and results[0].stage == "ar"
     assert both.last_fallback is not None and both.last_fallback.reason == reason
     assert both.last_fallback.model_name == "some/model" and "AR model speaks" in both.last_fallback.message
-    assert len(told) == (1 if reason == "out_of_memory" else 2)  # without memory it is not asked again
-    assert sum(reason in r.getMessage() for r in caplog.records) == 1
+    assert results[0].falls == (both.last_fallback,), "falls travel with the request"
+    assert len(told) == 2 and sum(reason in r.getMessage() for r in caplog.records) == 1
     with pytest.raises(BaseException) as caught:  # noqa: PT011
-        FallbackT2S(lm, ar, strict=True).speak(requests(), PARAMS)
+        speak(both_of(talker("lm", **how), ar, strict=True), requests(1), PARAMS)
     assert reason_of(caught.value) == reason
 
 
-def test_as_a_plain_backend_the_ar_model_goes_on(ar: Talker) -> None:
-    both = FallbackT2S(Talker("lm", error=RuntimeError("step 57")), ar)
-    streamed: list[int] = []
-    for chunk in stream_decode(both, requests(1), PARAMS):
-        streamed += chunk.tokens.tolist()
-    assert streamed[:57] == list(range(57)) and streamed[57:] == list(range(500, 580))
-    [handed] = ar.prefilled[0]
-    assert handed.prompt is not None and handed.prompt.tolist() == list(range(57))
-    assert both.last_fallback is not None and both.last_fallback.reason == "runtime_error"
-    nan = FallbackT2S(Talker("lm", nan=True), Talker("ar", 500))
-    assert decode(nan, requests(2), PARAMS)[1].tokens.tolist()[57:] == list(range(500, 580))
-    assert nan.last_fallback is not None and nan.last_fallback.reason == "numerical_error"
+def test_a_row_that_fails_takes_no_other_row_with_it(ar: Scripted) -> None:
+    """Not finite in one row alone: the request beside it is spoken to its end by the language model."""
+    lm = talker("lm")
+    real = lm._logits
+
+    def broken(state: Any, row: int) -> Tensor:
+        request, _, step = state.rows[row]
+        return real(state, row) * (float("nan") if len(request.phones) == 21 and step == 40 else 1.0)
+
+    lm._logits = broken  # type: ignore[method-assign]
+    results = speak(both_of(lm, ar), requests(2), PARAMS)
+    assert spoken_by_ar(results) == [False, True] and [len(r.tokens) for r in results] == [80, 80]
+    assert [fall.reason for fall in results[1].falls] == ["numerical_error"] and not results[0].falls
 
 
-@pytest.mark.parametrize(
-    ("lm", "reason", "heard"),
-    [
-        (Talker("lm", error=RuntimeError("a bug")), "runtime_error", 57),
-        (Talker("lm", nan=True), "numerical_error", 57),
-        (Talker("lm", error=MemoryError(), at=1), "out_of_memory", 1),
-        (Talker("lm", endless=True), "degenerate_output", 100),
-    ],
-)
-def test_a_failing_segment_of_a_stream_begins_anew(lm: Talker, reason: str, heard: int, ar: Talker) -> None:
-    both = FallbackT2S(lm, ar, "some/model")
-    parts = list(both.stream(requests(1)[0], PARAMS))
-    anew = max(index for index, part in enumerate(parts) if part.again)
+@pytest.mark.parametrize(("how", "reason", "said"), FAILURES)
+def test_a_failing_segment_of_a_stream_begins_anew(how: dict[str, Any], reason: str, said: int, ar: Scripted) -> None:
+    parts = list(both_of(talker("lm", **how), ar, "some/model").stream(requests(1)[0], PARAMS))
+    anew = max(index for index, part in enumerate(parts) if part.restart)
     tokens = [torch.cat([part.tokens for part in some]).tolist() for some in (parts[:anew], parts[anew:])]
-    assert len(tokens[0]) >= heard and tokens[0][:57] == list(range(min(57, heard)))
+    assert len(tokens[0]) >= said and tokens[0][:56] == list(range(min(56, said)))
     assert tokens[1] == list(range(500, 580)) and parts[-1].finish_reason == "eos" and not parts[-1].collapsed
-    assert both.last_fallback is not None and both.last_fallback.reason == reason
+    falls = [part.fall for part in parts if part.fall]
+    assert [fall.reason for fall in falls] == [reason] and parts[anew].fall is falls[0]
+    assert {part.stage for part in parts[:anew]} == {"lm"} and {part.stage for part in parts[anew:]} == {"ar"}
     with pytest.raises(BaseException) as caught:  # noqa: PT011
-        list(FallbackT2S(lm, ar, strict=True).stream(requests(1)[0], PARAMS))
+        list(both_of(talker("lm", **how), ar, strict=True).stream(requests(1)[0], PARAMS))
     assert reason_of(caught.value) == reason
 
 
-def test_a_stream_that_works_stays_with_the_language_model(ar: Talker) -> None:
-    both = FallbackT2S(Talker("lm"), ar)
-    assert torch.cat([part.tokens for part in both.stream(requests(1)[0], PARAMS)]).tolist() == list(range(80))
-    assert both.last_fallback is None and not ar.prefilled
-    only = FallbackT2S(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"))
-    parts = list(only.stream(requests(1)[0], PARAMS))
-    assert torch.cat([part.tokens for part in parts]).tolist() == list(range(500, 580))
-    assert not any(part.again for part in parts)
+def test_a_full_queue_is_no_fall(ar: Scripted) -> None:
+    engine = LocalEngine(talker("lm"), rows=1, queue_size=0, idle_seconds=0.05)
+    both = FallbackT2S(engine, engine_of(ar))
+    first = both.stream(requests(1)[0], PARAMS)
+    with pytest.raises(EngineFull, match="try again later"):
+        both.stream(requests(1)[0], PARAMS)
+    assert join(first).stage == "lm" and both.last_fallback is None and not ar.runs
 
 
-def test_a_failed_load_keeps_the_ar_model(ar: Talker) -> None:
-    both = FallbackT2S(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"))
-    assert both.last_fallback is not None and spoken_by_ar(both.speak(requests(), PARAMS)) == [True, True]
-    both.last_fallback = None
-    both.begin()
-    assert both.last_fallback is not None and both.last_fallback.reason == "no_adapter"
+def test_a_failed_load_keeps_the_ar_model(ar: Scripted) -> None:
+    both = both_of(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"))
+    assert both.last_fallback is not None
+    for _ in range(2):
+        results = speak(both, requests(), PARAMS)
+        assert spoken_by_ar(results) == [True, True] and {r.falls[0].reason for r in results} == {"no_adapter"}
+    assert not any(part.restart for part in both.stream(requests(1)[0], PARAMS))
     with pytest.raises(LMUnavailable):
-        FallbackT2S(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"), strict=True)
+        both_of(None, ar, "x/y", LMUnavailable("no_adapter", "there is none"), strict=True)
 
 
-class Hoarder(Talker):
-    """Runs out of memory, while its decode state holds what the AR model would need."""
+def test_after_running_out_of_memory_the_cache_is_gone_before_the_ar_model_speaks(ar: Scripted) -> None:
+    lm, found = talker("lm"), []
+    held: list[weakref.ref[Any]] = []
+    allocate, read = lm.allocate, ar.read
 
-    def __init__(self) -> None:
-        super().__init__("lm")
-        self.held: weakref.ref[Any] | None = None
+    def hoard(rows: int, positions: int) -> Any:
+        state: Any = allocate(rows, positions)
+        state.cache = torch.nn.Module()
+        held.append(weakref.ref(state.cache))
+        return state
 
-    def prefill(self, requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
-        state, logits = super().prefill(requests)
-        cache = torch.nn.Module()
-        state["cache"], self.held = cache, weakref.ref(cache)
-        return state, logits
+    def step(state: Any, tokens: Tensor) -> Tensor:
+        cache = state.cache  # as a frame of a real step would
+        raise torch.OutOfMemoryError(f"CUDA out of memory, {cache}")
 
-    def step(self, state: Any, tokens: Tensor) -> Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    def look(*args: Any) -> Any:
+        found.append((held[-1]() is None, sys.exc_info()[0]))
+        return read(*args)
 
-
-@pytest.mark.parametrize("how", ["speak", "stream", "backend"])
-def test_after_running_out_of_memory_the_cache_is_gone_before_the_ar_model_speaks(how: str, ar: Talker) -> None:
-    lm, found = Hoarder(), []
-    both = FallbackT2S(lm, ar, "some/model")
-    prefill = ar.prefill
-
-    def look(requests: Sequence[T2SRequest]) -> tuple[Any, Tensor]:
-        assert lm.held is not None
-        found.append((lm.held() is None, sys.exc_info()[0]))
-        return prefill(requests)
-
-    ar.prefill = look  # type: ignore[method-assign]
-    if how == "speak":
-        both.speak(requests(), PARAMS)
-    elif how == "stream":
-        list(both.stream(requests(1)[0], PARAMS))
-    else:
-        decode(both, requests(1), PARAMS)
-    assert found[0] == (True, None)
+    lm.allocate, lm.step, ar.read = hoard, step, look  # type: ignore[method-assign]
+    both = both_of(lm, ar, "some/model")
+    assert spoken_by_ar(speak(both, requests(1), PARAMS)) == [True]
+    assert found == [(True, None)]
     assert both.primary is None, "its weights may go as well"
-    asked = len(lm.prefilled)
-    assert spoken_by_ar(both.speak(requests(), PARAMS)) == [True, True] and len(lm.prefilled) == asked
-    both.begin()
-    assert both.last_fallback is not None and both.last_fallback.reason == "out_of_memory"
+    results, asked = speak(both, requests(), PARAMS), lm.runs
+    assert spoken_by_ar(results) == [True, True] and lm.runs == asked
+    assert results[0].falls[0].reason == "out_of_memory"
 
 
-def test_causes_that_were_logged_do_not_pile_up(ar: Talker) -> None:
+def test_causes_that_were_logged_do_not_pile_up(ar: Scripted) -> None:
     told: set[tuple[str, str]] = set()
     for number in range(2 * MOST_CAUSES):
-        FallbackT2S(None, ar, load_error=RuntimeError(f"at address {number}"), told=told)
+        both_of(None, ar, load_error=RuntimeError(f"at address {number}"), told=told)
     assert 0 < len(told) <= MOST_CAUSES
 
 
@@ -230,8 +196,8 @@ def test_nan_planted_in_the_weights(make_lm: Callable[..., Any]) -> None:
     lm, ar_model = make_lm("qwen3"), Text2SemanticDecoder(CONFIG).eval()
     with torch.no_grad():
         lm.decoder.layers[1].mlp.down_proj.weight[0, 0] = float("nan")
-    both = FallbackT2S(lm, ar_model)
-    results = both.speak(requests(1), PARAMS)
+    both = both_of(lm, ar_model)
+    results = speak(both, requests(1), PARAMS)
     assert both.last_fallback is not None and both.last_fallback.reason == "numerical_error"
     assert results[0].tokens.tolist() == decode_checked(ar_model, requests(1), PARAMS)[0].tokens.tolist()
 
@@ -359,40 +325,40 @@ def voice(tiny_pack: Path, make_lm: Callable[..., Any], tmp_path: Path, monkeypa
     return TTS(TTS_Config(pack=str(tiny_pack)))
 
 
-def speak(tts: Any, text: str = "Hello there, my friend.") -> Any:
+def say(tts: Any, text: str = "Hello there, my friend.") -> Any:
     return list(tts.run({"text": text, "text_lang": "en", "seed": 3, "top_k": 0, "return_fragment": True}))
 
 
 def test_set_t2s_in_both_directions(voice: Any) -> None:
     vits = voice._models.vits
-    speak(voice)
+    say(voice)
     voice.set_t2s("qwen3", "tiny")
     assert voice.last_fallback is None and voice.configs.use_qwen3
     lm = voice._lms.latest
     assert lm is not None and lm.name == "qwen3"
-    assert speak(voice)
+    assert say(voice)
     voice.set_t2s("ar")
     assert voice._lms.latest is None and voice._models.vits is vits
-    assert speak(voice) and voice.last_fallback is None
+    assert say(voice) and voice.last_fallback is None
     voice.set_t2s("qwen3", "no-such-model")
     assert voice.last_fallback is not None and voice.last_fallback.reason == "weights_missing"
-    assert speak(voice)
+    assert say(voice)
 
 
 def test_another_precision_loads_again(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lm_half, "WORTHWHILE", 0)
     voice.set_t2s("qwen3", "tiny")
     quick = voice._lms.latest
-    assert quick.packed == lm_half.available() and speak(voice) and voice._lms.latest is quick
+    assert quick.packed == lm_half.available() and say(voice) and voice._lms.latest is quick
     voice.configs.qwen3_precision = "float32"
-    assert speak(voice)
+    assert say(voice)
     exact = voice._lms.latest
     assert exact is not quick and not exact.packed
 
 
 def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "Hello there, my good old friend from the far north. It is a very fine day for a walk by the sea."
-    want = speak(voice, text)
+    want = say(voice, text)
     voice.set_t2s("qwen3", "tiny")
     lm = voice._lms.latest
     calls = {"step": 0}
@@ -405,7 +371,7 @@ def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.Mon
         return real(state, tokens)
 
     monkeypatch.setattr(lm, "step", broken)
-    got = speak(voice, text)
+    got = say(voice, text)
     assert voice.last_fallback is not None and voice.last_fallback.reason in ("runtime_error", "degenerate_output")
     assert calls["step"] >= 57 and len(got) == len(want)
 

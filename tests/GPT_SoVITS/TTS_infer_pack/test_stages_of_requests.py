@@ -93,7 +93,7 @@ def store(lm_root: Path) -> Iterator[SimpleNamespace]:
 
     state.models = LanguageModels(load, state.clock)
     voice = SimpleNamespace(t2s=object(), device="cpu", codebook="book", spec=SimpleNamespace(symbols="v2"))
-    state.get = lambda name="one", **values: state.models.backend(StageWish(name), voice, lambda info: None, **values)
+    state.get = lambda name="one", **values: state.models.engine(StageWish(name), voice, lambda info: None, **values)
     yield state
 
 
