@@ -84,7 +84,9 @@ def limited(items: Iterable[Item], limits: Mapping[str, int]) -> list[Item]:
 def main(argv: list[str] | None = None) -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, action="append", required=True, help="folder with corpus.list and audio/")
+    parser.add_argument(
+        "--corpus", type=Path, action="append", required=True, help="folder with corpus.list and audio/"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the three lists")
     parser.add_argument("--languages", default="en", help="comma-separated languages to keep (default: en)")
     parser.add_argument("--test", type=Path, action="append", default=[], help="evaluation table that stays unseen")

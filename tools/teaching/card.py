@@ -15,8 +15,8 @@ base_model: {backbone}
 ---
 # {name}
 A language model as the text-to-semantic stage of GPT-SoVITS: it speaks the semantic tokens of one SoVITS codebook
-(`{codebook}`), from {symbols} phone symbols and text ({text_mode}). It works with SoVITS weights that have this codebook,
-and with no others; all voices that were fine-tuned from the same published weights share it.
+(`{codebook}`), from {symbols} phone symbols and text ({text_mode}). It works with SoVITS weights that have this
+codebook, and with no others; all voices that were fine-tuned from the same published weights share it.
 
 ## Use
 In this project, or in a GPT-SoVITS checkout with its plugin: put the folder into `GPT_weights_qwen3/{name}` and choose

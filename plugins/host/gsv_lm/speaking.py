@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from AR.backend import TOKEN_RATE, SamplingParams, T2SRequest
-from AR.checked import decode_checked, stream_checked, why_collapsed
+from AR.checked import CheckedT2S, decode_checked, why_collapsed
+from AR.engine import LocalEngine
 from AR.errors import LMUnavailable
 
 from .language_model import Asked, untouched_generators
@@ -68,19 +69,18 @@ class Speaker:
         """
         with untouched_generators(self.device):
             request, sampling = self.request(row), sampling_of(values)
-        # no second try: what was given out is heard
-        parts = stream_checked(self.model, request, sampling, retries=0)
         left = longest(values)
-        while left > 0:
-            with untouched_generators(self.device):
-                part = next(parts, None)
-            if part is None:
-                return
-            if part.collapsed:
-                raise self._unusable(part.collapsed)
-            tokens = part.tokens.tolist()[:left]
-            left -= len(tokens)
-            yield tokens
+        with LocalEngine(self.model, 1) as engine:
+            # no second try: what was given out is heard
+            parts = CheckedT2S(engine, retries=0).stream(request, sampling)
+            for part in parts:
+                if part.collapsed:
+                    raise self._unusable(part.collapsed)
+                tokens = part.tokens.tolist()[:left]
+                left -= len(tokens)
+                yield tokens
+                if left <= 0:
+                    return
 
     def _unusable(self, why: str) -> LMUnavailable:
         text = f"{self.wish.model_name} gave unusable speech tokens ({why}); try another seed or more training"

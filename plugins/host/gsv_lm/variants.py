@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -256,8 +257,8 @@ def _chunks(
 ) -> Iterator[tuple[Tensor | None, bool]]:
     """Tokens in chunks as the host's streaming wants them; ``said`` gets what was given out."""
     pending: list[int] = []
-    for tokens in speaker.stream(row, values):
-        pending += tokens
+    for token in itertools.chain.from_iterable(speaker.stream(row, values)):
+        pending.append(token)
         if len(pending) >= int(values["chunk_length"]) and _quiet(pending, values):
             said += pending
             yield _chunk(pending, row), False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -86,6 +87,11 @@ def test_an_older_host_is_unchanged_too(older_host: StandIn, plain: list[dict[st
     assert [one["reason"] for one in found] == [None] * 4 + ["weights_missing"] * 4
 
 
+@functools.lru_cache(maxsize=1)
+def pack_model() -> Qwen3T2SModel:
+    return Qwen3T2SModel.from_pretrained(PACK_DIR / "lm")
+
+
 def expected(names: tuple[str, ...], prompt: list[int] | None, seed: int) -> list[list[int]]:
     """What our own tree speaks for the host's requests."""
     table = phone_table()
@@ -105,8 +111,7 @@ def expected(names: tuple[str, ...], prompt: list[int] | None, seed: int) -> lis
     ]
     torch.manual_seed(seed)
     drawn = int(torch.randint(0, 2**31, (1,)))
-    model = Qwen3T2SModel.from_pretrained(PACK_DIR / "lm")
-    results = decode_checked(model, requests, SamplingParams(top_k=5, seed=drawn))
+    results = decode_checked(pack_model(), requests, SamplingParams(top_k=5, seed=drawn))
     return [result.tokens.tolist() for result in results]
 
 
@@ -178,6 +183,7 @@ def test_the_page_with_functions_of_its_own(host: StandIn) -> None:
     assert found["spoken"][1] == expected(TEXTS[:1], PROMPT, 6)[0]
 
 
+@pytest.mark.slow
 def test_the_page_over_the_pipeline(host: StandIn) -> None:
     pytest.importorskip("gradio")
     asked = {**steps(["batched"])[0]}
