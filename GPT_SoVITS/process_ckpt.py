@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from AR import key_report
 from AR.key_report import KeyReport
 from checkpoint_io import PathLike, read_checkpoint, to_plain, write_atomic
-from errors import CheckpointError
+from errors import CheckpointError, GSVError
 from module.versions import VERSIONS, VersionSpec
 from safetensors_io import SUFFIX, read_safetensors, read_safetensors_header
 
@@ -255,6 +255,49 @@ def save_s2(
     if lora_rank is not None:
         content["lora_rank"] = lora_rank
     write_atomic(path, content, HEADERS_WRITTEN.get((version, lora_rank is not None)))
+
+
+# -- the public writers ------------------------------------------------------------------------------------------------
+
+
+def my_save2(fea: Mapping[str, Any], path: PathLike, model_version: str) -> None:
+    """As the public function: write ``fea`` as it is, with the header of a version.
+
+    Raises:
+        CheckpointError: a version whose files have no header.
+    """
+    headers = {version: header for (version, _), header in HEADERS_WRITTEN.items()}
+    if model_version not in headers:
+        raise CheckpointError(f"files of {model_version} have no header", ", ".join(headers), "use torch.save")
+    write_atomic(path, to_plain(fea), headers[model_version])
+
+
+def savee(
+    ckpt: Mapping[str, Tensor],
+    name: str,
+    epoch: int,
+    steps: int,
+    hps: Any,
+    model_version: str | None = None,
+    lora_rank: int | None = None,
+) -> str:
+    """As the public function: :func:`save_s2` to ``hps.save_weight_dir``; "Success." or what went wrong."""
+    values = hps if isinstance(hps, Mapping) else vars(hps)
+    try:
+        path = Path(str(values["save_weight_dir"])) / f"{name}.pth"
+        save_s2(path, ckpt, _plain(values), f"{epoch}epoch_{steps}iteration", model_version or "v2", lora_rank)
+    except (KeyError, OSError, GSVError) as error:
+        return f"{type(error).__name__}: {error}"
+    return "Success."
+
+
+def _plain(value: Any) -> Any:
+    """Configuration objects with attributes as dicts, so that the file can be read safely."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _plain(vars(value)) if hasattr(value, "__dict__") else value
 
 
 # -- strict loading ----------------------------------------------------------------------------------------------------

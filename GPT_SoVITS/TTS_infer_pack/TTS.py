@@ -30,6 +30,8 @@ from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
 from TTS_infer_pack.prepared import kept_reference
 from TTS_infer_pack.prompt_cache import LRUCache
+from TTS_infer_pack.public_config import NO_PROMPT_ERROR
+from TTS_infer_pack.public_names import PublicTTSNames
 from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
 from TTS_infer_pack.request import PUBLIC_SAMPLING, STAGES, WHOLE, AudioChunk, SynthesisRequest
 from TTS_infer_pack.speech import Falls, Speech
@@ -40,7 +42,16 @@ from TTS_infer_pack.TextPreprocessor import TextPreprocessor
 from TTS_infer_pack.tts_config import TTS_Config
 from TTS_infer_pack.voice_holder import VoiceHolder
 
-__all__ = ["TTS", "AudioChunk", "Fallback", "LoadedVoice", "Speech", "SynthesisRequest", "TTS_Config"]
+__all__ = [
+    "NO_PROMPT_ERROR",
+    "TTS",
+    "AudioChunk",
+    "Fallback",
+    "LoadedVoice",
+    "Speech",
+    "SynthesisRequest",
+    "TTS_Config",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +63,7 @@ Fallback = FallbackInfo
 """Why the AR model speaks although the language model was asked for: reason, message, model_name."""
 
 
-class TTS:
+class TTS(PublicTTSNames):
     """A voice that speaks.
 
     Any number of requests may run at once, in one thread or several: the voice is shared and never changed, only

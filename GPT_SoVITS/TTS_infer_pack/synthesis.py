@@ -28,6 +28,7 @@ from super_resolution import not_found
 from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
 from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.models import VoiceModels
+from TTS_infer_pack.public_config import NO_PROMPT_ERROR
 from TTS_infer_pack.request import AudioChunk
 from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 from TTS_infer_pack.streaming import Samples, SegmentStream
@@ -78,7 +79,7 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.models.spec.mel is not None and (self.prompt is None or self.prompt_mel is None):
-            raise RequestError(
+            raise NO_PROMPT_ERROR(
                 f"{self.models.spec.name} goes on from the reference clip and needs its words",
                 "prompt_text, and a clip of 3 to 10 s",
                 "give prompt_text, or use a v2 voice",

@@ -34,6 +34,7 @@ from module.versions import VERSIONS
 from published import HUBERT, ROBERTA, S1, S2G, fetch_command, place
 from text.language import MODES
 from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack, recommended_for
+from TTS_infer_pack.public_config import PublicConfigNames
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ LEGACY_SECTIONS = {"default": "v1", "default_v2": "v2"}
 PATHS = ("t2s_weights_path", "vits_weights_path", "cnhuhbert_base_path")
 
 
-class TTS_Config:  # noqa: N801 - the public name
+class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
     """Settings of a :class:`TTS_infer_pack.TTS.TTS`.
 
     Args:

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from AR.errors import LMUnavailable
+from AR.models import plain_backbone
 from AR.models.lm_folder import BACKBONE_FOLDER, LMConfig
 
 logger = logging.getLogger(__name__)
@@ -261,6 +262,8 @@ def _cgroup_room() -> int | None:
 
 def parameter_count(config: Any) -> int:
     """Parameters of the decoder stack of a transformers configuration, counted without allocating them."""
+    if isinstance(config, plain_backbone.FileConfig):
+        return plain_backbone.parameter_count(config)
     from transformers import AutoModel
 
     with torch.device("meta"):
@@ -295,6 +298,8 @@ def read_config(folder: Path, gguf_file: str = "") -> Any:
     Raises:
         LMUnavailable: ``weights_missing``.
     """
+    if not gguf_file and plain_backbone.preferred() and (plain := plain_backbone.read_config(folder)):
+        return plain
     import_transformers()
     from transformers import AutoConfig
 
@@ -360,6 +365,8 @@ def load_backbone(
 
 def _load_decoder(folder: Path, gguf_file: str, dtype: torch.dtype, config: Any) -> nn.Module:
     """``config`` is given along: to read it again from a GGUF file takes seconds."""
+    if isinstance(config, plain_backbone.FileConfig):
+        return plain_backbone.load_decoder(folder, config, dtype)
     from transformers import AutoModelForCausalLM
 
     extra: dict[str, Any] = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
@@ -406,6 +413,8 @@ def decoder_of(model: Any) -> nn.Module:
 
 def load_tokenizer(folder: Path, gguf_file: str = "") -> Any:
     """The backbone's own tokenizer. LMUnavailable ``weights_missing`` where there is none."""
+    if not gguf_file and plain_backbone.preferred() and (folder / plain_backbone.TOKENIZER_FILE).is_file():
+        return plain_backbone.FileTokenizer(folder)
     import_transformers()
     from transformers import AutoTokenizer
 

@@ -39,6 +39,7 @@ from AR.models.lm_folder import (
     shape_fingerprint,
 )
 from AR.models.lm_lora import merge_lora, save_lora, stored
+from AR.models.plain_backbone import write_for_older
 from AR.models.plain_decoder import PlainDecoder
 
 logger = logging.getLogger(__name__)
@@ -241,6 +242,7 @@ class Qwen3T2SModel(nn.Module):
             weights = stored(self.decoder.state_dict(), half)
             self.decoder.save_pretrained(target / BACKBONE_FOLDER, state_dict=weights)  # type: ignore[operator]
             self.tokenizer.save_pretrained(target / BACKBONE_FOLDER)
+            write_for_older(target / BACKBONE_FOLDER)
         facts = dict(training) if training is not None else dict(self.config.training)
         dataclasses.replace(self.config, training=facts).write(target)
 

@@ -253,12 +253,13 @@ def _to_width(table: Tensor, width: int) -> Tensor:
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 
-def memory_estimate(config: LMTrainConfig, shape: Any) -> dict[str, float]:
+def memory_estimate(config: LMTrainConfig, shape: Any, half: bool | None = None) -> dict[str, float]:
     """GiB that a training run takes, by kind; computed from the shape, rounded up by experience.
 
     Args:
         config: settings.
         shape: transformers configuration of the backbone.
+        half: weights and activations in bfloat16; None: as this machine would train.
     """
     section, train = config.qwen3, config.train
     text = shape.get_text_config()
@@ -268,7 +269,8 @@ def memory_estimate(config: LMTrainConfig, shape: Any) -> dict[str, float]:
     adapter = width * (PHONE_ROWS[section.symbols] + 2 + 2 * 1025)
     lora = section.lora_rank * layers * (4 * 2 * width + 3 * (width + inner)) if section.tuning == "lora" else 0
     trained = adapter + (count if full else lora)
-    half = train.precision == "bf16" and torch.cuda.is_available()
+    if half is None:
+        half = train.precision == "bf16" and torch.cuda.is_available()
     weight_bytes = 2 if half and not full else 4
     # per position and layer: inputs of norms, projections and the gated feed-forward, kept for the backward pass
     kept = 2 * width if section.gradient_checkpointing else 10 * width + 4 * inner

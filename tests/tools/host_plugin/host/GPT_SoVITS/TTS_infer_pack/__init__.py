@@ -1,0 +1,1 @@
+from . import TTS, text_segmentation_method

@@ -1,0 +1,1 @@
+"""Where texts are cut; the stand-in does not."""
