@@ -36,6 +36,10 @@ class CheckpointError(GSVError):
     """A weight file that is missing, damaged, of another kind, or unsafe to read."""
 
 
+class MismatchError(CheckpointError):
+    """Weight files that can be used, but not together with those that are loaded."""
+
+
 class AudioError(GSVError):
     """An audio file that is missing, unreadable, silent, or of an unusable length."""
 

@@ -1,13 +1,11 @@
-"""Optional tables beside the public files of a training folder: ``name TAB value`` a line, UTF-8.
-
-``speakers.tsv`` names each clip's speaker; ``alignment.tsv`` the phone spoken at each semantic token (25 a second), as
-``ssl_train.py`` writes it.
-"""
+"""The optional tables of a training folder (AR/data/side_tables.py) for all that is not the text-to-semantic stage."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from AR.data import side_tables
+from AR.errors import T2SError
 from errors import DatasetError
 
 
@@ -17,13 +15,10 @@ def read_table(path: Path) -> dict[str, str]:
     Raises:
         DatasetError: the file cannot be read, or is not UTF-8.
     """
-    if not path.is_file():
-        return {}
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read ({error})", "UTF-8 text", "make it again or remove it") from error
-    return {name: value.strip() for name, tab, value in (line.partition("\t") for line in lines) if tab}
+        return side_tables.read_table(path)
+    except T2SError as error:
+        raise DatasetError(str(error)) from error
 
 
 def read_alignment(path: Path) -> dict[str, tuple[int, ...]]:
@@ -32,12 +27,7 @@ def read_alignment(path: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         DatasetError: the file cannot be read, or a clip's indices are no whole numbers.
     """
-    found = {}
-    for name, value in read_table(path).items():
-        try:
-            found[name] = tuple(int(index) for index in value.split())
-        except ValueError as error:
-            raise DatasetError(
-                f"{path}: what stands behind {name} is no alignment", "phone indices, whole numbers", "make it again"
-            ) from error
-    return found
+    try:
+        return side_tables.read_alignment(path)
+    except T2SError as error:
+        raise DatasetError(str(error)) from error

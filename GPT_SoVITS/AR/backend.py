@@ -33,6 +33,7 @@ class T2SRequest:
         text: the words to speak, for backends that read words.
         prompt_text: the words of the reference clip, for backends that read words.
         prompt_phones: how many of ``phones`` belong to the prompt; only used for the length bound.
+        segment: number of the segment in its text, added to the seed: equal sentences are not spoken alike.
     """
 
     phones: Tensor
@@ -41,6 +42,7 @@ class T2SRequest:
     text: str = ""
     prompt_text: str = ""
     prompt_phones: int = 0
+    segment: int = 0
 
     def __post_init__(self) -> None:
         if self.phones.dim() != 1 or self.phones.numel() == 0:
@@ -69,8 +71,8 @@ class SamplingParams:
         repetition_penalty: divides the positive logits of tokens seen before (prompt included).
         min_tokens: EOS is impossible for this many first tokens.
         max_tokens: at most this many new tokens; None: a plausible bound from the phone count.
-        seed: every row draws from its own generator with this seed, so a row does not depend on its batch;
-            None: a fresh random seed for every row.
+        seed: every row draws from its own generator with this seed and its ``segment`` added, so a row does not
+            depend on its batch; None: a fresh random seed for every row.
         repetition_window: repetition-aware sampling looks back over so many tokens (0: off). A drawn token that makes
             up more than ``repetition_share`` of them is drawn again from all tokens, without top-k and top-p.
         repetition_share: see there.

@@ -105,10 +105,10 @@ def _tokens(values: list[int]) -> Tensor:
     return torch.tensor(values, dtype=torch.int64)
 
 
-def _row_seeds(seed: int | None, rows: int) -> list[int]:
+def _row_seeds(seed: int | None, requests: Sequence[T2SRequest]) -> list[int]:
     if seed is not None:
-        return [seed] * rows
-    return torch.randint(0, 2**62, (rows,)).tolist()
+        return [(seed + request.segment) % 2**63 for request in requests]
+    return torch.randint(0, 2**62, (len(requests),)).tolist()
 
 
 class _Run:
@@ -124,7 +124,7 @@ class _Run:
         self.pending: list[list[int]] = [[] for _ in requests]
         self.produced = self.drawn = 0
         self.last: Tensor | None = None
-        self.noise = RowNoise(_row_seeds(sampling.seed, len(requests)), VOCAB_SIZE, backend.device)
+        self.noise = RowNoise(_row_seeds(sampling.seed, requests), VOCAB_SIZE, backend.device)
         with torch.inference_mode():
             self.state, self.logits = backend.prefill(requests)
             self.seen = torch.zeros_like(self.logits, dtype=torch.bool)

@@ -23,6 +23,9 @@ from AR.errors import FallbackReason, LMUnavailable
 
 logger = logging.getLogger(__name__)
 
+MOST_CAUSES = 256
+"""Causes that are remembered as logged; messages hold what an error said, so there is no end of them."""
+
 
 @dataclass(frozen=True)
 class FallbackInfo:
@@ -87,6 +90,7 @@ class FallbackT2S:
         told: causes that were logged before; pass one set to several objects to log each cause once.
 
     Attributes:
+        primary: None once it has run out of memory: its weights and caches must be free to go.
         last_fallback: the last fall since ``begin()``, or None.
 
     Raises:
@@ -109,7 +113,7 @@ class FallbackT2S:
         self.load_info: FallbackInfo | None = None
         self._told: set[tuple[str, str]] = set() if told is None else told
         if load_error is not None:
-            self._fall(load_error)
+            self._tell(self._info(load_error))
             self.load_info = self.last_fallback
 
     @property
@@ -125,14 +129,25 @@ class FallbackT2S:
         """Start of a user's request: only a failed load is still to be told."""
         self.last_fallback = self.load_info
 
-    def _fall(self, error: BaseException) -> None:
-        """Note the fall, or raise the error in strict mode."""
+    def _info(self, error: BaseException) -> FallbackInfo:
+        """What is told about an error; in strict mode the error itself is raised.
+
+        Called within the ``except``, and :meth:`_tell` after it: as long as an error is being handled, its traceback
+        keeps the language model's cache alive, and the AR model would have to do with the memory that is left.
+        """
         if self.strict:
             raise error
-        info = info_of(error, self.model_name)
+        return info_of(error, self.model_name)
+
+    def _tell(self, info: FallbackInfo) -> None:
+        """Note a fall; a language model that has run out of memory is not asked again."""
+        if info.reason == "out_of_memory":
+            self.primary, self.load_info = None, info
         self.last_fallback = info
         cause = (info.reason, info.message)
         if cause not in self._told:
+            if len(self._told) >= MOST_CAUSES:
+                self._told.clear()
             self._told.add(cause)
             logger.warning("%s: %s", info.reason, info.message)
         if self.on_fall is not None:
@@ -150,15 +165,18 @@ class FallbackT2S:
         """
         if self.primary is None:
             return decode_checked(self.secondary, requests, sampling, should_stop)
+        fall = None
         try:
             results = decode_checked(self.primary, requests, sampling, should_stop)
         except Exception as error:  # noqa: BLE001 - whatever the language model does, there is speech
-            self._fall(error)
+            fall = self._info(error)
+        if fall is not None:
+            self._tell(fall)
             return decode_checked(self.secondary, requests, sampling, should_stop)
         found = {row: why_collapsed(requests[row], result) for row, result in enumerate(results)}
         bad = [row for row, why in found.items() if why]
         if bad:
-            self._fall(self._degenerate(found[bad[0]]))
+            self._tell(self._info(self._degenerate(found[bad[0]])))
             again = decode_checked(self.secondary, [requests[row] for row in bad], sampling, should_stop)
             for row, result in zip(bad, again, strict=True):
                 results[row] = result
@@ -171,7 +189,7 @@ class FallbackT2S:
 
         Closing the iterator ends the work. Errors as :meth:`speak`.
         """
-        begun = False
+        begun, fall = False, None
         if self.primary is not None:
             try:
                 for part in stream_checked(self.primary, request, sampling, should_stop):
@@ -181,7 +199,9 @@ class FallbackT2S:
                     begun = True
                 return
             except Exception as error:  # noqa: BLE001 - as in speak
-                self._fall(error)
+                fall = self._info(error)
+        if fall is not None:
+            self._tell(fall)
         for part in stream_checked(self.secondary, request, sampling, should_stop):
             yield replace(part, again=part.again or begun)
             begun = False
@@ -194,13 +214,16 @@ class FallbackT2S:
 
     def prefill(self, requests: Sequence[T2SRequest]) -> tuple[_State, Tensor]:
         """As the protocol says; falls back where the language model cannot read the requests."""
+        fall = None
         if self.primary is not None:
             try:
                 inner, logits = self.primary.prefill(requests)
                 _check_finite(logits)
                 return _State(self.primary, inner, list(requests), []), logits
             except Exception as error:  # noqa: BLE001 - as above
-                self._fall(error)
+                fall = self._info(error)
+        if fall is not None:
+            self._tell(fall)
         inner, logits = self.secondary.prefill(requests)
         return _State(self.secondary, inner, list(requests), []), logits
 
@@ -214,10 +237,11 @@ class FallbackT2S:
             _check_finite(logits)
             return logits
         except Exception as error:  # noqa: BLE001 - as above
-            self._fall(error)
+            fall = self._info(error)
+        state.backend, state.inner = self.secondary, None
+        self._tell(fall)
         spoken = torch.stack(state.tokens, dim=1).cpu()  # [B, T_sem]
         requests = [_continued(request, row) for request, row in zip(state.requests, spoken, strict=True)]
-        state.backend = self.secondary
         state.inner, logits = self.secondary.prefill(requests)
         return logits.to(tokens.device)
 

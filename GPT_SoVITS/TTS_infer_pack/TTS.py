@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,32 +17,26 @@ import torch
 from numpy.typing import NDArray
 
 from AR.backend import SamplingParams, T2SBackend
-from AR.fallback import FallbackInfo
+from AR.fallback import FallbackInfo, OnFall
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
-from TTS_infer_pack.language_model import LanguageModelSeat, OnFall, of_voice
-from TTS_infer_pack.models import (
-    Placement,
-    VoiceModels,
-    check_match,
-    load_companions,
-    load_hubert,
-    load_t2s,
-    load_vits,
-    load_voice,
-)
+from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
+from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
 from TTS_infer_pack.prompt_cache import LRUCache
 from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
-from TTS_infer_pack.request import PUBLIC_SAMPLING, WHOLE, AudioChunk, SynthesisRequest
-from TTS_infer_pack.synthesis import Job, Phones, Prompt, ShouldStop, speak
+from TTS_infer_pack.request import PUBLIC_SAMPLING, STAGES, WHOLE, AudioChunk, SynthesisRequest
+from TTS_infer_pack.speech import Falls, Speech
+from TTS_infer_pack.stage_request import Phones, Prompt, phones_of
+from TTS_infer_pack.synthesis import Job, ShouldStop, speak
 from TTS_infer_pack.text_segmentation_method import get_method
-from TTS_infer_pack.TextPreprocessor import Segment, TextPreprocessor
+from TTS_infer_pack.TextPreprocessor import TextPreprocessor
 from TTS_infer_pack.tts_config import TTS_Config
+from TTS_infer_pack.voice_holder import VoiceHolder
 
-__all__ = ["TTS", "AudioChunk", "Fallback", "SynthesisRequest", "TTS_Config"]
+__all__ = ["TTS", "AudioChunk", "Fallback", "LoadedVoice", "Speech", "SynthesisRequest", "TTS_Config"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,16 +51,19 @@ Fallback = FallbackInfo
 class TTS:
     """A voice that speaks.
 
-    Any number of requests may run at once, in one thread or several: networks are shared and never change, everything
-    else belongs to the request.
+    Any number of requests may run at once, in one thread or several: the voice is shared and never changed, only
+    replaced as a whole, and everything else belongs to the request, its text-to-semantic stage included.
 
     Args:
         configs: a :class:`TTS_Config`, or what one is made of (YAML path, dict, None for the defaults).
 
     Attributes:
-        configs: the settings; ``use_qwen3`` and its siblings are read at every request.
-        last_fallback: why the AR model spoke in the last request in place of the language model (reason, message,
-            model_name), or None.
+        configs: the settings, which are wishes; ``use_qwen3`` and its siblings are read at every request. What is known
+            of the voice that is loaded (version, paths, sampling_rate, default_reference ...) is written into them for
+            whoever looks there, and never read back.
+        last_fallback: why the AR model spoke in place of the language model (reason, message, model_name) in the
+            request that began last, of all that run; None where it did not. A request's own falls are in its
+            :class:`Speech` and chunks.
 
     Raises:
         GSVError: settings or checkpoints that cannot be used.
@@ -78,29 +73,46 @@ class TTS:
         self.configs = configs if isinstance(configs, TTS_Config) else TTS_Config(configs)
         self.last_fallback: Fallback | None = None
         self._references: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
-        self._swap = threading.Lock()
         self._stops = 0
-        self._seat = LanguageModelSeat()
+        self._lms = LanguageModels()
         self._ref_audio_path = ""
-        self._place = Placement(self.configs.device, self.configs.is_half)
         folder = self.configs.bert_base_path
         bert, tokenizer = load_if_present(folder) if folder else (None, None)
         self._text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
-        paths = self.configs.cnhuhbert_base_path, self.configs.vits_weights_path, self.configs.t2s_weights_path
-        self._models = load_voice(*paths, self._place)
-        self._note_models()
-        self._t2s(self._models)  # a language model that cannot speak is known now, not at the first request
+        wish = self.configs
+        paths = VoicePaths(wish.t2s_weights_path, wish.vits_weights_path, wish.cnhuhbert_base_path)
+        place = Placement(self.configs.device, self.configs.is_half)
+        self._holder = VoiceHolder(paths, place, self._publish)
+        self._settle()  # a language model that cannot speak is known now, not at the first request
+
+    @property
+    def voice(self) -> LoadedVoice:
+        """The voice that speaks the next request."""
+        return self._holder.voice
+
+    @property
+    def _models(self) -> VoiceModels:
+        return self.voice.models
 
     @property
     def sample_rate(self) -> int:
         """Output rate in Hz, as the SoVITS checkpoint's configuration says."""
         return self._models.output_rate
 
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the voice's weights take; language models are not counted."""
+        return self._models.memory_bytes
+
     # -- speaking ----------------------------------------------------------------------------------------------------
 
     def stream(
-        self, request: SynthesisRequest, should_stop: ShouldStop | None = None, on_fall: OnFall | None = None
-    ) -> Iterator[AudioChunk]:
+        self,
+        request: SynthesisRequest,
+        should_stop: ShouldStop | None = None,
+        on_fall: OnFall | None = None,
+        voice: LoadedVoice | None = None,
+    ) -> Speech:
         """Speak ``request`` segment by segment, or in pieces where its ``streaming_mode`` asks for them; closing the
         iterator stops the work and frees what it holds.
 
@@ -110,22 +122,28 @@ class TTS:
             request: what to say.
             should_stop: asked between decode steps; True ends this request, and nothing more comes of its segment.
             on_fall: told each time the AR model steps in for the language model in this request.
+            voice: what speaks it; None: the voice that is loaded now. It stays the same to the end.
 
         Raises:
             GSVError: text that cannot be spoken, or a reference that cannot be used.
         """
-        job = self._job(request)
-        job = replace(job, models=replace(job.models, t2s=self._t2s(job.models, on_fall)))
-        return speak(job, self._stop_signal(should_stop))
+        voice = voice or self.voice
+        job = self._job(request, voice)
+        falls = Falls(self._note_fall, on_fall)
+        job = replace(job, models=replace(job.models, t2s=self._t2s(voice, falls, request)))
+        return Speech(speak(job, self._stop_signal(should_stop)), falls)
 
-    def synthesize(self, request: SynthesisRequest) -> Audio:
-        """The whole speech of ``request``: its segments, joined. Errors as :meth:`stream`.
+    def synthesize(
+        self, request: SynthesisRequest, on_fall: OnFall | None = None, voice: LoadedVoice | None = None
+    ) -> Audio:
+        """The whole speech of ``request``: its segments, joined. Arguments and errors as :meth:`stream`.
 
         Nobody hears it before it is whole, so it is never cut into pieces.
         """
-        rate = self.sample_rate
+        voice = voice or self.voice
+        rate = voice.models.output_rate
         parts = []
-        for chunk in self.stream(replace(request, streaming_mode=WHOLE)):
+        for chunk in self.stream(replace(request, streaming_mode=WHOLE), None, on_fall, voice):
             parts.append(chunk.samples)
             rate = chunk.sample_rate
         return Audio(_join(parts), rate)
@@ -154,17 +172,18 @@ class TTS:
 
     # -- from a request to a job -------------------------------------------------------------------------------------
 
-    def _job(self, request: SynthesisRequest) -> Job:
-        models, version = self._models, self._models.spec.name
-        values = self._values(request)
+    def _job(self, request: SynthesisRequest, voice: LoadedVoice | None = None) -> Job:
+        voice = voice or self.voice
+        models, version = voice.models, voice.version
+        values = _values(request, voice)
         method = str(values["text_split_method"])
         get_method(method)
-        segments = [_phones(part) for part in self._text.preprocess(request.text, request.text_lang, method, version)]
-        path, text, lang = self._reference_of(request)
+        segments = [phones_of(part) for part in self._text.preprocess(request.text, request.text_lang, method, version)]
+        path, text, lang = self._reference_of(request, voice)
         reference = self._reference(models, path)
         prompt = None
-        if text and not (reference.shortened or self.configs.reference_free) and reference.tokens is not None:
-            prompt = Prompt(_phones(self._text.prompt(text, lang, version)), reference.tokens)
+        if text and not (reference.shortened or voice.recommended.reference_free) and reference.tokens is not None:
+            prompt = Prompt(phones_of(self._text.prompt(text, lang, version)), reference.tokens)
         others = [self._reference(models, aux, timbre_only=True) for aux in request.aux_ref_audio_paths]
         lengths = [segment.ids.numel() for segment in segments]
         size = request.batch_size if request.parallel_infer else 1
@@ -192,19 +211,14 @@ class TTS:
             pause=request.fragment_interval,
         )
 
-    def _values(self, request: SynthesisRequest) -> dict[str, Any]:
-        """Sampling values: the request's, where it names them, else the pack's, else the public ones."""
-        named = {name: getattr(request, name) for name in PUBLIC_SAMPLING}
-        return PUBLIC_SAMPLING | self.configs.sampling | {name: v for name, v in named.items() if v is not None}
-
-    def _reference_of(self, request: SynthesisRequest) -> tuple[str, str, str]:
+    def _reference_of(self, request: SynthesisRequest, voice: LoadedVoice) -> tuple[str, str, str]:
         """(path, text, language) of the reference: the request's, the one set before, or the pack's."""
         path = request.ref_audio_path or self._ref_audio_path
         if path:
             if request.prompt_text.strip() and not request.prompt_lang:
                 raise RequestError("prompt_lang is missing", "the language of prompt_text", "set prompt_lang")
             return path, request.prompt_text.strip(), request.prompt_lang
-        default = self.configs.default_reference
+        default = voice.recommended.default_reference
         if default is None:
             raise RequestError(
                 "ref_audio_path is missing, and these weights bring no reference clip of their own",
@@ -215,11 +229,11 @@ class TTS:
 
     @property
     def ar_model(self) -> T2SBackend:
-        """The AR model of the voice, whatever sits in the seat."""
+        """The AR model of the voice, whatever stage the settings wish."""
         return self._models.t2s
 
     def language_model(self, name: str) -> Qwen3T2SModel:
-        """A language model that speaks this voice's tokens, beside whatever sits in the seat.
+        """A language model that speaks this voice's tokens, whatever stage the settings wish.
 
         Raises:
             LMUnavailable: with the reason why there is none.
@@ -235,7 +249,16 @@ class TTS:
         reference = self._reference(self._models, path)
         if reference.tokens is None or reference.shortened:
             raise AudioError(f"{path} cannot be gone on from", "a recording of 3 to 10 s", "choose another clip")
-        return Prompt(_phones(self._text.prompt(text, lang, self._models.spec.name)), reference.tokens)
+        return Prompt(phones_of(self._text.prompt(text, lang, self.voice.version)), reference.tokens)
+
+    def phones_of(self, text: str, lang: str) -> Phones:
+        """A text as the models read it, in one piece, with the same features as in speech.
+
+        Raises:
+            TextError: a text that cannot be read.
+        """
+        ids, features, words = self._text.get_phones_and_bert(text, lang, self.voice.version)
+        return phones_of({"phones": ids, "bert_features": features, "norm_text": words})
 
     def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
         """The prepared clip, from the cache where the same content was seen with the same networks."""
@@ -244,46 +267,77 @@ class TTS:
 
     # -- changing what speaks ----------------------------------------------------------------------------------------
 
+    def load_voice(
+        self,
+        t2s_weights_path: PathLike | None = None,
+        vits_weights_path: PathLike | None = None,
+        cnhuhbert_base_path: PathLike | None = None,
+        *,
+        pack: PathLike | None = None,
+        version: str | None = None,
+    ) -> LoadedVoice:
+        """Load a whole voice, all of its files at once, of any version, and let it speak from now on.
+
+        Speech under way goes on with the old one, as everything does on an error.
+
+        Args:
+            t2s_weights_path, vits_weights_path: GPT and SoVITS file; None: as ``pack`` or ``version`` say, else the
+                one that is loaded.
+            cnhuhbert_base_path: folder of the SSL encoder; None: the one on disk that the SoVITS file reads.
+            pack: a voice pack folder.
+            version: the published weights of a version.
+
+        Raises:
+            ConfigError: no such pack or version.
+            CheckpointError: a file that cannot be used; :class:`errors.MismatchError` where they do not fit together.
+        """
+        given = (t2s_weights_path, vits_weights_path, cnhuhbert_base_path)
+        voice = self.prepare_voice(*given, pack=pack, version=version)
+        self.use_voice(voice)
+        return voice
+
+    def prepare_voice(
+        self,
+        t2s_weights_path: PathLike | None = None,
+        vits_weights_path: PathLike | None = None,
+        cnhuhbert_base_path: PathLike | None = None,
+        *,
+        pack: PathLike | None = None,
+        version: str | None = None,
+    ) -> LoadedVoice:
+        """As :meth:`load_voice`, but the voice speaks only where it is given: to ``stream``, or to ``use_voice``."""
+        named = (t2s_weights_path, vits_weights_path, cnhuhbert_base_path)
+        return self._holder.prepare(named, pack, version)
+
+    def use_voice(self, voice: LoadedVoice) -> None:
+        """Let a voice speak from now on that :meth:`prepare_voice` has loaded."""
+        self._holder.use(voice)
+
     def init_t2s_weights(self, weights_path: PathLike) -> None:
         """Load another GPT checkpoint. Speech under way goes on with the old one, as everything does on an error.
 
         Raises:
-            CheckpointError: the file cannot be used.
+            CheckpointError: the file cannot be used; :class:`errors.MismatchError` where it does not fit the SoVITS
+                model that is loaded (see :meth:`load_voice`).
         """
-        t2s = load_t2s(weights_path, self._place)
-        with self._swap:
-            check_match(self._models.hubert, self._models.vits, t2s)
-            self._models = replace(self._models, t2s=t2s)
-            if str(Path(weights_path).resolve()) != self.configs.t2s_weights_path:
-                self.configs.sampling = {}  # what a pack recommends is about its own weights
-            self.configs.t2s_weights_path = str(weights_path)
+        self._holder.load_t2s(weights_path)
 
     def init_vits_weights(self, weights_path: PathLike) -> None:
-        """Load another SoVITS checkpoint; as :meth:`init_t2s_weights`."""
-        vits, audio = load_vits(weights_path, self._place)
-        companions = load_companions(vits.spec, self._place)
-        with self._swap:
-            check_match(self._models.hubert, vits, self._models.t2s)
-            self._models = replace(
-                self._models,
-                vits=vits,
-                audio=audio,
-                spec=vits.spec,
-                companions=companions,
-                serial=self._models.serial + 1,
-            )
-            self._references.clear()
-            self.configs.vits_weights_path = str(weights_path)
-            self._note_models()
+        """Load another SoVITS checkpoint, and with it the SSL encoder that it reads; as :meth:`init_t2s_weights`."""
+        self._holder.load_vits(weights_path)
 
     def init_cnhuhbert_weights(self, base_path: PathLike) -> None:
         """Load another SSL encoder folder; as :meth:`init_t2s_weights`."""
-        hubert = load_hubert(base_path, self._place)
-        with self._swap:
-            check_match(hubert, self._models.vits, self._models.t2s)
-            self._models = replace(self._models, hubert=hubert, serial=self._models.serial + 1)
-            self._references.clear()
-            self.configs.cnhuhbert_base_path = str(base_path)
+        self._holder.load_hubert(base_path)
+
+    def _publish(self, voice: LoadedVoice) -> None:
+        """Write what is known of a new voice into the settings, for whoever looks there."""
+        configs, recommended = self.configs, voice.recommended
+        configs.version, configs.sampling_rate = voice.version, voice.models.output_rate
+        configs.t2s_weights_path, configs.vits_weights_path = voice.paths.t2s, voice.paths.vits
+        configs.cnhuhbert_base_path = voice.paths.hubert
+        configs.default_reference, configs.reference_free = recommended.default_reference, recommended.reference_free
+        configs.sampling = dict(recommended.sampling)
 
     def set_ref_audio(self, ref_audio_path: PathLike) -> None:
         """Choose the clip for requests that name none.
@@ -294,28 +348,27 @@ class TTS:
         self._reference(self._models, ref_audio_path)
         self._ref_audio_path = str(ref_audio_path)
 
-    def _note_models(self) -> None:
-        self.configs.version = self._models.spec.name
-        self.configs.sampling_rate = self._models.output_rate
+    # -- the text-to-semantic stage ----------------------------------------------------------------------------------
 
-    # -- the text-to-semantic seat -----------------------------------------------------------------------------------
+    def _note_fall(self, info: Fallback) -> None:
+        self.last_fallback = info
 
-    def _t2s(self, models: VoiceModels, on_fall: OnFall | None = None) -> T2SBackend:
-        """What speaks the tokens of the next request, as the settings ask; starts ``last_fallback`` anew."""
+    def _t2s(self, voice: LoadedVoice, on_fall: OnFall, request: SynthesisRequest, retry: bool = False) -> T2SBackend:
+        """What speaks the tokens of a request; starts ``last_fallback`` anew."""
         self.last_fallback = None
+        return self._lms.backend(StageWish.of(self.configs, request), voice.models, on_fall, retry)
 
-        def note(info: Fallback) -> None:
-            self.last_fallback = info
-            if on_fall is not None:
-                on_fall(info)
-
-        return self._seat.backend(self.configs, models, note)
+    def _settle(self) -> None:
+        """Load the language model that the settings wish, if they wish one; why it cannot speak is known then."""
+        self.last_fallback = None
+        self._lms.backend(StageWish.of(self.configs), self._models, self._note_fall, retry=True)
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
-        """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat, while running.
+        """Wish the AR model ("ar") or a language model ("qwen3") as the text-to-semantic stage, while running.
 
-        SoVITS stays as it is; the memory of a language model that leaves is freed. What goes wrong is in
-        ``last_fallback``, and the AR model speaks.
+        It holds for requests that wish none of their own. SoVITS stays as it is; the memory of a language model that is
+        wished no more is freed. What goes wrong is in ``last_fallback``, and the AR model speaks. A model that could
+        not be loaded before is tried again.
 
         Args:
             kind: "ar" or "qwen3".
@@ -325,25 +378,20 @@ class TTS:
             ConfigError: another kind.
             CheckpointError: in strict mode, why the language model cannot be loaded.
         """
-        if kind not in ("ar", "qwen3"):
-            raise ConfigError(f"there is no text-to-semantic stage {kind!r}", "ar or qwen3")
-        if model_name:
-            self.configs.qwen3_model_name = model_name
+        if kind not in STAGES:
+            raise ConfigError(f"there is no text-to-semantic stage {kind!r}", " or ".join(STAGES))
+        name = model_name or self.configs.qwen3_model_name
+        if kind == "ar" or name != self.configs.qwen3_model_name:
+            self._lms.release()
+        self.configs.qwen3_model_name = name
         self.configs.use_qwen3 = kind == "qwen3"
-        if kind == "ar":
-            self._seat.release()
-        self._t2s(self._models)
+        self._settle()
 
 
-def _phones(segment: Segment) -> Phones:
-    """A segment of the text stage as tensors; features that are all zero are left out."""
-    bert = segment["bert_features"]
-    return Phones(
-        torch.tensor(segment["phones"], dtype=torch.int64),
-        bert if bool(bert.any()) else None,
-        segment["norm_text"],
-        segment.get("pause", 0.0),
-    )
+def _values(request: SynthesisRequest, voice: LoadedVoice) -> dict[str, Any]:
+    """Sampling values: the request's where it names them, else those recommended for the voice, else public ones."""
+    named = {name: getattr(request, name) for name in PUBLIC_SAMPLING}
+    return PUBLIC_SAMPLING | dict(voice.recommended.sampling) | {n: v for n, v in named.items() if v is not None}
 
 
 def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
-"""The language model in the text-to-semantic seat, as the settings ask for it: loaded once, told why where it cannot.
+"""Language models as the text-to-semantic stage: which one a request wishes, loaded once, told why where it cannot.
 
-The seat keeps at most one language model. The AR model stays with the voice: it speaks whenever the other cannot.
+The AR model stays with the voice: it speaks whenever the other cannot.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,16 +18,18 @@ import torch
 
 from AR.backend import T2SBackend
 from AR.errors import LMUnavailable
-from AR.fallback import FallbackInfo, FallbackT2S
+from AR.fallback import FallbackInfo, FallbackT2S, OnFall, reason_of
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_half
-from AR.models.lm_folder import codebook_fingerprint
+from AR.models.lm_folder import ADAPTER_FILE, CONFIG_FILE
+from AR.precision import has_bfloat16
 from config import PACK_DIR, REPO_ROOT
-from errors import CheckpointError
+from errors import CheckpointError, RequestError
 
 if TYPE_CHECKING:
     from AR.models.qwen3_t2s_model import Qwen3T2SModel
     from TTS_infer_pack.models import VoiceModels
+    from TTS_infer_pack.request import SynthesisRequest
     from TTS_infer_pack.tts_config import TTS_Config
 
 logger = logging.getLogger(__name__)
@@ -34,7 +38,10 @@ LM_ROOT = REPO_ROOT / "GPT_weights_qwen3"
 PACK_STAGES = {"gsv-tiny": "lm", "smollm2-135m": "lm-smollm2"}
 """Language models of the voice pack: the name they are offered under, and their folder in the pack."""
 
-OnFall = Callable[[FallbackInfo], None]
+MOST_MODELS = 2
+"""Language models in memory at once, as requests may ask for different ones in turn."""
+RETRY_SECONDS = 60.0
+"""A model that could not be loaded is tried again by the first request after so many seconds."""
 
 
 def places() -> LMPlaces:
@@ -54,6 +61,37 @@ def language_model_names() -> list[str]:
 
 
 @dataclass(frozen=True)
+class StageWish:
+    """Which stage is to speak, as settings and request say together.
+
+    Attributes:
+        name: the language model; None for the AR model alone.
+        strict: an error instead of the AR model where the language model cannot speak.
+        precision: of its weights, "auto" or "float32".
+    """
+
+    name: str | None
+    strict: bool = False
+    precision: str = "auto"
+
+    @classmethod
+    def of(cls, configs: TTS_Config, request: SynthesisRequest | None = None) -> StageWish:
+        """The request's wish where it has one, else that of the settings.
+
+        Raises:
+            RequestError: a language model is asked for where the settings allow none.
+        """
+        asked = request.t2s if request is not None else None
+        if asked == "qwen3" and not configs.qwen3_enable_inference:
+            raise RequestError("language models are turned off here", "t2s ar", "set qwen3_enable_inference")
+        wanted = asked == "qwen3" if asked else configs.use_qwen3 and configs.qwen3_enable_inference
+        if not wanted:
+            return cls(None)
+        own = request.qwen3_model_name if request is not None else None
+        return cls(own or configs.qwen3_model_name, configs.qwen3_strict, configs.qwen3_precision)
+
+
+@dataclass(frozen=True)
 class _Asked:
     """What decides which model is loaded; a change of any of them loads again."""
 
@@ -64,65 +102,168 @@ class _Asked:
     precision: str
 
 
-class LanguageModelSeat:
-    """Holds the language model that was asked for last. Safe for several threads."""
+Stamp = tuple[tuple[str, int, int], ...]
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._asked: _Asked | None = None
-        self._model: T2SBackend | None = None
-        self._error: LMUnavailable | Exception | None = None
+
+@dataclass(frozen=True)
+class _Entry:
+    """A model, or why there is none, as its folder was at that time.
+
+    Attributes:
+        stamp: of the folder; None where none was found.
+        at: when it was tried, in seconds of the store's clock.
+    """
+
+    model: T2SBackend | None
+    error: Exception | None
+    stamp: Stamp | None
+    at: float
+
+
+def folder_stamp(name: str) -> Stamp | None:
+    """Changes when the trained folder that ``name`` stands for is written anew; None where there is no such folder."""
+    folder = places().find(at_home(name))
+    if folder is None:
+        return None
+    try:
+        found = [(path.name, path.stat()) for path in (folder / CONFIG_FILE, folder / ADAPTER_FILE) if path.exists()]
+    except OSError:  # it is being replaced
+        return None
+    return (*((name, stat.st_mtime_ns, stat.st_size) for name, stat in found),)
+
+
+class LanguageModels:
+    """The language models that were asked for last, loaded once each. Safe for several threads.
+
+    What cannot be loaded is tried again after :data:`RETRY_SECONDS`, and at once where its folder has changed: memory
+    and networks come back. A folder that was trained anew is loaded anew. Requests under way keep the model that they
+    began with.
+
+    Args:
+        load: loads a model.
+        clock: seconds.
+    """
+
+    def __init__(
+        self, load: Callable[[_Asked], T2SBackend] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._load = load or _load
+        self._clock = clock
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._entries: OrderedDict[_Asked, _Entry] = OrderedDict()
         self._told: set[tuple[str, str]] = set()
 
-    def backend(self, configs: TTS_Config, models: VoiceModels, on_fall: OnFall) -> T2SBackend:
+    @property
+    def latest(self) -> T2SBackend | None:
+        """The model that was asked for last, if it is loaded."""
+        with self._lock:
+            return next(reversed(self._entries.values())).model if self._entries else None
+
+    def backend(self, wish: StageWish, models: VoiceModels, on_fall: OnFall, retry: bool = False) -> T2SBackend:
         """What speaks a request: the AR model alone, or the language model with the AR model behind it.
 
         Args:
-            configs: settings as they are now.
+            wish: which one.
             models: the voice.
             on_fall: told of every fall during the request, and of a failed load.
+            retry: try again now what could not be loaded a moment ago.
 
         Raises:
             CheckpointError: in strict mode, why the language model cannot be loaded.
         """
-        if not (configs.use_qwen3 and configs.qwen3_enable_inference):
+        if wish.name is None:
             return models.t2s
-        asked = _asked(configs.qwen3_model_name, models, configs.qwen3_precision)
-        with self._lock:
-            if asked != self._asked:
-                self._load(asked)
-            model, error = self._model, self._error
+        asked = _asked(wish.name, models, wish.precision)
+        entry = self._entry(asked, retry)
+
+        def tell(info: FallbackInfo) -> None:
+            if info.reason == "out_of_memory" and entry.error is None:
+                self._drop_for_memory(asked)
+            on_fall(info)
+
         try:
-            return FallbackT2S(model, models.t2s, asked.name, error, configs.qwen3_strict, on_fall, self._told)
+            return FallbackT2S(entry.model, models.t2s, wish.name, entry.error, wish.strict, tell, self._told)
         except LMUnavailable as reason:
             raise CheckpointError(
                 str(reason), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
             ) from reason
 
-    def _load(self, asked: _Asked) -> None:
-        """Load what is asked for; what was loaded before goes first, so that both need not fit."""
-        self._drop()
-        self._asked = asked
-        try:
-            self._model = _load(asked)
-            logger.info("language model %s is in the text-to-semantic seat", asked.name)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the AR model speaks
-            self._error = error
+    def _entry(self, asked: _Asked, retry: bool) -> _Entry:
+        stamp = folder_stamp(asked.name)
+        found = self._known(asked, stamp, retry)
+        if found is not None:
+            return found
+        with self._loading:  # one load at a time; whoever waits for it need not load again
+            return self._known(asked, stamp, retry) or self._fresh(asked, stamp)
 
-    def _drop(self) -> None:
-        self._asked = self._model = self._error = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    def _known(self, asked: _Asked, stamp: Stamp | None, retry: bool) -> _Entry | None:
+        """The entry if it still holds."""
+        with self._lock:
+            entry = self._entries.get(asked)
+            if entry is None:
+                return None
+            # a folder that is not there this moment may be in the middle of being replaced
+            same = stamp == entry.stamp or (stamp is None and entry.model is not None)
+            fresh = entry.error is None or (not retry and self._clock() - entry.at < RETRY_SECONDS)
+            if not (same and fresh):
+                return None
+            self._entries.move_to_end(asked)
+            return entry
+
+    def _fresh(self, asked: _Asked, stamp: Stamp | None) -> _Entry:
+        """Load what is asked for; what it replaces goes first, so that both need not fit."""
+        self._keep(lambda other: other.name != asked.name, MOST_MODELS - 1)
+        model, error = self._tried(asked)
+        if error is not None and reason_of(error) == "out_of_memory" and self._keep(lambda other: False):
+            logger.info("other language models are dropped to make room for %s", asked.name)
+            model, error = self._tried(asked)
+        entry = _Entry(model, error, stamp, self._clock())
+        with self._lock:
+            self._entries[asked] = entry
+        return entry
+
+    def _tried(self, asked: _Asked) -> tuple[T2SBackend | None, Exception | None]:
+        try:
+            model = self._load(asked)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the AR model speaks
+            return None, error.with_traceback(None)  # its frames would keep what was loaded so far
+        logger.info("language model %s is loaded", asked.name)
+        return model, None
+
+    def _keep(self, wanted: Callable[[_Asked], bool], at_most: int = MOST_MODELS) -> int:
+        """Drop the models that are not ``wanted``, and the oldest of the others; returns how many went."""
+        with self._lock:
+            kept = [asked for asked in self._entries if wanted(asked)][-at_most:] if at_most else []
+            gone = [asked for asked in self._entries if asked not in kept]
+            held = sum(self._entries[asked].model is not None for asked in gone)
+            for asked in gone:
+                del self._entries[asked]
+        if held:
+            _free()
+        return held
+
+    def _drop_for_memory(self, asked: _Asked) -> None:
+        """After a model ran out of memory: it goes, and requests of the next minute are told why."""
+        what = f"{asked.name} ran out of memory and was dropped; choose a smaller one or shorter texts"
+        with self._lock:
+            stamp = self._entries[asked].stamp if asked in self._entries else folder_stamp(asked.name)
+            error = LMUnavailable("out_of_memory", what)
+            self._entries[asked] = _Entry(None, error, stamp, self._clock())
+        _free()
 
     def release(self) -> None:
-        """Free the language model's memory; the next request that asks for it loads it again."""
-        with self._lock:
-            self._drop()
+        """Free all language models' memory; the next request that asks for one loads it again."""
+        self._keep(lambda other: False)
+
+
+def _free() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def of_voice(name: str, models: VoiceModels, precision: str = "auto") -> Qwen3T2SModel:
-    """A language model that speaks the tokens of a voice, for work that the seat does not do.
+    """A language model that speaks the tokens of a voice, for work beside speech.
 
     Raises:
         LMUnavailable: with the reason why there is none.
@@ -131,8 +272,7 @@ def of_voice(name: str, models: VoiceModels, precision: str = "auto") -> Qwen3T2
 
 
 def _asked(name: str, models: VoiceModels, precision: str) -> _Asked:
-    codebook = codebook_fingerprint(models.vits.quantizer.codebook.embed)
-    return _Asked(name, str(models.device), codebook, models.spec.symbols, precision)
+    return _Asked(name, str(models.device), models.codebook, models.spec.symbols, precision)
 
 
 def _load(asked: _Asked) -> Qwen3T2SModel:
@@ -151,5 +291,5 @@ def weight_precision(device: torch.device, precision: str) -> tuple[torch.dtype,
     if precision == "float32":
         return torch.float32, False
     if device.type == "cuda":
-        return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
+        return (torch.bfloat16 if has_bfloat16() else torch.float16), False
     return torch.float32, device.type == "cpu" and lm_half.available()

@@ -1,4 +1,4 @@
-"""The loaded networks of a voice, and how they are loaded. Requests share them and never change them.
+"""A loaded voice: its networks, where they came from, and how they are loaded. Requests share it and never change it.
 
 Knows checkpoints and network classes; knows nothing about requests, text or audio files.
 """
@@ -7,30 +7,33 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from AR.backend import T2SBackend
 from AR.errors import T2SError
+from AR.models.lm_folder import codebook_fingerprint
 from AR.models.t2s_model import Text2SemanticDecoder
-from errors import CheckpointError, ConfigError
-from feature_extractor.cnhubert import CNHubert
+from config import PACK_DIR
+from errors import CheckpointError, ConfigError, MismatchError
+from feature_extractor.cnhubert import CNHubert, check_folder
 from module.lora import merge_lora
 from module.models import Synthesizer, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
-from published import S2G, fetch_command, place
+from published import HUBERT, S2G, fetch_command, place
 from super_resolution import SuperResolution, find_super_resolution
 from sv import SV
+from TTS_infer_pack.pack import PACK_FILE, Recommended, pack_of, read_pack, recommended_for
 from vocoders import Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
-
-V1_SYMBOL_ROWS = 512
-"""Phone rows of a v1 GPT checkpoint (322 of them in use); later ones have 732."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Companions:
 class VoiceModels:
     """What speaks: SSL encoder, SoVITS synthesiser, text-to-semantic backend, and the settings that came with them.
 
-    ``serial`` tells two sets of networks in one process apart (references that one has read do not fit another).
+    ``serial`` tells two sets of networks apart (references that one has read do not fit another).
     """
 
     hubert: CNHubert
@@ -76,7 +79,7 @@ class VoiceModels:
     t2s: T2SBackend
     audio: AudioSettings
     spec: VersionSpec
-    serial: int = 0
+    serial: str = field(default_factory=lambda: uuid.uuid4().hex)
     companions: Companions = Companions()
 
     @property
@@ -92,6 +95,67 @@ class VoiceModels:
     @property
     def dtype(self) -> torch.dtype:
         return next(self.vits.parameters()).dtype
+
+    @cached_property
+    def codebook(self) -> str:
+        """Fingerprint of the quantizer: a language model must have learned the same tokens."""
+        return codebook_fingerprint(self.vits.quantizer.codebook.embed)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the weights take."""
+        networks = (self.hubert, self.vits, self.t2s, self.companions.sv, self.companions.vocoder)
+        return sum(_bytes(network) for network in networks if isinstance(network, nn.Module))
+
+
+def _bytes(network: nn.Module) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*network.parameters(), *network.buffers()))
+
+
+@dataclass(frozen=True)
+class VoicePaths:
+    """Where the files of a voice lie: GPT (s1) and SoVITS (s2) weights, and the folder of the SSL encoder.
+
+    ``hubert`` may be empty: then the encoder that fits is looked for.
+    """
+
+    t2s: str
+    vits: str
+    hubert: str = ""
+
+    @classmethod
+    def of_pack(cls, folder: PathLike) -> VoicePaths:
+        """Those of a voice pack.
+
+        Raises:
+            ConfigError: ``folder`` holds no pack.
+        """
+        pack = read_pack(Path(folder))
+        return cls(str(pack.s1), str(pack.s2), str(pack.hubert))
+
+
+@dataclass(frozen=True)
+class LoadedVoice:
+    """All that speaks, and all that is known about it. It is made as a whole and replaced as a whole.
+
+    Attributes:
+        models: the networks.
+        paths: where they came from.
+        recommended: what the pack that the files are a part of recommends for them.
+    """
+
+    models: VoiceModels
+    paths: VoicePaths
+    recommended: Recommended = Recommended()
+
+    @property
+    def version(self) -> str:
+        """Model version, as the SoVITS file says."""
+        return self.models.spec.name
+
+    def with_models(self, models: VoiceModels, paths: VoicePaths) -> LoadedVoice:
+        """The voice with other networks; what was recommended for the old files does not stay with the new ones."""
+        return LoadedVoice(models, paths, recommended_for(Path(paths.t2s), Path(paths.vits)))
 
 
 @dataclass(frozen=True)
@@ -191,31 +255,87 @@ def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
     """Refuse parts that were not made for each other, as far as their shapes tell.
 
     Raises:
-        CheckpointError: naming the two parts.
+        MismatchError: naming the two parts.
     """
-    fix = "load files that belong together"
+    fix = "load files that belong together, all of them at once (load_voice)"
     if hubert.ssl_dim != vits.config.ssl_dim:
-        raise CheckpointError(
+        raise MismatchError(
             f"the SoVITS model reads SSL features of {vits.config.ssl_dim} channels, the SSL encoder "
             f"gives {hubert.ssl_dim}",
             "an encoder and a SoVITS model of one origin",
             fix,
         )
     rows = t2s.config.phoneme_vocab_size if isinstance(t2s, Text2SemanticDecoder) else None
-    if rows is not None and (rows < vits.spec.symbol_count or (rows == V1_SYMBOL_ROWS) != (vits.spec.symbols == "v1")):
-        raise CheckpointError(
+    if rows is not None and _made_for(rows) != vits.spec.text_rows:
+        raise MismatchError(
             f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with {vits.spec.symbol_count}",
             "a GPT and a SoVITS model of one version",
             fix,
         )
 
 
-def load_voice(hubert: PathLike, vits: PathLike, t2s: PathLike, place: Placement) -> VoiceModels:
-    """All three networks of a voice. CheckpointError as the single loaders and :func:`check_match`."""
-    t2s_model = load_t2s(t2s, place)
-    synthesiser, audio = load_vits(vits, place)
-    encoder = load_hubert(hubert, place)
-    check_match(encoder, synthesiser, t2s_model)
-    return VoiceModels(
-        encoder, synthesiser, t2s_model, audio, synthesiser.spec, companions=load_companions(synthesiser.spec, place)
+def _made_for(rows: int) -> int:
+    """Phone rows of the versions that a GPT model of so many was made for; 0 for none. It may have some to spare."""
+    return max((spec.text_rows for spec in VERSIONS.values() if spec.text_rows <= rows), default=0)
+
+
+def find_encoder(channels: int, vits: PathLike, known: PathLike = "") -> Path:
+    """Folder of an SSL encoder whose features a SoVITS model reads.
+
+    Args:
+        channels: that it reads.
+        vits: its file; the encoder of the pack that it is a part of is looked at.
+        known: an encoder to prefer where it fits.
+
+    Raises:
+        MismatchError: none of those on disk fits.
+    """
+    pack = pack_of(Path(vits), Path(vits))
+    folders = [Path(known)] if known else []
+    folders += [pack.hubert] if pack is not None else []
+    folders += [place(HUBERT), read_pack(PACK_DIR).hubert] if (PACK_DIR / PACK_FILE).is_file() else [place(HUBERT)]
+    for folder in folders:
+        if _channels_of(folder) == channels:
+            return folder
+    raise MismatchError(
+        f"{vits} reads SSL features of {channels} channels, and no encoder on disk gives them",
+        "the encoder that the SoVITS model was trained with",
+        fetch_command("hubert"),
     )
+
+
+def _channels_of(folder: Path) -> int | None:
+    try:
+        return int(check_folder(folder).get("hidden_size", 0))
+    except (CheckpointError, ValueError):
+        return None
+
+
+def load_voice(paths: VoicePaths, place: Placement, present: LoadedVoice | None = None) -> LoadedVoice:
+    """A whole voice: all of its files at once, of any version.
+
+    Args:
+        paths: its files.
+        place: where the networks go.
+        present: a voice whose SSL encoder is used again where it is the same.
+
+    Raises:
+        CheckpointError: as the single loaders and :func:`check_match`.
+    """
+    t2s = load_t2s(paths.t2s, place)
+    vits, audio = load_vits(paths.vits, place)
+    known = present.paths.hubert if present else ""
+    folder = paths.hubert or str(find_encoder(vits.config.ssl_dim, paths.vits, known))
+    hubert = encoder_at(folder, place, present)
+    check_match(hubert, vits, t2s)
+    models = VoiceModels(hubert, vits, t2s, audio, vits.spec, companions=load_companions(vits.spec, place))
+    return LoadedVoice(
+        models, VoicePaths(paths.t2s, paths.vits, folder), recommended_for(Path(paths.t2s), Path(paths.vits))
+    )
+
+
+def encoder_at(folder: PathLike, place: Placement, present: LoadedVoice | None) -> CNHubert:
+    """The SSL encoder in ``folder``: the one of ``present`` where it came from there, else loaded."""
+    if present is not None and Path(folder).resolve() == Path(present.paths.hubert).resolve():
+        return present.models.hubert
+    return load_hubert(folder, place)

@@ -6,18 +6,22 @@ It knows the folder's layout and nothing about models.
                  "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},       paths inside the folder
                  "default_reference": {"path", "text", "lang"},
                  "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"},   optional, as is each in it
-                 "reference_free": true}                        optional: its AR model speaks best without a prompt
+                 "reference_free": true,                        optional: its AR model speaks best without a prompt
+                 "span": {"phones", "seconds"}}                 optional: the longest speech it has learned
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 PACK_FILE = "pack.json"
 KNOWN_KEYS = frozenset(
@@ -32,9 +36,12 @@ KNOWN_KEYS = frozenset(
         "licence",
         "made",
         "reference_free",
+        "span",
     }
 )
 FILES = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
+PARENTS = 3
+"""Folders above a file in which its pack is looked for."""
 SAMPLING_KEYS = frozenset({"top_k", "top_p", "temperature", "repetition_penalty", "text_split_method", "speed_factor"})
 
 
@@ -46,14 +53,33 @@ class DefaultReference(NamedTuple):
     lang: str
 
 
+class Span(NamedTuple):
+    """The longest speech that a stage has learned; 0 where it is not known."""
+
+    phones: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
-class VoicePack:
-    """A pack on disk; paths are absolute.
+class Recommended:
+    """What a pack recommends for its own weights; nothing of it holds for others.
 
     Attributes:
-        sampling: request values that this pack's weights sound best with, used where a request does not name them.
+        default_reference: the clip that speaks when a request names none.
+        sampling: request values that its AR model sounds best with, used where a request does not name them.
         reference_free: the AR model is asked without the reference's tokens and text; the clip lends its timbre.
+        span: the longest speech that its AR model has learned.
     """
+
+    default_reference: DefaultReference | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    reference_free: bool = False
+    span: Span = Span()
+
+
+@dataclass(frozen=True)
+class VoicePack:
+    """A pack on disk; paths are absolute. The last four attributes are those of :class:`Recommended`."""
 
     name: str
     version: str
@@ -64,6 +90,18 @@ class VoicePack:
     default_reference: DefaultReference | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference_free: bool = False
+    span: Span = Span()
+
+    def recommended(self, s1: Path, s2: Path) -> Recommended:
+        """What of it holds for a GPT and a SoVITS file: all of it for the pack's own two.
+
+        Sampling and span are about the AR model alone; the clip and how it is used are about the voice as a whole.
+        """
+        if s1.resolve() != self.s1.resolve():
+            return Recommended()
+        if s2.resolve() != self.s2.resolve():
+            return Recommended(sampling=self.sampling, span=self.span)
+        return Recommended(self.default_reference, self.sampling, self.reference_free, self.span)
 
 
 def _section(path: Path, content: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
@@ -108,4 +146,39 @@ def read_pack(folder: Path) -> VoicePack:
         else None,
         sampling=_section(path, content, "sampling", SAMPLING_KEYS),
         reference_free=content.get("reference_free") is True,
+        span=_span(path, content),
     )
+
+
+def _span(path: Path, content: Mapping[str, Any]) -> Span:
+    values = _section(path, content, "span", frozenset(Span._fields))
+    try:
+        return Span(int(values.get("phones", 0)), float(values.get("seconds", 0)))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: span is {values}", "phones and seconds as numbers") from error
+
+
+def pack_of(s1: Path, s2: Path) -> VoicePack | None:
+    """The pack that a GPT or a SoVITS file is a part of: one of the folders above it describes it as its own."""
+    for path, part in ((s1, "s1"), (s2, "s2")):
+        for folder in list(path.resolve().parents)[:PARENTS]:
+            pack = _pack_in(folder)
+            if pack is not None and getattr(pack, part).resolve() == path.resolve():
+                return pack
+    return None
+
+
+def _pack_in(folder: Path) -> VoicePack | None:
+    if not (folder / PACK_FILE).is_file():
+        return None
+    try:
+        return read_pack(folder)
+    except ConfigError as error:  # whoever loads single files out of it can still do so
+        logger.warning("what the voice pack recommends is not known: %s", error)
+        return None
+
+
+def recommended_for(s1: Path, s2: Path) -> Recommended:
+    """What is recommended for a GPT and a SoVITS file by the pack that they belong to; nothing for all others."""
+    pack = pack_of(s1, s2)
+    return Recommended() if pack is None else pack.recommended(s1, s2)

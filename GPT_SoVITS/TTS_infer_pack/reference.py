@@ -186,10 +186,17 @@ def prompt_mel(audio: Audio, models: VoiceModels) -> Tensor | None:
 
 
 def prompt_tokens(audio: Audio, models: VoiceModels) -> Tensor:
-    """[T_sem] semantic tokens of the clip, with the short silence at its end that the published weights expect."""
+    """[T_sem] semantic tokens of the clip, with the short silence at its end that the published weights expect.
+
+    Raises:
+        AudioError: the SSL encoder makes no numbers of it.
+    """
     samples = resample(audio.samples, audio.rate, SSL_RATE)
     # The public pipeline counts the tail at the model's rate and appends it at 16 kHz; weights are used to that.
     tail: Samples = np.zeros(int(models.audio.sampling_rate * TAIL_SECONDS), dtype=np.float32)
     wave = torch.from_numpy(np.concatenate((samples, tail))).to(models.device, models.dtype)[None]
-    codes = models.vits.extract_latent(models.hubert(wave))  # [1, 1, T_sem]
+    features = models.hubert(wave)
+    if not bool(features.isfinite().all()):  # the nearest code of NaN is some code: nobody would notice
+        raise AudioError("the SSL encoder gave NaN for the reference", "sound weights and speech", "try another clip")
+    codes = models.vits.extract_latent(features)  # [1, 1, T_sem]
     return codes[0, 0]

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from config import parse_bool
 from errors import ConfigError, RequestError, TextError
 from text.language import MODES
 from TTS_infer_pack.batching import PiecePlan
+
+if TYPE_CHECKING:
+    from AR.fallback import FallbackInfo
 
 MAX_SEED = 2**63 - 1
 PUBLIC_SAMPLING: dict[str, Any] = {
@@ -48,6 +51,9 @@ RANGES: dict[str, tuple[type, float, float]] = {
 """Kind and inclusive range of every number."""
 SWITCHES = ("split_bucket", "parallel_infer", "return_fragment", "super_sampling", "resynthesis")
 TEXTS = ("text", "text_lang", "ref_audio_path", "prompt_text", "prompt_lang", "text_split_method")
+NAMES = ("t2s", "qwen3_model_name")
+STAGES = ("ar", "qwen3")
+"""Text-to-semantic stages: the AR model, or a language model with the AR model behind it."""
 IGNORED_KEYS = frozenset({"media_type", "no_prompt_text"})
 """Keys of API calls that concern the answer's form, not the speech."""
 LENGTH_SWITCH = "fixed_length_chunk"
@@ -83,6 +89,8 @@ class SynthesisRequest:
         min_chunk_length: tokens of a piece.
         sample_steps: steps of the flow-matching network, for versions that have one.
         super_sampling: raise the rate of the speech, for versions that something can raise.
+        t2s: which stage speaks the semantic tokens, "ar" or "qwen3"; None: the one that the settings wish.
+        qwen3_model_name: which language model, where one speaks; None: the one in the settings.
 
     Raises:
         RequestError: a value of the wrong kind or out of range.
@@ -114,13 +122,15 @@ class SynthesisRequest:
     super_sampling: bool = False
     overlap_length: int = 2
     min_chunk_length: int = 16
+    t2s: str | None = None
+    qwen3_model_name: str | None = None
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in RANGES.items():
             _set(self, name, _number(name, getattr(self, name), kind, low, high))
         for name in SWITCHES:
             _set(self, name, _switch(name, getattr(self, name)))
-        for name in TEXTS:
+        for name in (*TEXTS, *NAMES):
             value = getattr(self, name)
             if isinstance(value, os.PathLike):
                 value = str(value)
@@ -140,6 +150,10 @@ class SynthesisRequest:
             mode = getattr(self, name)
             if mode and mode not in MODES:
                 raise RequestError(f"unknown language {mode!r} in {name}", "one of " + ", ".join(MODES), f"set {name}")
+        for name in NAMES:
+            _set(self, name, (getattr(self, name) or "").strip() or None)
+        if self.t2s is not None and self.t2s not in STAGES:
+            raise RequestError(f"there is no text-to-semantic stage {self.t2s!r}", " or ".join(STAGES), "set t2s")
         if not self.text_lang:
             raise RequestError("text_lang is missing", "a language mode such as en, zh, ja or auto", "set text_lang")
         if self.prompt_text.strip() and self.ref_audio_path and not self.prompt_lang:
@@ -225,6 +239,8 @@ class AudioChunk:
         finish_reason: "eos", "length" (cut off) or "stopped"; empty before the last piece of a segment.
         again: True where the segment begins anew, because what was heard of it had gone wrong: whoever keeps the speech
             drops its earlier pieces.
+        fallback: why the AR model has spoken for the language model in this request so far, the last reason of several;
+            None where it has not.
     """
 
     samples: NDArray[np.float32]
@@ -234,3 +250,4 @@ class AudioChunk:
     tokens: int
     finish_reason: str
     again: bool = False
+    fallback: FallbackInfo | None = None

@@ -29,35 +29,11 @@ from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
 from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.models import VoiceModels
 from TTS_infer_pack.request import AudioChunk
+from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 from TTS_infer_pack.streaming import Samples, SegmentStream
 from TTS_infer_pack.time_stretch import TimeStretch, stretched
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Phones:
-    """A stretch of text as the models read it.
-
-    Attributes:
-        ids: [T_ph].
-        bert: [1024, T_ph], or None for zeros.
-        text: the words.
-        pause: seconds of silence that the text asks for after it, beside the usual pause.
-    """
-
-    ids: Tensor
-    bert: Tensor | None
-    text: str
-    pause: float = 0.0
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What the text-to-semantic stage goes on from: the reference clip's words and its tokens [T_sem]."""
-
-    phones: Phones
-    tokens: Tensor
 
 
 @dataclass(frozen=True)
@@ -240,26 +216,7 @@ def _warn_of(request: T2SRequest, why: str) -> None:
 
 
 def _t2s_request(job: Job, index: int) -> T2SRequest:
-    segment = job.segments[index]
-    if job.prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text)
-    prompt = job.prompt.phones
-    return T2SRequest(
-        phones=torch.cat((prompt.ids, segment.ids)),
-        bert=join_features(prompt, segment),
-        prompt=job.prompt.tokens,
-        text=segment.text,
-        prompt_text=prompt.text,
-        prompt_phones=prompt.ids.numel(),
-    )
-
-
-def join_features(first: Phones, second: Phones) -> Tensor | None:
-    """Features of both [1024, T_ph], or None where neither has any."""
-    if first.bert is None and second.bert is None:
-        return None
-    parts = [p.bert if p.bert is not None else torch.zeros(1024, p.ids.numel()) for p in (first, second)]
-    return torch.cat(parts, dim=1)
+    return t2s_request(job.segments[index], job.prompt, index)
 
 
 @torch.inference_mode()

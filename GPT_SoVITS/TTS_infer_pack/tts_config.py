@@ -30,9 +30,10 @@ from config import (
     resolve_path,
 )
 from errors import ConfigError, OutputError
+from module.versions import VERSIONS
 from published import HUBERT, ROBERTA, S1, S2G, fetch_command, place
 from text.language import MODES
-from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack
+from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack, recommended_for
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,10 @@ PARSERS = {
 """Every setting and how its value is read; any other name is an error."""
 ALIASES = {"cnhubert_base_path": "cnhuhbert_base_path"}
 """The public spelling has one h too many; the right one is understood as well."""
-LEGACY_KEYS = frozenset({"update_configs", "use_vocoder"})
+LEGACY_KEYS = frozenset({"update_configs", "use_vocoder", "flash_attn_enabled"})
 """Keys of older YAML files without effect here."""
+LEGACY_SECTIONS = {"default": "v1", "default_v2": "v2"}
+"""Names of sections in older public YAML files."""
 PATHS = ("t2s_weights_path", "vits_weights_path", "cnhuhbert_base_path")
 
 
@@ -83,18 +86,20 @@ class TTS_Config:  # noqa: N801 - the public name
     """Settings of a :class:`TTS_infer_pack.TTS.TTS`.
 
     Args:
-        configs: a YAML file in the public layout (sections ``custom``, ``v1``, ``v2`` ...), a dict of settings or of
-            such sections, or None for ``GPT_SoVITS/configs/tts_infer.yaml``.
+        configs: a YAML file in the public layout (sections ``custom``, ``v1``, ``v2`` ..., or ``default`` and
+            ``default_v2`` in older ones), a dict of settings or of such sections, or None for
+            ``GPT_SoVITS/configs/tts_infer.yaml``.
         settings: settings by name; these win over everything else.
 
     Attributes:
-        device: "cpu", "cuda", "cuda:1", "mps".
+        device: "cpu", "cuda", "cuda:1", "mps". Public files and the environment may say "cuda" on a machine that has
+            none: then the CPU is used, with a warning. Whoever asks for it by argument or attribute is told.
         is_half: half precision where the device has it.
         version: model version; becomes what the loaded weights are.
         t2s_weights_path, vits_weights_path, cnhuhbert_base_path, bert_base_path: absolute paths.
-        default_reference: the pack's (path, text, lang), or None where other weights are loaded.
-        sampling: request values that the pack recommends.
-        reference_free: the pack's AR model is asked without a prompt; the reference lends its timbre only.
+        default_reference, sampling, reference_free: what a voice pack recommends for these weights
+            (``pack.Recommended``); nothing where they are not its own. A TTS tells here what holds for the voice that
+            is loaded, and does not read it back.
         use_qwen3, qwen3_model_name, qwen3_enable_training, qwen3_enable_inference: the language model stage; may be set
             at any time.
         qwen3_strict: an error instead of the AR model where the language model cannot speak.
@@ -127,7 +132,10 @@ class TTS_Config:  # noqa: N801 - the public name
             content: Mapping[str, Any] = configs
         else:
             content = _read_yaml(Path(self.configs_path), optional=configs is None)
-        values = _environment() | _parsed(_section(content, explicit.get("version")), "setting") | explicit
+        values = _environment() | _parsed(_section(content, explicit.get("version")), "setting")
+        if "device" in values and "device" not in explicit:
+            values["device"] = _device_of_file(values["device"])
+        values |= explicit
         self.use_qwen3 = values.pop("use_qwen3", False)
         self.qwen3_model_name = values.pop("qwen3_model_name", "Qwen/Qwen2-7B")
         self.qwen3_enable_training = values.pop("qwen3_enable_training", False)
@@ -170,10 +178,10 @@ class TTS_Config:  # noqa: N801 - the public name
         self.version = version or (pack.version if pack else "v2")
         bert = values.get("bert_base_path") or str(place(ROBERTA))
         self.bert_base_path = bert if Path(bert).exists() else None
-        own_voice = pack is not None and "t2s_weights_path" not in named and "vits_weights_path" not in named
-        self.default_reference: DefaultReference | None = pack.default_reference if pack and own_voice else None
-        self.sampling: dict[str, Any] = dict(pack.sampling) if pack and own_voice else {}
-        self.reference_free = bool(pack and own_voice and pack.reference_free)
+        recommended = recommended_for(Path(self.t2s_weights_path), Path(self.vits_weights_path))
+        self.default_reference: DefaultReference | None = recommended.default_reference
+        self.sampling: dict[str, Any] = dict(recommended.sampling)
+        self.reference_free = recommended.reference_free
         logger.info("speaking with %s: %s, %s", source, self.t2s_weights_path, self.vits_weights_path)
 
     @property
@@ -188,7 +196,7 @@ class TTS_Config:  # noqa: N801 - the public name
     @property
     def languages(self) -> tuple[str, ...]:
         """Language modes that the version's phone symbols allow."""
-        return V1_LANGUAGES if self.version == "v1" else MODES
+        return V1_LANGUAGES if VERSIONS[self.version].symbols == "v1" else MODES
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as the ``custom`` section of a YAML file holds them."""
@@ -259,6 +267,14 @@ def _resolve_device(device: str) -> str:
     return device
 
 
+def _device_of_file(device: str) -> str:
+    """The device that a settings file names; the CPU where it is CUDA and this machine has none of it."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        logger.warning("the settings say device: %s, and there is no CUDA device: the CPU is used", device)
+        return "cpu"
+    return device
+
+
 def _environment() -> dict[str, Any]:
     found = read_environment(None, *ENVIRONMENT.values())
     return {name: found[source] for name, source in ENVIRONMENT.items() if source in found}
@@ -279,10 +295,12 @@ def _parsed(settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _section(content: Mapping[str, Any], version: str | None) -> Mapping[str, Any]:
     """The settings in ``content``: itself if it is flat, else its section ``custom``, else that of the version."""
-    sections = {key: value for key, value in content.items() if isinstance(value, Mapping)}
-    if not sections:
+    found = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    if not found:
         return content
-    flat = {key: value for key, value in content.items() if key not in sections}
+    flat = {key: value for key, value in content.items() if key not in found}
+    sections = {new: found[old] for old, new in LEGACY_SECTIONS.items() if old in found}
+    sections |= {key: value for key, value in found.items() if key not in LEGACY_SECTIONS}
     unknown = sorted(set(sections) - {"custom", *MODEL_VERSIONS})
     if unknown:
         raise ConfigError(f"unknown section {', '.join(map(str, unknown))}", "custom, " + ", ".join(MODEL_VERSIONS))

@@ -142,7 +142,9 @@ class CNHubert(nn.Module):
         super().__init__()
         folder = Path(base_path)
         check_folder(folder)
+        self.folder = folder
         self.model = _load_hubert(folder)
+        self._full: list[Any] = []
         settings = self.model.config
         self.ssl_dim = int(settings.hidden_size)
         self.min_samples = receptive_field(list(settings.conv_kernel), list(settings.conv_stride))
@@ -162,7 +164,8 @@ class CNHubert(nn.Module):
             wav16k: float audio at 16 kHz, [B, T] or [T]; all rows are real audio (padding changes the result).
 
         Returns:
-            [B, ssl_dim, frames], in the dtype and on the device of the model.
+            [B, ssl_dim, frames], in the dtype and on the device of the model. Audio on which half precision overflows
+            is done in full precision.
 
         Raises:
             AudioError: audio shorter than one frame (400 samples with the usual kernels), or of another shape.
@@ -173,4 +176,17 @@ class CNHubert(nn.Module):
             raise AudioError(f"HuBERT got audio of shape {list(wav16k.shape)}", f"[batch, {self.min_samples} or more]")
         reference = next(self.model.parameters())
         hidden = self.model(wav16k.to(reference)).last_hidden_state  # [B, frames, ssl_dim]
+        if reference.dtype == torch.float16 and not bool(hidden.isfinite().all()):
+            hidden = self._in_full_precision(wav16k.to(reference.device)).to(reference.dtype)
         return hidden.transpose(1, 2)
+
+    def _in_full_precision(self, wav16k: torch.Tensor) -> torch.Tensor:
+        """Hidden states [B, frames, ssl_dim] in float32, of audio on which float16 overflows.
+
+        The weights are read once more, and kept outside of the module, so that ``half()`` and ``to()`` pass them over.
+        """
+        if not self._full:
+            logger.warning("HuBERT overflows in half precision on some audio; that is done in full precision")
+            self._full.append(_load_hubert(self.folder).eval().requires_grad_(False))
+        model = self._full[0].to(wav16k.device)
+        return model(wav16k.float()).last_hidden_state  # type: ignore[no-any-return]

@@ -19,6 +19,7 @@ from module.quantizer import Quantizer
 from module.style_encoder import MelStyleEncoder
 from module.versions import VersionSpec
 from module.weight_norm import fold_weight_norm
+from process_ckpt import compare_keys
 
 Self = TypeVar("Self", bound="SemanticModel")
 
@@ -123,17 +124,9 @@ class SemanticModel(nn.Module):
         """
         if hasattr(self, "enc_q") and not any(name.startswith("enc_q.") for name in weights):
             del self.enc_q
-        own = self.state_dict()
-        problems = [f"missing {n}" for n in own if n not in weights]
-        problems += [f"unexpected {n}" for n in weights if n not in own]
-        problems += [
-            f"{n} is {tuple(weights[n].shape)} instead of {tuple(t.shape)}"
-            for n, t in own.items()
-            if n in weights and weights[n].shape != t.shape
-        ]
-        if problems:
-            shown = ", ".join(problems[:8]) + (f" and {len(problems) - 8} more" if len(problems) > 8 else "")
-            raise CheckpointError(f"weights do not fit a {self.spec.name} synthesiser: {shown}")
+        report = compare_keys(self.state_dict(), weights)
+        if not report.ok:
+            raise CheckpointError(f"weights do not fit a {self.spec.name} synthesiser: {report}")
         self.load_state_dict(weights, strict=True)
 
     def remove_weight_norm(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from config import REPO_ROOT
-from errors import GSVError
+from errors import GSVError, MismatchError
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ class Speaker(Protocol):
 
     def init_vits_weights(self, weights_path: str) -> None:
         """Load another SoVITS checkpoint."""
+
+    def load_voice(self, t2s_weights_path: str, vits_weights_path: str) -> Any:
+        """Load both at once."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Voice:
         self._factory = factory
         self._speaker: Speaker | None = None
         self._read_at: dict[str, float] = {}
+        self._chosen: dict[str, str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -112,16 +116,29 @@ class Voice:
         """Load other weights. Nothing happens where this file is loaded and was not written since: lists also report a
         choice when they are left without one.
 
+        A file that does not fit the other one that is loaded is remembered: of two versions, one list must be changed
+        before the other. Once the other is chosen too, both are loaded at once.
+
         Raises:
-            GSVError: the weights cannot be used; the voice stays as it is.
+            GSVError: the weights cannot be used, or not yet; the voice stays as it is.
         """
         speaker, now = self.load(), time.time()
         gpt = kind == "gpt"
         loaded = Path(speaker.configs.t2s_weights_path if gpt else speaker.configs.vits_weights_path)
         if Path(path).resolve() == loaded.resolve() and loaded.stat().st_mtime < self._read_at[kind]:
             return
-        (speaker.init_t2s_weights if gpt else speaker.init_vits_weights)(path)
-        self._read_at[kind] = now
+        try:
+            (speaker.init_t2s_weights if gpt else speaker.init_vits_weights)(path)
+        except MismatchError:
+            other = self._chosen.get("sovits" if gpt else "gpt")
+            self._chosen[kind] = path
+            if other is None:
+                raise
+            speaker.load_voice(*((path, other) if gpt else (other, path)))
+            self._read_at = dict.fromkeys(("gpt", "sovits"), now)
+        else:
+            self._read_at[kind] = now
+        self._chosen.clear()
 
     def _tell(self, state: LoadState) -> None:
         self.state = state

@@ -58,6 +58,15 @@ def text(settings: Settings, clips: list[Clip]) -> Report:
         return text_stage.run(_job(settings, clips, progress), settings.version, clean_text)
 
 
+def features(settings: Settings, clips: list[Clip]) -> Report:
+    """Stage 1 for Chinese clips, with the BERT that the settings name; after :func:`text`."""
+    from prepare_datasets import bert_stage
+
+    with progress_bar("features") as progress:
+        job = _job(settings, clips, progress)
+        return bert_stage.run(job, settings.bert, lambda: bert_stage.load_features(settings.bert, settings.device))
+
+
 def audio(settings: Settings, clips: list[Clip]) -> Report:
     """Stage 2 with the HuBERT that the settings name."""
     from prepare_datasets import hubert_stage
@@ -102,7 +111,7 @@ def speakable_languages(version: str) -> set[str]:
 def all_stages(settings: Settings) -> Sequence[Stage]:
     """What a version's training needs."""
     needs_speaker = version_spec(settings.version).needs_speaker_embedding
-    return (text, audio, *((speakers,) if needs_speaker else ()), tokens)
+    return (text, features, audio, *((speakers,) if needs_speaker else ()), tokens)
 
 
 def run_stages(options: Sequence[Option], description: str, plan: StagePlan, argv: Sequence[str] | None) -> int:
@@ -115,7 +124,8 @@ def run_stages(options: Sequence[Option], description: str, plan: StagePlan, arg
     def work() -> list[str]:
         settings = parse(options, description, argv)
         clips, listed = read_list(settings.list, settings.wav_dir, speakable_languages(settings.version))
-        return [listed.summary(), *(stage(settings, clips).summary() for stage in plan(settings))]
+        reports = (stage(settings, clips) for stage in plan(settings))
+        return [listed.summary(), *(report.summary() for report in reports if report.usable or report.skipped)]
 
     return run_command(work, stopped="stopped; the same command goes on from here")
 
@@ -146,8 +156,8 @@ def run_command(work: Callable[[], Iterable[str]], stopped: str = "stopped") -> 
 
 def main_text(argv: Sequence[str] | None = None) -> int:
     """``1-get-text.py``."""
-    title = "Stage 1: phones and normalised text of a list of recordings."
-    return run_stages(TEXT_OPTIONS, title, lambda _: [text], argv)
+    title = "Stage 1: phones and normalised text of a list of recordings, and features of Chinese ones."
+    return run_stages(TEXT_OPTIONS, title, lambda _: [text, features], argv)
 
 
 def main_hubert(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """Stage 4, distillation: the AR model, or a language model, speaks a text list; writes ``2-name2text.txt``,
-``6-name2semantic.tsv`` and ``speakers.tsv`` as recordings would give them, and ``alignment.tsv`` where a language model
-speaks whose attention tells which phone it is at. No audio is made. Collapsed results are dropped and counted.
+``6-name2semantic.tsv``, ``speakers.tsv`` and, for Chinese with its features, ``3-bert/`` as recordings would give them,
+and ``alignment.tsv`` where a language model speaks whose attention tells which phone it is at. No audio is made.
+Collapsed results are dropped and counted.
 
 The method is sequence-level distillation (Kim and Rush 2016): what a model draws is easier to learn than recordings.
 
@@ -19,17 +20,18 @@ from pathlib import Path
 
 import torch
 
-from AR.backend import SamplingParams, T2SBackend, T2SRequest
+from AR.backend import SamplingParams, T2SBackend
 from AR.checked import decode_checked, why_collapsed
 from AR.errors import LMUnavailable
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training.lm_alignment import Head, Spoken, align, find_head
 from config import REPO_ROOT
 from errors import DatasetError, GSVError, TextError
+from prepare_datasets.bert_stage import bert_path
+from prepare_datasets.journal import atomic_file
 from prepare_datasets.list_file import read_list
-from text import symbols, symbols2
-from TTS_infer_pack.synthesis import Phones, Prompt, join_features
-from TTS_infer_pack.TextPreprocessor import TextPreprocessor
+from text import symbols_for
+from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 from TTS_infer_pack.TTS import TTS, TTS_Config
 
 logger = logging.getLogger(__name__)
@@ -86,10 +88,11 @@ def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
     Raises:
         GSVError: a list or clip that cannot be used, or none at all.
     """
-    if list_path is None and tts.configs.reference_free:
+    recommended = tts.voice.recommended
+    if list_path is None and recommended.reference_free:
         return [Voice("default", None)]
     if list_path is None:
-        default = tts.configs.default_reference
+        default = recommended.default_reference
         if default is None:
             raise DatasetError("no reference clips given, and the voice has none of its own", "--references")
         rows = [("default", default.path, default.text, default.lang)]
@@ -101,7 +104,10 @@ def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
 
 @dataclass(frozen=True)
 class Result:
-    """A text that was spoken: a line of each file; ``alignment`` is empty where it is not known."""
+    """A text that was spoken: a line of each file, and its features.
+
+    ``alignment`` is empty where it is not known, ``bert`` [1024, T_ph] None where the text has no features.
+    """
 
     name: str
     phones: str
@@ -109,6 +115,7 @@ class Result:
     tokens: str
     speaker: str
     alignment: str = ""
+    bert: torch.Tensor | None = None
 
 
 class Distiller:
@@ -123,37 +130,22 @@ class Distiller:
     def __init__(self, tts: TTS, run: Distillation, language_model: Qwen3T2SModel | None = None) -> None:
         self.tts, self.run, self.language_model = tts, run, language_model
         self.backend: T2SBackend = language_model or tts.ar_model
-        self.version = tts.configs.version
+        self.version = tts.voice.version
         self.head: Head | None = None
         self.head_sought = False
-        self.text = TextPreprocessor(device="cpu")
-        table = symbols.symbols if self.version == "v1" else symbols2.symbols
-        self.phone_names: Sequence[str] = table
+        self.phone_names: Sequence[str] = symbols_for(self.version)
         self.reasons: Counter[str] = Counter()
 
     def _read(self, text: str) -> Phones | None:
         try:
-            ids, bert, words = self.text.get_phones_and_bert(text, self.run.language, self.version)
+            phones = self.tts.phones_of(text, self.run.language)
         except TextError:
             self.reasons["text not readable"] += 1
             return None
-        if not ids or not any(character.isalnum() for character in words):
+        if not phones.ids.numel() or not any(character.isalnum() for character in phones.text):
             self.reasons["nothing to speak"] += 1
             return None
-        return Phones(torch.tensor(ids), bert if bool(bert.any()) else None, words)
-
-    def _request(self, voice: Voice, text: Phones) -> T2SRequest:
-        if voice.prompt is None:
-            return T2SRequest(text.ids, text.bert, None, text.text)
-        words = voice.prompt.phones
-        return T2SRequest(
-            torch.cat((words.ids, text.ids)),
-            join_features(words, text),
-            voice.prompt.tokens,
-            text.text,
-            words.text,
-            words.ids.numel(),
-        )
+        return phones
 
     def speak(self, texts: Sequence[str], voices: Sequence[Voice]) -> int:
         """Speak all texts, each seed with the next voice in turn; returns how many results were kept.
@@ -187,7 +179,7 @@ class Distiller:
         good = [(n, text, voice) for n, text, voice in read if text is not None]
         if not good:
             return
-        requests = [self._request(voice, text) for _, text, voice in good]
+        requests = [t2s_request(text, voice.prompt) for _, text, voice in good]
         results = decode_checked(self.backend, requests, replace(self.run.sampling, seed=seed))
         kept = [
             (*one, Spoken(request, result.tokens))
@@ -199,7 +191,7 @@ class Distiller:
         for (n, text, voice, spoken), alignment in zip(kept, alignments, strict=True):
             phones = " ".join(self.phone_names[i] for i in text.ids.tolist())
             tokens = " ".join(map(str, spoken.tokens.tolist()))
-            yield Result(_name(n, seed), phones, " ".join(text.text.split()), tokens, voice.name, alignment)
+            yield Result(_name(n, seed), phones, " ".join(text.text.split()), tokens, voice.name, alignment, text.bert)
 
     def _align(self, rows: Sequence[Spoken]) -> list[str]:
         """Phone indices of each row as a line of ``alignment.tsv``; empty where no head of the model tells them."""
@@ -228,6 +220,10 @@ def _known_names(folder: Path) -> set[str]:
 
 def _append(folder: Path, rows: Sequence[Result]) -> None:
     """Append to the files; tokens come last, as they mark a text as done."""
+    for row in rows:
+        if row.bert is not None:
+            with atomic_file(bert_path(folder, row.name)) as stream:
+                torch.save(row.bert.clone(), stream)
     lines = {
         TEXTS: [f"{row.name}\t{row.phones}\tNone\t{row.words}\n" for row in rows],
         SPEAKERS: [f"{row.name}\t{row.speaker}\n" for row in rows],
@@ -281,9 +277,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         weights = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model}
         tts = TTS(TTS_Config(args.config, **weights, use_qwen3=False))
-        known = {
-            name: tts.configs.sampling.get(name) for name in ("top_k", "top_p", "temperature", "repetition_penalty")
-        }
+        sampling = tts.voice.recommended.sampling
+        known = {name: sampling.get(name) for name in ("top_k", "top_p", "temperature", "repetition_penalty")}
         given = {name: getattr(args, name) for name in known if getattr(args, name) is not None}
         values = {name: value for name, value in (known | given).items() if value is not None}
         run = Distillation(folder, args.language, args.seeds, args.batch, SamplingParams(**values))

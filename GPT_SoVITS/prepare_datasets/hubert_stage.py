@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from prepare_datasets.job import Job
 from prepare_datasets.journal import atomic_file, digest_of, file_digest, file_stamp
 from prepare_datasets.list_file import Clip
 from prepare_datasets.report import Report, SkippedClip
-
-logger = logging.getLogger(__name__)
 
 SSL_FOLDER, WAV_FOLDER = "4-cnhubert", "5-wav32k"
 
@@ -54,7 +51,7 @@ def load_encoder(base_path: Path, device: str = "cpu", half: bool = False) -> En
     Args:
         base_path: HuBERT folder.
         device: "cpu" or "cuda".
-        half: work in float16 (not on the CPU); clips that overflow there are done again in float32.
+        half: work in float16 (not on the CPU); :class:`CNHubert` does clips that overflow there in float32.
 
     Raises:
         CheckpointError: see :class:`CNHubert`.
@@ -62,17 +59,9 @@ def load_encoder(base_path: Path, device: str = "cpu", half: bool = False) -> En
     half = half and device != "cpu"
     hubert = CNHubert(base_path).to(device)
     hubert = hubert.half() if half else hubert
-    full: list[CNHubert] = []
 
     def encode(samples: np.ndarray) -> torch.Tensor:
-        wav = torch.from_numpy(samples).unsqueeze(0).to(device)
-        features = hubert(wav)
-        if half and not torch.isfinite(features).all():
-            if not full:
-                logger.warning("HuBERT overflows in half precision on some clips; these are done in full precision")
-                full.append(CNHubert(base_path).to(device))
-            features = full[0](wav)
-        return features.cpu().contiguous()
+        return hubert(torch.from_numpy(samples).unsqueeze(0).to(device)).cpu().contiguous()
 
     return encode
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from config import PACK_DIR, REPO_ROOT, parse_bool
 from errors import ConfigError
 from published import HUBERT as PUBLISHED_HUBERT
-from published import S2G, SPEAKER, place
+from published import ROBERTA, S2G, SPEAKER, place
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ OUT = Option("--out", "opt_dir", "folder to write to, in place of logs/<exp>")
 PART = Option("--part", "i_part", "number of this worker, from 0 (default: 0)")
 PARTS = Option("--parts", "all_parts", "number of workers (default: 1)")
 VERSION = Option("--version", "version", "model version, which decides the phone symbols (default: v2)")
-BERT = Option("--bert", "bert_pretrained_dir", "accepted for old scripts; only Chinese needs it, which is not read yet")
+BERT = Option("--bert", "bert_pretrained_dir", "chinese-roberta folder, for Chinese clips (default: the published one)")
 HUBERT = Option("--hubert", "cnhubert_base_dir", "HuBERT folder (default: the published one, or the voice pack's)")
 SV = Option("--sv", "sv_path", "weights of the speaker network (default: the published ones)")
 S2 = Option(
@@ -48,7 +48,7 @@ HALF = Option("--half", "is_half", "true or false: half precision on a GPU (defa
 DEVICE = Option("--device", "device", "cpu or cuda (default: cuda where there is one)")
 
 COMMON = (LIST, WAV_DIR, EXP, OUT, PART, PARTS, VERSION)
-TEXT_OPTIONS = (*COMMON, BERT)
+TEXT_OPTIONS = (*COMMON, BERT, DEVICE)
 HUBERT_OPTIONS = (*COMMON, HUBERT, HALF, DEVICE)
 SEMANTIC_OPTIONS = (*COMMON, S2, S2_CONFIG, DEVICE, HALF)
 SV_OPTIONS = (*COMMON, SV, HALF, DEVICE)
@@ -71,6 +71,7 @@ class Settings:
     half: bool
     device: str
     sv: Path
+    bert: Path
 
 
 def _parse_int(word: str, name: str) -> int:
@@ -149,4 +150,5 @@ def parse(
         half=parse_bool("is_half", value(HALF) or "false"),
         device=(value(DEVICE) or default_device()) if DEVICE in options else "cpu",
         sv=path(SV) or place(SPEAKER),
+        bert=path(BERT) or place(ROBERTA),
     )

@@ -84,7 +84,7 @@ def test_s1_round_trip_adds_the_prefix(tmp_path: Path) -> None:
     save_s1(tmp_path / "a.ckpt", {"ar_text_embedding.word_embeddings.weight": torch.ones(3, 2)}, S1_CONFIG, "GPT-e1")
     loaded = load_s1(tmp_path / "a.ckpt")
     assert list(loaded["weight"]) == ["model.ar_text_embedding.word_embeddings.weight"]
-    assert loaded["config"] == S1_CONFIG and loaded["info"] == "GPT-e1"
+    assert loaded["config"] == S1_CONFIG | {"data": {"max_sec": 54}} and loaded["info"] == "GPT-e1"
 
 
 @pytest.mark.parametrize(
@@ -270,3 +270,12 @@ def test_unwritable_target_leaves_nothing(tmp_path: Path) -> None:
 def test_old_container_is_read(tmp_path: Path) -> None:
     torch.save({"weight": {"a": torch.ones(2)}}, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
     assert torch.equal(read_checkpoint(tmp_path / "a.pt")["weight"]["a"], torch.ones(2))
+
+
+def test_every_s1_file_that_is_written_has_max_sec(tmp_path: Path) -> None:
+    """Other GPT-SoVITS trees read ``config["data"]["max_sec"]`` without asking whether it is there."""
+    weight = {"ar_text_embedding.word_embeddings.weight": torch.ones(3, 2)}
+    for data, expected in ((None, 54), ({}, 54), ({"max_sec": 30, "num_workers": 1}, 30)):
+        config = S1_CONFIG if data is None else S1_CONFIG | {"data": data}
+        save_s1(tmp_path / "a.ckpt", weight, {k: v for k, v in config.items() if k != "data" or data is not None}, "")
+        assert load_s1(tmp_path / "a.ckpt")["config"]["data"]["max_sec"] == expected

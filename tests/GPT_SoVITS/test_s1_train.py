@@ -185,7 +185,7 @@ def test_fine_tuning_starts_from_given_weights(exp: Path, tmp_path: Path) -> Non
     )
     torch.testing.assert_close(again.ar_predict_layer.weight, model.ar_predict_layer.weight, atol=1e-3, rtol=1e-2)
     changes = [f"pretrained_s1={tmp_path / 'base.ckpt'}", "model.n_layer=3"]
-    with pytest.raises(s1_train.TrainingError, match="missing h.layers.2"):
+    with pytest.raises(s1_train.TrainingError, match=r"missing \(h.layers.2"):
         s1_train.build_model(s1_train.load_config(str(path), changes))
 
 
@@ -280,3 +280,60 @@ def test_a_killed_process_goes_on(exp: Path, tmp_path: Path) -> None:
     assert step > 0
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"going on from {out / 'state.pt'}" in done.stderr and f"step {step}" in done.stderr
+
+
+def test_the_last_epoch_is_judged_once(exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also by the same command once more, after the run has ended: its patience stays what it was."""
+    still = {"lr": 0, "lr_init": 0, "lr_end": 0}
+    path = write_config(tmp_path, train={"patience": 9, "epochs": 3, "ema_decay": 0}, optimizer=still)
+    config = s1_train.load_config(str(path))
+    with caplog.at_level(logging.INFO):
+        s1_train.prepare(config, exp, tmp_path / "out").run()
+        assert sum("held-out loss" in record.getMessage() for record in caplog.records) == 3
+        again = s1_train.prepare(config, exp, tmp_path / "out")
+        assert again.position.bad_evaluations == 2
+        again.run()
+    assert again.position.bad_evaluations == 2
+    assert torch.load(tmp_path / "out" / "state.pt", weights_only=True)["position"]["bad_evaluations"] == 2
+
+
+class Pair:
+    """An accelerator of two processes, the other of which found ``theirs``."""
+
+    num_processes, process_index, device = 2, 0, torch.device("cpu")
+
+    def __init__(self, theirs: float) -> None:
+        self.theirs = theirs
+
+    def reduce(self, mine: torch.Tensor, how: str) -> torch.Tensor:
+        assert how == "mean"
+        return (mine + self.theirs) / 2
+
+
+def test_processes_agree_on_when_patience_ends(exp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the loss falls, elsewhere it rises by more: both see the mean, which is what decides."""
+    training = s1_train.prepare(s1_train.load_config(str(write_config(tmp_path))), exp, tmp_path / "out")
+    training._evaluate()
+    alone = training.position.best
+    training.accelerator = Pair(theirs=alone + 2.0)
+    training.position.best, training.position.step = alone + 0.5, 1
+    training._evaluate()
+    assert training.position.bad_evaluations == 1 and training.position.best == alone + 0.5
+    training.accelerator.theirs = 1.0  # the other one has been asked to stop
+    assert training._over()
+
+
+@pytest.mark.slow
+def test_two_processes_end_in_the_same_epoch(exp: Path, tmp_path: Path) -> None:
+    still = {"lr": 0, "lr_init": 0, "lr_end": 0}
+    path = write_config(tmp_path, train={"patience": 1, "epochs": 50, "ema_decay": 0}, optimizer=still)
+    command = [
+        str(Path(sys.executable).with_name("torchrun")),
+        "--standalone",
+        "--nproc-per-node=2",
+        str(REPO / "GPT_SoVITS" / "s1_train.py"),
+        *("-c", str(path), "--exp", str(exp), "--output", str(tmp_path / "out")),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr.count("stopping early") == 2 and "ended at epoch 2" in done.stderr

@@ -17,7 +17,6 @@ import pytest
 import torch
 
 import s2_train
-import TTS_infer_pack.TTS as pipeline
 from errors import CheckpointError, ConfigError, DatasetError, TrainingError
 from module.models import SynthesizerTrn
 from module.training import loading
@@ -27,6 +26,7 @@ from process_ckpt import get_sovits_version_from_path_fast, load_sovits_new, sav
 from tests.GPT_SoVITS import conftest
 from tests.GPT_SoVITS.s2_folder import MODEL, REPO, SSL_DIM, configuration, write_clips
 from tests.GPT_SoVITS.TTS_infer_pack.test_versions import companions, speak
+from TTS_infer_pack import voice_holder
 from TTS_infer_pack.TTS import TTS, TTS_Config
 
 Losses = list[dict[str, float]]
@@ -238,7 +238,7 @@ def test_the_pro_version_learns_and_speaks(
     path = run_pro(tmp_path, conftest.SSL_DIM, max_steps=14, warmup_stft_steps=99, c_stft=1.0, learning_rate=4e-3)
     mel = [entry["g/mel"] for entry in losses]
     assert np.isfinite(mel).all() and np.mean(mel[-3:]) < 0.8 * np.mean(mel[:3])
-    monkeypatch.setattr(pipeline, "load_companions", companions)
+    monkeypatch.setattr(voice_holder, "load_companions", companions)
     tts = TTS(TTS_Config(pack=str(tiny_pack)))
     assert path is not None
     tts.init_vits_weights(path)

@@ -13,7 +13,6 @@ import torch
 
 import published
 import s2_train_v3_lora
-import TTS_infer_pack.TTS as pipeline
 from errors import CheckpointError, ConfigError, MissingDependencyError
 from module.lora import UP, WRAPPER
 from module.models import SynthesizerTrnV3
@@ -24,6 +23,7 @@ from process_ckpt import get_sovits_version_from_path_fast, load_sovits_new, sav
 from tests.GPT_SoVITS.conftest import SSL_DIM
 from tests.GPT_SoVITS.s2_folder import REPO, configuration, write_clips
 from tests.GPT_SoVITS.TTS_infer_pack.test_versions import SMALL, companions, speak
+from TTS_infer_pack import voice_holder
 from TTS_infer_pack.models import Placement, load_vits
 from TTS_infer_pack.TTS import TTS, TTS_Config
 
@@ -141,7 +141,7 @@ def test_the_file_is_public_and_merged_it_sounds_as_trained(
 def test_the_adapter_speaks(
     tmp_path: Path, losses: Losses, tiny_pack: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "load_companions", companions)
+    monkeypatch.setattr(voice_holder, "load_companions", companions)
     path = run(tmp_path, "v4", max_steps=2)
     tts = TTS(TTS_Config(pack=str(tiny_pack)))
     tts.init_vits_weights(path)

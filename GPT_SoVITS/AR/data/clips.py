@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from AR.backend import EOS, TOKEN_RATE
+from AR.data.side_tables import read_alignment, read_table
 from AR.errors import T2SError
-from side_tables import read_alignment, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,6 @@ def read_clips(paths: DataPaths, to_ids: PhonesToIds, filters: Filters) -> list[
 
     Raises:
         T2SError: a file that cannot be read, or no usable clip; the message has the counted reasons.
-        DatasetError: a table of speakers or alignments that cannot be read.
     """
     semantic = {row[0]: row[1] for row in _rows(paths.semantic) if len(row) == 2}
     speakers, alignments = read_table(paths.speakers), read_alignment(paths.alignment)

@@ -23,6 +23,9 @@ from AR.data.rows import Batching, Row, epoch_batches, share_of_process
 from AR.models import lm_rows
 from AR.models.lm_folder import LMConfig
 
+MOST_TEXTS = 4096
+"""Texts whose BPE is remembered; joined ones are as many as there are pairs of clips."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -54,6 +57,8 @@ class LMCollator:
         for clip in row:
             text = lm_rows.join_texts(text, clip.text)
         if text not in self._known:
+            if len(self._known) >= MOST_TEXTS:
+                self._known.clear()
             self._known[text] = lm_rows.bpe_ids(self.tokenizer, text)
         return self._known[text]
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import torch
 from torch import Tensor, nn
+
+_growing = threading.Lock()
+"""Held while a table grows: of two calls at once, the one with fewer positions must not put its table last."""
 
 
 class TokenEmbedding(nn.Module):
@@ -41,7 +45,9 @@ class SinePosition(nn.Module):
     def reserve(self, positions: int) -> None:
         """Make the table long enough for ``positions``."""
         if positions > self.table.shape[0]:
-            self.table = sine_table(2 * positions, self.dim).to(self.table)
+            with _growing:
+                if positions > self.table.shape[0]:
+                    self.table = sine_table(2 * positions, self.dim).to(self.table)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """x [..., C] and positions [...] (below the reserved length) -> [..., C]."""

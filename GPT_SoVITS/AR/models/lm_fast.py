@@ -45,29 +45,36 @@ class FastStep:
         config: Any = decoder.config
         self.decoder = decoder
         count = config.num_hidden_layers
-        self.kinds: list[str] = list(getattr(config, "layer_types", None) or ["full_attention"] * count)
-        self.window: int | None = getattr(config, "sliding_window", None) if "sliding_attention" in self.kinds else None
+        window = getattr(config, "sliding_window", None)
+        # Mistral names no kinds: with a window, all its layers have it
+        usual = "full_attention" if window is None else "sliding_attention"
+        self.kinds: list[str] = list(getattr(config, "layer_types", None) or [usual] * count)
+        self.window: int | None = window if "sliding_attention" in self.kinds else None
         self.by_layer = type(decoder).__name__ in BY_LAYER
         self.layers: list[tuple[Any, str]] = list(zip(decoder.layers[:count], self.kinds, strict=True))  # type: ignore
         self.tables: dict[str, tuple[Tensor, Tensor]] = {}
-        self.rows = 0
 
-    def _reserve(self, positions: int, like: Tensor) -> None:
-        """Rotary codes for at least ``positions`` positions, in the type and on the device of ``like``."""
-        made = [table for table, _ in self.tables.values()]
-        if positions <= self.rows and all(t.dtype == like.dtype and t.device == like.device for t in made):
-            return
+    def _reserve(self, positions: int, like: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Rotary codes for at least ``positions`` positions, in the type and on the device of ``like``.
+
+        A call uses the tables that it is given: another one may put shorter ones in their place meanwhile.
+        """
+        tables = self.tables
+        made = [table for table, _ in tables.values()]
+        if made and all(len(t) >= positions and t.dtype == like.dtype and t.device == like.device for t in made):
+            return tables
         rows = max(TABLE_BLOCK, -(-positions // TABLE_BLOCK) * TABLE_BLOCK)
         index = torch.arange(rows, device=like.device)[None]
         rotary: Any = self.decoder.rotary_emb
-        tables = {}
+        tables = {}  # put in place in one assignment, as others read while this is being made
         for kind in set(self.kinds):
             cos, sin = (t[0] for t in (rotary(like, index, kind) if self.by_layer else rotary(like, index)))
             if not self.by_layer:  # the sign of the rotation goes into the table
                 first, second = sin.chunk(2, dim=-1)
                 sin = torch.cat((-first, second), dim=-1)
             tables[kind] = (cos, sin)
-        self.tables, self.rows = tables, rows
+        self.tables = tables
+        return tables
 
     def __call__(self, x: Tensor, positions: Tensor, cache: Any, real: Tensor | None) -> Tensor:
         """Hidden states [B, 1, C] of one more position.
@@ -79,13 +86,13 @@ class FastStep:
             real: [B, 1, 1, >= L + 1] bool, False where a row has padding; None without padding.
         """
         total = cache.length + 1
-        self._reserve(total, x)
+        tables = self._reserve(total, x)
         mask = None if real is None else real[..., :total]
         masks = dict.fromkeys(self.kinds, mask)
         if self.window is not None and total > self.window:
             near = torch.arange(total, device=x.device) > total - 1 - self.window
             masks["sliding_attention"] = near.expand(x.shape[0], 1, 1, total) if mask is None else mask & near
-        codes = {kind: (cos[positions, None], sin[positions, None]) for kind, (cos, sin) in self.tables.items()}
+        codes = {kind: (cos[positions, None], sin[positions, None]) for kind, (cos, sin) in tables.items()}
         if self.by_layer:
             for layer, kind in self.layers:
                 x = layer(x, attention_mask=masks[kind], position_embeddings=codes[kind], past_key_values=cache)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from AR.backend import EOS, VOCAB_SIZE, T2SRequest
 from AR.errors import LMUnavailable, T2SError
+from AR.key_report import compare_keys
 from AR.models import lm_backbone, lm_fast, lm_half, lm_rows
 from AR.models.lm_folder import (
     ADAPTER_FILE,
@@ -223,16 +224,9 @@ class Qwen3T2SModel(nn.Module):
             weights = load_file(path)
         except Exception as error:  # noqa: BLE001 - safetensors has error kinds of its own
             raise LMUnavailable("adapter_mismatch", f"{path} cannot be read ({error})") from error
-        own = self.adapter_weights()
-        problems = [f"missing {name}" for name in own if name not in weights]
-        problems += [f"unexpected {name}" for name in weights if name not in own]
-        problems += [
-            f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
-            for name in own
-            if name in weights and weights[name].shape != own[name].shape
-        ]
-        if problems:
-            raise LMUnavailable("adapter_mismatch", f"{path} does not fit the backbone: {'; '.join(problems[:5])}")
+        report = compare_keys(self.adapter_weights(), weights)
+        if not report.ok:
+            raise LMUnavailable("adapter_mismatch", f"{path} does not fit the backbone: {report}")
         with torch.no_grad():
             for name, tensor in weights.items():
                 self.get_parameter(name).copy_(tensor)
@@ -355,11 +349,11 @@ class Qwen3T2SModel(nn.Module):
 
     def _codes(self, state: LMDecodeState) -> Tensor:
         """Sine codes [N, C] of at least as many places as the state has positions; made once, kept."""
-        needed = state.cache.length + 1
-        if self._code_table.shape[0] < needed or self._code_table.device != self.device:
-            rows = max(CODE_ROWS, 2 * needed)
-            self._code_table = sine_codes(torch.arange(rows, device=self.device), self.hidden)
-        return self._code_table
+        needed, table = state.cache.length + 1, self._code_table
+        if table.shape[0] < needed or table.device != self.device:
+            table = sine_codes(torch.arange(max(CODE_ROWS, 2 * needed), device=self.device), self.hidden)
+            self._code_table = table
+        return table  # the one that was made or found long enough: another call may put a shorter one in its place
 
     def _forward(self, x: Tensor, real: Tensor | None, positions: Tensor, cache: Any = None) -> Tensor:
         """[B, L, C] through the decoder's own forward -> [B, L, C]."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from AR.backend import T2SRequest
 from AR.errors import T2SError
+from AR.key_report import compare_keys
 from AR.models.config import T2SModelConfig
 from AR.models.embedding import SinePosition, TokenEmbedding
 from AR.models.kv_cache import KVCache
@@ -87,17 +88,9 @@ class Text2SemanticDecoder(nn.Module):
         Raises:
             T2SError: names the missing, unexpected and mismatched tensors.
         """
-        own = self.state_dict()
-        problems = [f"missing {name}" for name in own if name not in weights]
-        problems += [f"unexpected {name}" for name in weights if name not in own]
-        problems += [
-            f"{name} is {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
-            for name, tensor in own.items()
-            if name in weights and weights[name].shape != tensor.shape
-        ]
-        if problems:
-            shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-            raise T2SError(f"weights do not fit the configuration: {shown}")
+        report = compare_keys(self.state_dict(), weights)
+        if not report.ok:
+            raise T2SError(f"weights do not fit the configuration: {report}")
         self.load_state_dict(dict(weights), strict=True)
 
     def checkpoint_weights(self) -> dict[str, Tensor]:

@@ -34,6 +34,7 @@ from AR.training.ema import WeightAverage
 from AR.training.lm_config import LMTrainConfig
 from AR.training.lm_teacher import Teacher
 from AR.training.loss import with_noise
+from AR.training.processes import agreed
 from AR.training.schedule import guided_weight
 
 logger = logging.getLogger(__name__)
@@ -221,7 +222,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             return {}
         self.evaluated_at = self.state.global_step
         with self.average.applied():
-            loss = self._held_out_loss()
+            # the mean over all processes, so that they agree on when the run ends
+            loss = float(agreed(self.accelerator, torch.tensor([self._held_out_loss()], dtype=torch.float64)))
             better = loss < self.best
             self.best, self.bad_evaluations = (loss, 0) if better else (self.best, self.bad_evaluations + 1)
             if better or self.lm_config.train.keep == "last":
@@ -284,6 +286,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             "minutes": self.minutes,
             "best": self.best,
             "bad_evaluations": self.bad_evaluations,
+            "evaluated_at": self.evaluated_at,
             "updates": self.average.updates,
         }
         (folder / CLOCK_FILE).write_text(json.dumps(clock), encoding="utf-8")
@@ -301,6 +304,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         self.minutes = self.minutes_before = self.saved_at = float(clock["minutes"])
         self.best = float(clock["best"])
         self.bad_evaluations = int(clock["bad_evaluations"])
+        self.evaluated_at = int(clock.get("evaluated_at", -1))
         if self.average.average:
             averages = load_file(folder / AVERAGE_FILE)
             self.average.load_state_dict({"updates": int(clock["updates"]), "average": averages})

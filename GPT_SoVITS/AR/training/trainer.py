@@ -30,6 +30,7 @@ from AR.models.t2s_model import Text2SemanticDecoder
 from AR.training.config import S1Config
 from AR.training.ema import WeightAverage
 from AR.training.loss import T2STrainingModule
+from AR.training.processes import agreed
 from AR.training.schedule import guided_weight, learning_rate
 from AR.training.state import read_state, write_state
 
@@ -42,7 +43,10 @@ ExportWeights = Callable[[str, Mapping[str, Tensor], str], None]
 
 @dataclass
 class Position:
-    """Where a run stands: ``batch`` batches into ``epoch``, after ``step`` steps and ``minutes`` of training."""
+    """Where a run stands: ``batch`` batches into ``epoch``, after ``step`` steps and ``minutes`` of training.
+
+    ``evaluated_at`` is the step of the last evaluation: the same weights are not judged twice.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -50,6 +54,7 @@ class Position:
     minutes: float = 0.0
     best: float = float("inf")
     bad_evaluations: int = 0
+    evaluated_at: int = -1
 
 
 def make_accelerator(precision: str) -> Any:
@@ -229,7 +234,8 @@ class S1Training:
             losses = self._step(batch)
             position.step += 1
             position.batch += 1
-            position.minutes = (time.monotonic() - self.clock) / 60.0
+            minutes = torch.tensor([(time.monotonic() - self.clock) / 60.0], dtype=torch.float64)
+            position.minutes = float(agreed(self.accelerator, minutes))
             if position.step % LOG_EVERY == 0:
                 shown = {"loss": "token_loss", "top3": "top3", "preference": "preference"}
                 bar.set_postfix({k: f"{losses[name].item():.3f}" for k, name in shown.items() if name in losses})
@@ -294,10 +300,7 @@ class S1Training:
         """Asked to stop, or out of time (all processes agree)."""
         limit = self.config.train.max_minutes
         over = self.stop_asked or (limit > 0 and self.position.minutes >= limit)
-        if self.accelerator.num_processes > 1:
-            flag = torch.tensor([float(over)], device=self.accelerator.device)
-            over = bool(self.accelerator.reduce(flag, "sum").item())
-        return over
+        return bool(agreed(self.accelerator, torch.tensor([float(over)])) > 0)
 
     # -- evaluation
 
@@ -316,9 +319,14 @@ class S1Training:
         return False
 
     def _evaluate(self) -> None:
-        """Held-out loss of the averaged weights; the best ones are exported as ``best``."""
-        if not self.held_clips:
+        """Held-out loss of the averaged weights; the best ones are exported as ``best``.
+
+        All processes go by the mean of what they found: they must agree on when the run ends.
+        """
+        position = self.position
+        if not self.held_clips or position.evaluated_at == position.step:
             return
+        position.evaluated_at = position.step
         how = dataclasses.replace(self.batching, repeat=1, splice_probability=0.0)
         total = torch.zeros(3, dtype=torch.float64)
         self.plain.eval()
@@ -327,8 +335,7 @@ class S1Training:
                 losses = self.plain(collate(rows, self.with_bert).to(self.accelerator.device))
                 count = float(losses["count"])
                 total += torch.tensor([count * float(losses["token_loss"]), count * float(losses["top3"]), count])
-        loss, top3 = (total[:2] / total[2]).tolist()
-        position = self.position
+        loss, top3 = agreed(self.accelerator, total[:2] / total[2]).tolist()
         better = loss < position.best
         position.best = min(loss, position.best)
         position.bad_evaluations = 0 if better else position.bad_evaluations + 1

@@ -21,7 +21,7 @@ SIZES: dict[str, Any] = {
     "eos_token_id": 0,
     "pad_token_id": 0,
 }
-KINDS = ("qwen3", "qwen2", "llama", "gemma3")
+KINDS = ("qwen3", "qwen2", "llama", "gemma3", "mistral")
 
 
 @lru_cache
@@ -41,13 +41,15 @@ def tiny_tokenizer() -> Any:
 
 
 def tiny_config(kind: str) -> Any:
-    from transformers import Gemma3TextConfig, LlamaConfig, Qwen2Config, Qwen3Config
+    from transformers import Gemma3TextConfig, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
     if kind == "gemma3":
         layers = ["sliding_attention", "full_attention"]
         return Gemma3TextConfig(**SIZES, head_dim=8, sliding_window=24, layer_types=layers, query_pre_attn_scalar=8)
     if kind == "qwen3":
         return Qwen3Config(**SIZES, head_dim=8)
+    if kind == "mistral":
+        return MistralConfig(**SIZES, sliding_window=24)
     return {"qwen2": Qwen2Config, "llama": LlamaConfig}[kind](**SIZES)
 
 

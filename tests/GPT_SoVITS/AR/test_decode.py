@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,14 @@ def test_seeds(model: Text2SemanticDecoder) -> None:
     assert decode(model, request, PARAMS)[0].tokens.tolist() == decode(model, request, PARAMS)[0].tokens.tolist()
     assert torch.equal(state, torch.get_rng_state()), "a seeded run must leave the global generator alone"
     assert decode(model, request, unseeded)[0].tokens.tolist() != decode(model, request, unseeded)[0].tokens.tolist()
+
+
+def test_a_segment_draws_with_a_seed_of_its_own(model: Text2SemanticDecoder) -> None:
+    request = make_requests()[1]
+    rows = [replace(request, segment=number) for number in range(3)]
+    together = [result.tokens.tolist() for result in decode(model, rows, PARAMS)]
+    assert len({tuple(tokens) for tokens in together}) == 3
+    assert together == [decode(model, [row], PARAMS)[0].tokens.tolist() for row in rows]
 
 
 def test_eos_is_impossible_at_first(model: Text2SemanticDecoder) -> None:

@@ -85,3 +85,12 @@ def test_the_peak_rule(shared_tts: TTS) -> None:
     torch.testing.assert_close(spec(1.6), spec(1.0), rtol=1e-3, atol=1e-3)  # divided by its peak
     torch.testing.assert_close(spec(4.0), spec(2.0) * 2, rtol=1e-3, atol=1e-2)  # never by more than 2
     assert prompt_tokens(Audio(base, RATE), models).dim() == 1
+
+
+def test_features_that_are_no_numbers_do_not_become_tokens(
+    shared_tts: TTS, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = shared_tts._models
+    monkeypatch.setattr(models.hubert, "forward", lambda wave: torch.full((1, models.hubert.ssl_dim, 20), torch.nan))
+    with pytest.raises(AudioError, match="NaN"):
+        prepare_reference(clip, models)

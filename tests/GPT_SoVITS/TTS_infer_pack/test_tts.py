@@ -319,8 +319,9 @@ def test_set_ref_audio(tiny_pack: Path, clip: Path) -> None:
     np.testing.assert_array_equal(whole(tts), whole(tts, ref_audio_path=str(clip)))
 
 
-def test_weights_without_a_clip_of_their_own_need_one(tiny_pack: Path, clip: Path) -> None:
-    tts = TTS({"pack": str(tiny_pack), "vits_weights_path": str(tiny_pack / "s2G.pth")})
+def test_weights_without_a_clip_of_their_own_need_one(tiny_pack: Path, clip: Path, tmp_path: Path) -> None:
+    own = shutil.copy(tiny_pack / "s2G.pth", tmp_path / "own.pth")
+    tts = TTS({"pack": str(tiny_pack), "vits_weights_path": str(own)})
     with pytest.raises(RequestError, match="ref_audio_path is missing"):
         whole(tts)
     assert whole(tts, ref_audio_path=str(clip)).size
@@ -370,3 +371,12 @@ def test_import_loads_no_model_and_no_language_model_classes() -> None:
         env={"PYTHONPATH": f"{root}:{root / 'GPT_SoVITS'}", "PATH": "/usr/bin:/bin"},
     )
     assert json.loads(done.stdout) == []
+
+
+def test_equal_sentences_of_a_request_are_not_spoken_alike(shared_tts: TTS) -> None:
+    request = SynthesisRequest("It is so. It is so. It is so.", "en", seed=3, text_split_method="cut5", batch_size=2)
+    chunks = list(shared_tts.stream(request))
+    assert len(chunks) == 3 and len({chunk.samples.tobytes() for chunk in chunks}) == 3
+    assert len({chunk.tokens for chunk in chunks}) > 1, "other tokens, not only another noise"
+    again = list(shared_tts.stream(request))
+    assert [chunk.samples.tobytes() for chunk in again] == [chunk.samples.tobytes() for chunk in chunks]

@@ -175,3 +175,34 @@ def test_broken_packs(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "pack.json").write_text(content)
     with pytest.raises(ConfigError, match=words):
         TTS_Config(pack=str(tmp_path))
+
+
+def test_cuda_in_a_public_file_warns_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    path = tmp_path / "tts_infer.yaml"
+    path.write_text("custom:\n  device: cuda\n  is_half: true\n  version: v2\n")
+    with caplog.at_level(logging.WARNING):
+        assert TTS_Config(path).device == "cpu"
+    assert "device: cuda" in caplog.text and "CPU is used" in caplog.text
+    assert TTS_Config({"device": "cuda:1"}).device == "cpu"
+    assert TTS_Config(path, device="cpu").device == "cpu"
+    with pytest.raises(ConfigError, match="cuda is not there"):
+        TTS_Config(path, device="cuda")
+
+
+def test_sections_of_older_public_files(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    rest = "\n  vits_weights_path: x/b.pth\n  cnhuhbert_base_path: x/h\n  flash_attn_enabled: true\n"
+    path.write_text(
+        f"default:\n  version: v1\n  t2s_weights_path: x/one.ckpt{rest}"
+        f"default_v2:\n  version: v2\n  t2s_weights_path: x/two.ckpt{rest}"
+    )
+    assert TTS_Config(path).t2s_weights_path == str(REPO_ROOT / "x" / "two.ckpt")
+    old = TTS_Config(path, version="v1")
+    assert old.t2s_weights_path == str(REPO_ROOT / "x" / "one.ckpt") and old.version == "v1"
+    path.write_text(path.read_text() + f"custom:\n  version: v2\n  t2s_weights_path: x/own.ckpt{rest}")
+    assert TTS_Config(path).t2s_weights_path == str(REPO_ROOT / "x" / "own.ckpt")
+    assert TTS_Config(path, version="v1").version == "v1"

@@ -16,7 +16,7 @@ import torch
 
 import published
 import TTS_infer_pack.models as loading
-import TTS_infer_pack.TTS as pipeline
+import TTS_infer_pack.voice_holder as holder
 import vocoders
 from errors import CheckpointError, RequestError
 from module.generator import GeneratorConfig
@@ -25,7 +25,7 @@ from module.versions import VERSIONS, VersionSpec
 from process_ckpt import save_s2
 from tests.GPT_SoVITS.conftest import S2_CONFIG, make_s1, tone
 from TTS_infer_pack.acoustic import MelVoice, PromptParts
-from TTS_infer_pack.models import V1_SYMBOL_ROWS, Companions, Placement, load_companions
+from TTS_infer_pack.models import Companions, Placement, load_companions
 from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
 from vocoders import HiFiGANVocoder
 
@@ -81,7 +81,7 @@ def saved(folder: Path, version: str) -> Path:
 
 @pytest.fixture
 def tts(tiny_pack: Path, monkeypatch: pytest.MonkeyPatch) -> TTS:
-    for module in (loading, pipeline):
+    for module in (loading, holder):
         monkeypatch.setattr(module, "load_companions", companions)
     return TTS(TTS_Config(pack=str(tiny_pack)))
 
@@ -125,12 +125,12 @@ def voices(tiny_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         if version not in loaded:
             s1, s2 = folder / f"{version}.ckpt", saved(folder, version)
             torch.manual_seed(0)
-            make_s1(s1, V1_SYMBOL_ROWS if version == "v1" else 732, TALKATIVE)
+            make_s1(s1, VERSIONS[version].text_rows, TALKATIVE)
             loaded[version] = TTS({"pack": str(tiny_pack), "vits_weights_path": str(s2), "t2s_weights_path": str(s1)})
         return loaded[version]
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (loading, pipeline):
+        for module in (loading, holder):
             patch.setattr(module, "load_companions", companions)
         yield get
 
@@ -232,7 +232,8 @@ def test_super_sampling_raises_the_rate_where_something_can(
     rate, plain = speak(tts, clip, super_sampling=True)
     assert rate == 24000 and "pip install" in caplog.text
     double = SimpleNamespace(sampling_rate=48000, enhance=lambda wav, _: wav.repeat_interleave(2))
-    tts._models = replace(tts._models, companions=replace(tts._models.companions, enhancer=double))
+    models = tts.voice.models
+    tts.use_voice(replace(tts.voice, models=replace(models, companions=replace(models.companions, enhancer=double))))
     rate, raised = speak(tts, clip, super_sampling=True)
     assert rate == 48000 and len(raised) == 2 * len(plain)
     np.testing.assert_array_equal(raised[: rate // 4 : 2], plain[: rate // 8])

@@ -101,3 +101,26 @@ def test_damaged_and_incomplete_weights_are_refused(tmp_path: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"not weights")
     with pytest.raises(CheckpointError, match="cannot be loaded"):
         CNHubert(folder)
+
+
+def test_audio_that_overflows_in_half_precision_is_done_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full, half = (CNHubert(save_tiny(tmp_path / "hubert")) for _ in range(2))
+    half.half()
+    wav = torch.randn(1, 8000, generator=torch.Generator().manual_seed(1))
+    real = type(half.model).forward
+
+    def overflowing(self: torch.nn.Module, audio: torch.Tensor) -> object:
+        out = real(self, audio.float() if audio.dtype == torch.float32 else audio)
+        if audio.dtype == torch.float16:
+            out["last_hidden_state"] = out["last_hidden_state"] * torch.nan
+        return out
+
+    monkeypatch.setattr(type(half.model), "forward", overflowing)
+    for _ in range(2):
+        features = half(wav)
+        assert features.dtype == torch.float16
+        torch.testing.assert_close(features.float(), full(wav), atol=0.01, rtol=0.01)
+    assert caplog.text.count("overflows in half precision") == 1
+    assert {name.split(".")[0] for name in half.state_dict()} == {"model"}, "what it does so with is no part of it"

@@ -144,8 +144,9 @@ def test_weights_that_are_missing_are_listed_with_their_command(
 def voice(tiny_pack: Path, monkeypatch: pytest.MonkeyPatch) -> Voice:
     """Speaks with the tiny pack; vocoders are stand-ins."""
     import TTS_infer_pack.TTS as pipeline
+    import TTS_infer_pack.voice_holder as voice_holder
 
-    monkeypatch.setattr(pipeline, "load_companions", companions)
+    monkeypatch.setattr(voice_holder, "load_companions", companions)
     return Voice(lambda tell: pipeline.TTS(pipeline.TTS_Config(pack=str(tiny_pack))))
 
 

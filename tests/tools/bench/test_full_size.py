@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from feature_extractor.cnhubert import CNHubert
 from module.models import build_synthesizer
-from tools.bench.full_size import FULL, VERSIONS, main, s1_config, s2_config
+from tools.bench.full_size import FULL, TINY, VERSIONS, _write_hubert, main, s1_config, s2_config
 
 
 @pytest.mark.golden
@@ -54,3 +55,11 @@ def test_every_version_speaks_from_the_public_layout(tmp_path: Path, capsys: pyt
     seconds = [row["audio_s"] for row in rows.values()]
     assert max(seconds) - min(seconds) < 0.1 and min(seconds) > 2
     assert all(row["peak_gb"] >= row["loaded_gb"] for row in rows.values())
+
+
+def test_the_hubert_folder_is_that_of_a_published_one(tmp_path: Path) -> None:
+    _write_hubert(tmp_path, TINY)
+    names = {"config.json", "preprocessor_config.json", "pytorch_model.bin"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert json.loads((tmp_path / "preprocessor_config.json").read_text())["sampling_rate"] == 16000
+    assert CNHubert(tmp_path)(torch.zeros(1, 800)).shape == (1, 768, 2)
