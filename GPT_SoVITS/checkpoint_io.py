@@ -24,7 +24,7 @@ from errors import CheckpointError, OutputError
 from published import fix_for
 
 PathLike = str | os.PathLike[str]
-HEADER_MARKS = frozenset(b"%02d" % number for number in range(7))
+HEADER_MARKS = frozenset(b"%02d" % number for number in range(9))
 """The two-byte marks that public files carry in the place of ``PK``."""
 
 

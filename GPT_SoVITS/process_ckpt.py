@@ -54,7 +54,9 @@ HEADERS_WRITTEN: dict[tuple[str, bool], bytes] = {
 }
 """The headers that the public training writes; every other file keeps ``PK``."""
 
-KNOWN_BASES: dict[str, SovitsVersion] = {spec.published.head_md5: _row(spec) for spec in VERSIONS.values()}
+KNOWN_BASES: dict[str, SovitsVersion] = {
+    md5: _row(spec) for spec in VERSIONS.values() for md5 in (spec.published.head_md5, spec.published.marked_md5) if md5
+}
 """MD5 of the first 8192 bytes of the published base generators."""
 
 S1_MAX_SECONDS = 54
@@ -62,6 +64,8 @@ S1_MAX_SECONDS = 54
 S1_CONFIG_KEYS = ("embedding_dim", "hidden_dim", "head", "n_layer", "vocab_size", "phoneme_vocab_size")
 POSTERIOR_PREFIX = "enc_q."
 """Names of the posterior encoder: training needs it, inference files leave it out."""
+TIME_PREFIX, STEP_PREFIX = "cfm.estimator.time_embed.", "cfm.estimator.d_embed."
+"""Names of the time embedding, which each whole model that makes a mel has, and of the step size's, which some lack."""
 USAGE_COUNTS = ("_codebook.cluster_size", "_codebook.embed_avg")
 """Ends of the names of the codebook's running sums, which speaking never reads: other tools write them in half
 precision, where large ones become infinite."""
@@ -101,27 +105,49 @@ def _is_s2(weight: Mapping[str, Any]) -> bool:
     return any(str(name).startswith(("enc_p.", "cfm.", "ref_enc.", "quantizer.")) for name in weight)
 
 
-def version_from_content(checkpoint: Mapping[str, Any], hint: SovitsVersion | None = None) -> SovitsVersion:
+def version_from_content(
+    checkpoint: Mapping[str, Any], hint: SovitsVersion | None = None, file: str = ""
+) -> SovitsVersion:
     """The version of a loaded SoVITS checkpoint.
 
     Args:
         checkpoint: as :func:`load_sovits_new` gives it.
-        hint: what the file's header or hash says; decides only where names and shapes do not (v3 against v4).
+        hint: what the file's header or hash says; decides only where names and shapes do not (v3 against v4, v5dev
+            against v5turbo).
+        file: its name without the ending; that of a published file decides where nothing else does.
     """
     weight = checkpoint["weight"]
     is_lora = "lora_rank" in checkpoint or any(".lora_A." in name for name in weight)
     if is_lora or any(name.startswith("cfm.") for name in weight):
-        rows = [spec for spec in VERSIONS.values() if spec.mel is not None]
+        rows = _mel_rows(weight)
     elif "sv_emb.weight" in weight:
         rows = [spec for spec in VERSIONS.values() if spec.needs_speaker_embedding]
     else:
         rows = [spec for spec in VERSIONS.values() if spec.mel is None and not spec.needs_speaker_embedding]
         hint = None  # of these the phone symbols tell
-    return _row(_chosen(rows, checkpoint, hint), is_lora)
+    published = [spec for spec in rows if file and Path(spec.published.s2g).stem == file]
+    return _row(_chosen(rows, checkpoint, hint, published), is_lora)
 
 
-def _chosen(rows: list[VersionSpec], checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> VersionSpec:
-    """Which of the versions whose tensors have the same names it is: as shapes tell, else as the file names itself."""
+def _mel_rows(weight: Mapping[str, Any]) -> list[VersionSpec]:
+    """The versions that make a mel, as far as the step size's embedding tells; an adapter does not hold the time's."""
+    rows = [(spec, spec.mel.flow.step_embedding) for spec in VERSIONS.values() if spec.mel is not None]
+    if not any(name.startswith(TIME_PREFIX) for name in weight):
+        return [spec for spec, _ in rows]
+    told = any(name.startswith(STEP_PREFIX) for name in weight)
+    return [spec for spec, has_it in rows if has_it == told]
+
+
+def _chosen(
+    rows: list[VersionSpec],
+    checkpoint: Mapping[str, Any],
+    hint: SovitsVersion | None,
+    published: list[VersionSpec],
+) -> VersionSpec:
+    """Which of the versions whose tensors have the same names it is.
+
+    As shapes tell, else as the file names itself, else the one that publishes a file of this name.
+    """
     weight = checkpoint["weight"]
     embedding, generator = weight.get("enc_p.text_embedding.weight"), weight.get("dec.conv_pre.weight")
     if len({spec.symbol_count for spec in rows}) > 1:
@@ -131,7 +157,7 @@ def _chosen(rows: list[VersionSpec], checkpoint: Mapping[str, Any], hint: Sovits
     by_name = [spec for spec in rows if spec.name == named]
     wide = [spec for spec in rows if generator is not None and generator.shape[0] >= spec.generator_channels]
     widest = [spec for spec in wide if spec.generator_channels > rows[0].generator_channels]
-    return (by_name or widest or rows)[0]
+    return (by_name or widest or published or rows)[0]
 
 
 def _named_version(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> str:
@@ -205,7 +231,7 @@ def get_sovits_version_from_path_fast(path: PathLike) -> SovitsVersion:
 
 def sovits_version(path: PathLike, checkpoint: Mapping[str, Any]) -> SovitsVersion:
     """The version of a SoVITS ``checkpoint`` that was read from ``path``."""
-    return version_from_content(checkpoint, _header_hint(Path(path)))
+    return version_from_content(checkpoint, _header_hint(Path(path)), Path(path).stem)
 
 
 def _halve(weight: Mapping[str, Tensor]) -> dict[str, Tensor]:

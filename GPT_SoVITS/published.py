@@ -24,6 +24,7 @@ ROBERTA = "pretrained_models/chinese-roberta-wwm-ext-large/"
 SPEAKER = "pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"
 BIGVGAN = "pretrained_models/models--nvidia--bigvgan_v2_24khz_100band_256x/"
 HIFIGAN = "pretrained_models/gsv-v4-pretrained/vocoder.pth"
+HIFIGAN_V5 = "pretrained_models/gsv-v5-pretrained/vocoder.pth"
 G2PW = "text/G2PWModel/"
 
 S1 = {name: spec.published.s1 for name, spec in VERSIONS.items()}
@@ -91,6 +92,7 @@ ITEMS: dict[str, Item] = {
         Item("sv", f"speaker network of {_users('sv')}", (SPEAKER,)),
         Item("bigvgan", f"vocoder of {_users('bigvgan')}", (BIGVGAN,)),
         Item("hifigan48k", f"vocoder of {_users('hifigan48k')}", (HIFIGAN,)),
+        Item("hifigan48k-v5", f"vocoder of {_users('hifigan48k-v5')}", (HIFIGAN_V5,)),
         Item("g2pw", "readings of Chinese polyphones", (G2PW,)),
         *(_shared_gpt(path) for path in sorted(_SHARED_S1)),
         *(_version(spec) for spec in VERSIONS.values()),

@@ -5,7 +5,7 @@
 
 The configuration is the public JSON layout; ``module/training/settings.py`` lists every key. Training states lie in
 ``<data.exp_dir>/logs_s2_<version>``: a run that was stopped or killed goes on from there when it is started again.
-v3 and v4 are trained by ``s2_train_v3_lora.py``.
+The versions that make a mel (v3 and later) are trained by ``s2_train_v3_lora.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train an adapter (LoRA) for the s2 stage of v3 or v4, on top of the published base model.
+"""Train an adapter (LoRA) for the s2 stage of v3, v4, v5dev or v5turbo, on top of the published base model.
 
     python GPT_SoVITS/s2_train_v3_lora.py --config GPT_SoVITS/configs/s2v3.json
     accelerate launch --num_processes 2 GPT_SoVITS/s2_train_v3_lora.py --config my.json
@@ -20,6 +20,7 @@ from module.training.loading import load_data
 from module.training.loop import StopFlag, fit, make_accelerator, run_recipe
 from module.training.lora_run import LoraRun
 from module.training.settings import S2Settings
+from module.versions import VERSIONS
 
 
 def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = None) -> Path | None:
@@ -34,7 +35,7 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
     if settings.spec.mel is None:
         raise ConfigError(
             f"{settings.version} is not trained by s2_train_v3_lora.py",
-            "v3 or v4",
+            " or ".join(name for name, spec in VERSIONS.items() if spec.trains_adapter),
             "python GPT_SoVITS/s2_train.py with the same configuration",
         )
     accelerator = make_accelerator(settings)
@@ -45,7 +46,7 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; see :func:`module.training.loop.run_recipe` for the exit codes."""
-    return run_recipe(train, "Train an adapter (LoRA) for the s2 stage of v3 or v4.", "s2v3.json", argv)
+    return run_recipe(train, "Train an adapter (LoRA) for the s2 stage of v3 or later.", "s2v3.json", argv)
 
 
 if __name__ == "__main__":

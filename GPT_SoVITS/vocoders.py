@@ -21,7 +21,7 @@ from errors import CheckpointError
 from module.generator import Generator, GeneratorConfig
 from module.weight_norm import fold_weight_norm
 from process_ckpt import load_strict
-from published import BIGVGAN, HIFIGAN, place
+from published import BIGVGAN, HIFIGAN, HIFIGAN_V5, place
 
 
 class Vocoder(Protocol):
@@ -49,11 +49,11 @@ HIFIGAN_48K = GeneratorConfig(
     upsample_kernel_sizes=(20, 12, 4, 4, 4),
     bias_in_last=True,
 )
-"""Sizes of the published v4 vocoder."""
+"""Sizes of the published 48 kHz vocoders (v4 and later): one network, several sets of weights."""
 
 
 class HiFiGANVocoder(Generator):
-    """The v4 vocoder: the synthesisers' own generator, without timbre, over 100 mel bands to 48 kHz."""
+    """The vocoder of v4 and later: the synthesisers' own generator, without timbre, over 100 mel bands to 48 kHz."""
 
     def __init__(self, config: GeneratorConfig = HIFIGAN_48K, sampling_rate: int = 48000) -> None:
         super().__init__(config)
@@ -72,9 +72,9 @@ class HiFiGANVocoder(Generator):
         Raises:
             CheckpointError: missing, unsafe, damaged, or weights of something else.
         """
-        weight = read_checkpoint(path, "the vocoder that v4 needs")
+        weight = read_checkpoint(path, "a 48 kHz vocoder")
         if not isinstance(weight, Mapping) or not all(isinstance(value, Tensor) for value in weight.values()):
-            raise CheckpointError(f"{path} is not a plain state dict", "the vocoder of v4", "fetch it again")
+            raise CheckpointError(f"{path} is not a plain state dict", "a 48 kHz vocoder", "fetch it again")
         network = cls()
         load_strict(network, weight, path)
         network.eval().requires_grad_(False)
@@ -86,6 +86,7 @@ Loader = Callable[[str | os.PathLike[str]], Vocoder]
 VOCODERS: dict[str, tuple[Path, Loader]] = {
     "bigvgan": (place(BIGVGAN), cast(Loader, BigVGAN.from_pretrained)),
     "hifigan48k": (place(HIFIGAN), cast(Loader, HiFiGANVocoder.from_pretrained)),
+    "hifigan48k-v5": (place(HIFIGAN_V5), cast(Loader, HiFiGANVocoder.from_pretrained)),
 }
 """Where each published vocoder lies, and what reads it."""
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from AR.precision import has_bfloat16
 
 from AR.errors import LMUnavailable
 from AR.models import lm_backbone
 from AR.models.lm_backbone import GIB
 from AR.models.lm_folder import LMConfig
-from AR.precision import has_bfloat16
 from config import REPO_ROOT
 from errors import CheckpointError, GSVError
 from tools.teaching import plan

@@ -24,6 +24,7 @@ from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.plausible import LearnedSpan, most_phones
 from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
+from TTS_infer_pack.acoustic import FlowSampling
 from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
 from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
@@ -227,7 +228,7 @@ class TTS(PublicTTSNames):
             refers=[clip.spec for clip in (reference, *others)],
             speakers=[clip.speaker for clip in (reference, *others) if clip.speaker is not None],
             prompt_mel=reference.mel,
-            sample_steps=request.sample_steps,
+            flow=FlowSampling.of(models.spec.mel, request.sample_steps, request.cfg_rate),
             enhance=request.super_sampling,
             sampling=SamplingParams(
                 top_k=int(values["top_k"]),

@@ -20,6 +20,7 @@ from torch import Tensor
 from module.encoders import sample
 from module.models import SynthesizerTrn, SynthesizerTrnV3
 from module.synthesizer_v3 import denorm_mel
+from module.versions import FlowSpec, MelSpec
 from TTS_infer_pack.rendering import Renderer
 from vocoders import Vocoder
 
@@ -187,6 +188,23 @@ class PromptParts:
     mel: Tensor
 
 
+@dataclass(frozen=True)
+class FlowSampling:
+    """How a request samples the flow-matching network: its steps, and its guidance rate (0 for none)."""
+
+    steps: int = FlowSpec.steps
+    guidance: float = 0.0
+
+    @classmethod
+    def of(cls, mel: MelSpec | None, steps: int | None, guidance: float | None) -> FlowSampling:
+        """What is asked for, else the version's values; versions that are spoken without guidance get none."""
+        if mel is None:
+            return cls()
+        own = mel.flow.guidance
+        wanted = own if guidance is None else guidance
+        return cls(steps or mel.flow.steps, 0.0 if own is None or wanted is None else wanted)
+
+
 class MelVoice:
     """Synthesisers that make a mel in blocks, each going on from the end of the one before, and a vocoder.
 
@@ -196,7 +214,7 @@ class MelVoice:
         prompt: what the first block goes on from.
         refers: [1, F, T_spec] spectrograms, averaged.
         speed: above 1 is faster.
-        sample_steps: steps of the flow-matching network.
+        flow: how the flow-matching network is sampled.
     """
 
     def __init__(
@@ -206,10 +224,10 @@ class MelVoice:
         prompt: PromptParts,
         refers: Sequence[Tensor],
         speed: float,
-        sample_steps: int,
+        flow: FlowSampling,
     ) -> None:
         self.vits, self.vocoder, self.speed = vits, vocoder, speed
-        self._steps = sample_steps
+        self._flow = flow
         device = prompt.mel.device
         feature, self._style = vits.decode_encp(
             prompt.tokens.to(device)[None, None], prompt.phones.to(device)[None], refers
@@ -220,8 +238,24 @@ class MelVoice:
 
     def latest(self, feature: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
         """The last columns of a feature [1, W, T_mel] and its mel [1, M, T_mel] that a block goes on from."""
-        keep = min(mel.size(2), self.vits.mel.reference_frames)
-        return feature[..., -keep:], mel[..., -keep:]
+        return _last((feature, mel), self.vits.mel.reference_frames)
+
+    def after(self, feature: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """What a block goes on from where a segment's first columns are made: ``feature`` and ``mel``, maybe empty."""
+        clip, tail = self.known, self.vits.mel.tail_frames
+        if tail is None:
+            return self.latest(torch.cat((clip[0], feature), dim=2), torch.cat((clip[1], mel), dim=2))
+        return self._rolled((feature, mel), tail)
+
+    def _rolled(self, made: tuple[Tensor, Tensor], tail: int) -> tuple[Tensor, Tensor]:
+        """The reference's beginning, and at most ``tail`` columns of what was ``made`` in the place of its end."""
+        keep = self.known[1].size(2)
+        tail = min(tail, keep, made[1].size(2))
+        feature, mel = (
+            torch.cat((known[..., : keep - tail], end), dim=2)
+            for known, end in zip(self.known, _last(made, tail), strict=True)
+        )
+        return feature, mel
 
     def feature(self, codes: Tensor, phones: Tensor) -> Tensor:
         """Condition feature of a segment [1, W, T_mel]; arguments as :class:`Voice`."""
@@ -229,12 +263,14 @@ class MelVoice:
 
     def go_on(self, known: tuple[Tensor, Tensor], feature: Tensor, noise: torch.Generator) -> Tensor:
         """Normalised mel [1, M, T_mel] of ``feature`` [1, W, T_mel], after a feature and mel that are known."""
-        keep = known[1].size(2)
+        spec, flow, keep, tail = self.vits.mel, self._flow, known[1].size(2), self.vits.mel.tail_frames
         parts = []
-        for part in feature.split(self.vits.mel.block_frames - keep, dim=2):
+        for part in feature.split(spec.new_frames(keep), dim=2):
             condition = torch.cat((known[0], part), dim=2)
-            made = self.vits.cfm.inference(condition, known[1], self._steps, generator=noise)[..., keep:]
-            known = part[..., -keep:], made[..., -keep:]
+            made = self.vits.cfm.inference(
+                condition, known[1], flow.steps, inference_cfg_rate=flow.guidance, generator=noise
+            )[..., known[1].size(2) :]
+            known = _last((part, made), keep) if tail is None else self._rolled((part, made), tail)
             parts.append(made)
         return torch.cat(parts, dim=2)
 
@@ -250,6 +286,12 @@ class MelVoice:
     def take(self, phones: Tensor, seed: int) -> MelTake:
         """As :class:`Voice`."""
         return MelTake(self, phones, seed)
+
+
+def _last(known: tuple[Tensor, Tensor], columns: int) -> tuple[Tensor, Tensor]:
+    """The last columns of a feature and its mel, at most so many; all of them where there are fewer."""
+    start = max(0, known[1].size(2) - columns)
+    return known[0][..., start:], known[1][..., start:]
 
 
 class MelTake:
@@ -280,9 +322,8 @@ class MelTake:
         fresh = self._voice.feature(codes[None, None], self._phones)[..., self._mel.size(2) :]
         feature, mel = torch.cat((self._feature, fresh), dim=2), self._mel
         if fresh.size(2):
-            clip_feature, clip_mel = self._voice.known
-            known = torch.cat((clip_feature, self._feature), dim=2), torch.cat((clip_mel, mel), dim=2)
-            mel = torch.cat((mel, self._voice.go_on(self._voice.latest(*known), fresh, self._noise)), dim=2)
+            known = self._voice.after(self._feature, mel)
+            mel = torch.cat((mel, self._voice.go_on(known, fresh, self._noise)), dim=2)
         first = max(0, start - VOCODER_FRAMES)
         wave = self._voice.sound(mel[..., first:])
         self._feature, self._mel = feature[..., :stop], mel[..., :stop]

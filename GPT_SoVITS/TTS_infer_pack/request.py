@@ -51,6 +51,7 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "seed": (int, -1, MAX_SEED),
     "streaming_mode": (int, 0, 3),
     "sample_steps": (int, 1, 1000),
+    "cfg_rate": (float, 0, 10),
     "overlap_length": (int, 0, 1000),
     "min_chunk_length": (int, 2, 10000),
 }
@@ -93,7 +94,10 @@ class SynthesisRequest:
             still come, 3 the same with the shortest wait.
         overlap_length: tokens that are spoken with both of two neighbouring pieces and crossfaded.
         min_chunk_length: tokens of a piece.
-        sample_steps: steps of the flow-matching network, for versions that have one.
+        sample_steps: steps of the flow-matching network, for versions that have one; None: as many as the version's
+            row says.
+        cfg_rate: guidance of that network towards the reference, for versions that are spoken with it (v5dev, v5turbo);
+            0 for none, None: the version's own.
         super_sampling: raise the rate of the speech, for versions that something can raise.
         t2s: which stage speaks the semantic tokens, "ar" or "qwen3"; None: the one that the settings wish.
         qwen3_model_name: which language model, where one speaks; None: the one in the settings.
@@ -125,7 +129,8 @@ class SynthesisRequest:
     seed: int = -1
     return_fragment: bool = False
     streaming_mode: int = 0
-    sample_steps: int = 32
+    sample_steps: int | None = None
+    cfg_rate: float | None = None
     super_sampling: bool = False
     overlap_length: int = 2
     min_chunk_length: int = 16

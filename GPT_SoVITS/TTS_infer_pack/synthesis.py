@@ -25,7 +25,7 @@ from AR.errors import EngineFull, LMUnavailable, T2SError
 from errors import BusyError, CheckpointError, RequestError
 from module.models import SynthesizerTrnV3
 from super_resolution import not_found
-from TTS_infer_pack.acoustic import MelVoice, PromptParts, Voice, WaveVoice
+from TTS_infer_pack.acoustic import FlowSampling, MelVoice, PromptParts, Voice, WaveVoice
 from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.models import VoiceModels
 from TTS_infer_pack.public_config import NO_PROMPT_ERROR
@@ -52,7 +52,7 @@ class Job:
         pause: seconds of silence after each segment.
         speakers: [1, 20480] speaker vectors beside ``refers``, for versions that need them.
         prompt_mel: [1, M, T_mel] of the reference clip, for versions that make a mel.
-        sample_steps: steps of the flow-matching network, for the same versions.
+        flow: how the flow-matching network is sampled, for the same versions.
         enhance: raise the rate of what is spoken, where the voice can.
         pieces: how segments are cut into pieces that are spoken while tokens still come; None: segments are whole.
         pace: usual tokens a phone of what the stage has learned; 0: not known.
@@ -72,7 +72,7 @@ class Job:
     pause: float = 0.3
     speakers: Sequence[Tensor] = ()
     prompt_mel: Tensor | None = None
-    sample_steps: int = 32
+    flow: FlowSampling = FlowSampling()
     enhance: bool = False
     pieces: PiecePlan | None = None
     pace: float = 0.0
@@ -240,7 +240,7 @@ def make_voice(job: Job) -> Voice:
         if job.prompt is None or job.prompt_mel is None or models.companions.vocoder is None:
             raise RequestError(f"{models.spec.name} lacks a prompt or its vocoder", "both")
         prompt = PromptParts(job.prompt.tokens, job.prompt.phones.ids, job.prompt_mel)
-        return MelVoice(models.vits, models.companions.vocoder, prompt, list(job.refers), job.speed, job.sample_steps)
+        return MelVoice(models.vits, models.companions.vocoder, prompt, list(job.refers), job.speed, job.flow)
     return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed, models.renderer)
 
 

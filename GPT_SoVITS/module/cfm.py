@@ -1,6 +1,8 @@
-"""Conditional flow matching (Lipman et al. 2023) with step sizes (Frans et al. 2024): noise -> mel in few steps.
+"""Conditional flow matching (Lipman et al. 2023): noise -> mel in few steps, whose size most networks are told (Frans
+et al. 2024).
 
-Knows the velocity network; knows nothing of tokens, phones or waveforms.
+Knows the velocity network and the row of :class:`module.versions.FlowSpec`; knows nothing of tokens, phones or
+waveforms.
 
 Shapes: B batch, M mel bands, T mel frames, C condition channels.
 """
@@ -8,7 +10,7 @@ Shapes: B batch, M mel bands, T mel frames, C condition channels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -18,6 +20,7 @@ from torch.nn import functional as F
 from module.commons import sequence_mask
 from module.dit import DiT
 from module.model_config import DiTConfig
+from module.versions import FlowSpec
 
 T = TypeVar("T")
 
@@ -26,6 +29,7 @@ GUIDANCE_FLOOR = 1e-5
 BOOTSTRAP_SHARE = 0.3
 BOOTSTRAP_POWERS = (2, 8)
 SMALLEST_STEP = 1e-2
+DEFAULT_FLOW = FlowSpec()
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,18 @@ class FlowDraws:
 
 
 class CFM(nn.Module):
-    """Public name ``cfm``."""
+    """Public name ``cfm``.
 
-    def __init__(self, config: DiTConfig) -> None:
+    Args:
+        config: sizes of the network.
+        flow: how the version is sampled and trained.
+    """
+
+    def __init__(self, config: DiTConfig, flow: FlowSpec = DEFAULT_FLOW) -> None:
         super().__init__()
-        self.estimator = DiT(config)
+        told = flow.step_embedding if config.step_size_embedding is None else config.step_size_embedding
+        self.flow = replace(flow, step_embedding=told)
+        self.estimator = DiT(config, told)
 
     @torch.no_grad()
     def inference(
@@ -67,10 +78,10 @@ class CFM(nn.Module):
             mu: condition feature [B, C, T], that of the prompt first.
             prompt: normalised mel [B, M, T_prompt] of the first frames.
             n_timesteps: network steps.
-            temperature: spread of the start noise.
+            temperature: spread of the start noise, beside the version's own.
             inference_cfg_rate: guidance; 0 for none.
             generator: source of the noise.
-            noise: the start noise [B, M, T] itself, before the temperature.
+            noise: the start noise [B, M, T] itself, before temperature and the version's scale.
 
         Returns:
             normalised mel [B, M, T], zero in the prompt's frames.
@@ -80,13 +91,13 @@ class CFM(nn.Module):
         shape = (batch, prompt.size(1), length)
         if noise is None:
             noise = torch.randn(shape, generator=generator, device=mu.device, dtype=mu.dtype)
-        state = noise * temperature
+        state = noise * (temperature * self.flow.noise_scale)
         state[..., :known] = 0
         padded = F.pad(prompt, (0, length - known))
         valid = torch.ones(batch, length, dtype=torch.bool, device=mu.device)
         text = net.embed_text(mu)
         guided = inference_cfg_rate > GUIDANCE_FLOOR
-        blank = net.embed_text(torch.zeros_like(mu)) if guided else text
+        blank = net.embed_text(torch.zeros_like(mu)) if guided and self.flow.drops_condition else text
         step = torch.full((batch,), 1 / n_timesteps, device=mu.device)
         for index in range(n_timesteps):
             time = net.embed_time(index * step, step)
@@ -121,7 +132,9 @@ class CFM(nn.Module):
         state = (x0 + t[:, None, None] * target) * ~known
         text = net.embed_text(mu)
         step = torch.zeros_like(t)
-        if _given(draws.bootstrap, lambda: bool(torch.rand((), generator=source, device=x1.device) < BOOTSTRAP_SHARE)):
+        if self.flow.step_embedding and _given(
+            draws.bootstrap, lambda: bool(torch.rand((), generator=source, device=x1.device) < BOOTSTRAP_SHARE)
+        ):
             base = _given(
                 draws.base, lambda: torch.randint(*BOOTSTRAP_POWERS, t.shape, generator=source, device=x1.device)
             )

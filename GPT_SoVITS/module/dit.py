@@ -1,4 +1,4 @@
-"""Diffusion transformer that predicts the velocity of a mel spectrogram on its way from noise (v3, v4).
+"""Diffusion transformer that predicts the velocity of a mel spectrogram on its way from noise.
 
 After Peebles & Xie 2023 (adaptive layer norm) and F5-TTS (Chen et al. 2024) in its text block; layer names follow the
 published weights. Rotary positions are applied before the heads are split, to the first head's channels only: the
@@ -206,13 +206,18 @@ class DiTBlock(nn.Module):
 
 
 class DiT(nn.Module):
-    """Public name ``cfm.estimator``: state, prompt, condition and time -> velocity."""
+    """Public name ``cfm.estimator``: state, prompt, condition and time -> velocity.
 
-    def __init__(self, config: DiTConfig) -> None:
+    Args:
+        config: sizes.
+        step_embedding: the network is told how long its steps are.
+    """
+
+    def __init__(self, config: DiTConfig, step_embedding: bool = True) -> None:
         super().__init__()
         self.config = config
         self.time_embed = TimestepEmbedding(config.dim)
-        self.d_embed = TimestepEmbedding(config.dim)
+        self.d_embed = TimestepEmbedding(config.dim) if step_embedding else None
         self.text_embed = TextEmbedding(config.text_dim, config.conv_layers)
         self.input_embed = InputEmbedding(config)
         self.rotary_embed = Rotary(config.head_dim)
@@ -225,8 +230,8 @@ class DiT(nn.Module):
         return self.text_embed(mu.transpose(1, 2))
 
     def embed_time(self, t: Tensor, step: Tensor) -> Tensor:
-        """Time and step size [B], both in 0..1 -> [B, E]."""
-        return self.time_embed(t) + self.d_embed(step)
+        """Time and step size [B], both in 0..1 -> [B, E]; a network without step sizes does not read ``step``."""
+        return self.time_embed(t) if self.d_embed is None else self.time_embed(t) + self.d_embed(step)
 
     def forward(self, state: Tensor, prompt: Tensor, text: Tensor, time: Tensor, valid: Tensor) -> Tensor:
         """Velocity of the state.

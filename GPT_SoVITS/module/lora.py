@@ -1,4 +1,4 @@
-"""Adapter files of v3 and v4: their low-rank matrices are added to the base model's weights once, at load.
+"""Adapter files (v3 and later): their low-rank matrices are added to the base model's weights once, at load.
 
 An adapter holds A [r, in] and B [out, r] per adapted linear layer (its weight becomes W + B A, the scale is 1), whole
 replacements of the small trainable parts, and the buffers. Knows names and tensors, no files and no networks.

@@ -28,6 +28,7 @@ LEGACY_KEYS = frozenset(
         "disc_width",
         "wn_kernel",
         "time_scale_after_prior",
+        "sampling",
     }
 )
 SEMANTIC_STRIDE = {"25hz": 2, "50hz": 1}
@@ -35,7 +36,10 @@ SEMANTIC_STRIDE = {"25hz": 2, "50hz": 1}
 
 @dataclass(frozen=True)
 class DiTConfig:
-    """Sizes of a :class:`module.dit.DiT`; the defaults are the published network."""
+    """Sizes of a :class:`module.dit.DiT`; the defaults are the published network.
+
+    ``step_size_embedding``: whether it is told the size of its steps; None: as the row of the version says.
+    """
 
     dim: int = 1024
     depth: int = 22
@@ -45,6 +49,7 @@ class DiTConfig:
     text_dim: int = 512
     conv_layers: int = 4
     mel: int = 100
+    step_size_embedding: bool | None = None
 
 
 @dataclass(frozen=True)

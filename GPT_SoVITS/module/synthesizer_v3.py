@@ -1,7 +1,7 @@
-"""SynthesizerTrnV3: semantic tokens, phones and a reference -> condition feature -> mel spectrogram (v3, v4).
+"""SynthesizerTrnV3: semantic tokens, phones and a reference -> condition feature -> mel spectrogram.
 
-Public names of weights and methods. What differs between v3 and v4 is a row of :mod:`module.versions`; the waveform is
-a vocoder's work (:mod:`vocoders`).
+Public names of weights and methods. What differs between the versions (v3 and later) is a row of
+:mod:`module.versions`; the waveform is a vocoder's work (:mod:`vocoders`).
 
 Shapes beside the package's: T_mel mel frames, M mel bands, W feature width.
 """
@@ -66,7 +66,7 @@ class SynthesizerTrnV3(SemanticModel):
         self.bridge = nn.Sequential(nn.Conv1d(config.inter_channels, width, 1), nn.LeakyReLU())
         self.wns1 = FeatureEncoder(width, config.wn_layers, config.gin_channels)
         self.linear_mel = nn.Conv1d(width, self.mel.bands, 1)
-        self.cfm = CFM(config.dit)
+        self.cfm = CFM(config.dit, self.mel.flow)
 
     # -- inference -----------------------------------------------------------------------------------------------
     def _feature(self, y: Tensor, valid: Tensor, style: Tensor) -> Tensor:

@@ -6,9 +6,30 @@ version of the same family is another row. Imports nothing but the error kinds, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """How the flow-matching network of a version was trained, and how it is sampled.
+
+    Attributes:
+        step_embedding: the network is told the size of its steps, and training has a self-consistency branch for it.
+            Its tensors (``cfm.estimator.d_embed``) tell versions apart.
+        noise_scale: spread of the start noise.
+        drops_condition: guidance compares with a network that knows neither prompt nor condition feature; False: it
+            lacks the prompt alone.
+        steps: network steps where a request names none.
+        guidance: guidance rate where a request names none; None: the version is always spoken without.
+    """
+
+    step_embedding: bool = True
+    noise_scale: float = 1.0
+    drops_condition: bool = True
+    steps: int = 32
+    guidance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +47,10 @@ class MelSpec:
         vocoder_hop: samples at the output rate per mel frame.
         bands: mel bands.
         floor, ceiling: log-mel values that become -1 and 1.
+        target_frames: most columns that a block adds; None for no bound of its own.
+        tail_frames: columns at the end of a block's prompt that come from the block before, the others stay the
+            reference's beginning; None where all of them come from it.
+        flow: how the mel is drawn.
     """
 
     sampling_rate: int
@@ -40,6 +65,14 @@ class MelSpec:
     bands: int = 100
     floor: float = -12.0
     ceiling: float = 2.0
+    target_frames: int | None = None
+    tail_frames: int | None = None
+    flow: FlowSpec = FlowSpec()
+
+    def new_frames(self, known: int) -> int:
+        """Columns that a block adds to ``known`` ones of its prompt."""
+        most = self.block_frames - known
+        return most if self.target_frames is None else min(most, self.target_frames)
 
 
 @dataclass(frozen=True)
@@ -52,6 +85,7 @@ class PublishedFiles:
         s2d: the discriminator that fine-tuning starts from; empty where none is published.
         needs: what else it speaks with, by the names of ``published.ITEMS``.
         head_md5: MD5 of the first 8192 bytes of the generator.
+        marked_md5: the same, where copies circulate that begin with the version's header.
     """
 
     s1: str
@@ -59,6 +93,7 @@ class PublishedFiles:
     s2d: str = ""
     needs: tuple[str, ...] = ()
     head_md5: str = ""
+    marked_md5: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +101,8 @@ class FileMarks:
     """The two bytes that stand in the place of ``PK`` in SoVITS files of a version; empty where there are none.
 
     Attributes:
-        whole, lora: of a whole model and of an adapter, as they are read.
+        whole, lora: of a whole model and of an adapter, as they are read. What a file holds says which of the two it
+            is, so a header may be in use for both.
         is_written: the public training marks whole models so; adapters it always marks.
     """
 
@@ -150,9 +186,13 @@ _MEL_V4 = MelSpec(
     vocoder="hifigan48k",
     vocoder_hop=480,
 )
+_FLOW_V5 = FlowSpec(step_embedding=False, noise_scale=0.875, drops_condition=False, guidance=1.3)
+_MEL_V5 = replace(_MEL_V4, vocoder="hifigan48k-v5", target_frames=640, tail_frames=32, flow=_FLOW_V5)
+_MEL_V5_TURBO = replace(_MEL_V5, flow=replace(_FLOW_V5, steps=4, guidance=0.0))
 
 _FOLDER = "pretrained_models"
 _V2_FOLDER = f"{_FOLDER}/gsv-v2final-pretrained"
+_V5_FOLDER = f"{_FOLDER}/gsv-v5-pretrained"
 _S1V3 = f"{_FOLDER}/s1v3.ckpt"
 
 VERSIONS: dict[str, VersionSpec] = {
@@ -250,6 +290,40 @@ VERSIONS: dict[str, VersionSpec] = {
                 head_md5="4f26b9476d0c5033e04162c486074374",
             ),
             marks=FileMarks(lora=b"04"),
+        ),
+        VersionSpec(
+            "v5dev",
+            "v2",
+            732,
+            704,
+            sampling_rate=48000,
+            mel=_MEL_V5,
+            recipe="s2v5dev.json",
+            published=PublishedFiles(
+                _S1V3,
+                f"{_V5_FOLDER}/s2Gv5dev.pth",
+                needs=("hifigan48k-v5",),
+                head_md5="c4ce1f839a0d271e41963f9fb16ade76",
+                marked_md5="0e6e00af4104438346bda5344e6260e3",
+            ),
+            marks=FileMarks(lora=b"07"),
+        ),
+        VersionSpec(
+            "v5turbo",
+            "v2",
+            732,
+            704,
+            sampling_rate=48000,
+            mel=_MEL_V5_TURBO,
+            recipe="s2v5turbo.json",
+            published=PublishedFiles(
+                _S1V3,
+                f"{_V5_FOLDER}/s2Gv5turbo.pth",
+                needs=("hifigan48k-v5",),
+                head_md5="6bc5cb2a195cc8ec22b2e723cd4d6f47",
+                marked_md5="695048a8e361076a54e6f32a21b949a3",
+            ),
+            marks=FileMarks(lora=b"08"),
         ),
     )
 }

@@ -76,8 +76,8 @@ Say = Callable[..., str]
 class Controls:
     """The inputs. The first 16 have the places that users of the GPT-SoVITS page know; what is new stands behind them.
 
-    ``if_freeze`` is without effect here: it keeps its place and is not shown. ``sample_steps`` and ``if_sr`` are shown
-    where the loaded version has them.
+    ``if_freeze`` is without effect here: it keeps its place and is not shown. ``sample_steps``, ``if_sr`` and
+    ``cfg_rate`` are shown where the loaded version has them.
     """
 
     ref_wav_path: str | None
@@ -101,6 +101,7 @@ class Controls:
     keep_random: bool
     batch_size: float
     streaming_mode: int
+    cfg_rate: float
 
     def chosen_seed(self) -> int:
         """The typed seed, or a fresh one where "keep random" is on or the seed is negative or missing."""
@@ -131,6 +132,7 @@ class Controls:
             "fragment_interval": self.pause_second,
             "seed": seed,
             "sample_steps": self.sample_steps,
+            "cfg_rate": self.cfg_rate,
             "super_sampling": bool(self.if_sr),
             "batch_size": self.batch_size,
             "streaming_mode": self.streaming_mode,

@@ -113,6 +113,15 @@ def _version_widgets(context: PageContext) -> Widgets:
         "sample_steps": gr.Slider(4, 128, value=32, step=1, label=context.t("inference.sample_steps"), visible=False),
         "if_sr": gr.Checkbox(False, label=context.t("inference.if_sr"), visible=False),
         "if_freeze": gr.Checkbox(False, label="if_freeze", visible=False),
+        "cfg_rate": gr.Slider(
+            0,
+            3,
+            value=0,
+            step=0.1,
+            label=context.t("inference.cfg_rate"),
+            info=context.t("inference.cfg_rate_info"),
+            visible=False,
+        ),
     }
 
 
@@ -166,7 +175,7 @@ def _wire_models(
     context: PageContext, lists: ModelLists, group: LMGroup, status: gr.Markdown, widgets: Widgets
 ) -> None:
     """What is loaded and what could be: at the opening of the page, on a choice, on refresh, and now and then."""
-    versions = [widgets["sample_steps"], widgets["if_sr"]]
+    versions = [widgets["sample_steps"], widgets["if_sr"], widgets["cfg_rate"]]
     recommended = [widgets[name] for name in PACK_VALUES.values()]
     seen = gr.State([])
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -240,14 +249,21 @@ def open_page(context: PageContext, others: int) -> Iterator[list[Any]]:
     yield [voice.status(context.say), *updates(context), *seat(context, speaker), *_version_updates(context), *sampling]
 
 
-def _version_updates(context: PageContext) -> tuple[Any, Any]:
-    """Show the sample steps and the super-resolution where the loaded version has them."""
+def _version_updates(context: PageContext) -> tuple[Any, Any, Any]:
+    """Show sample steps, super-resolution and guidance where the loaded version has them, at the version's values."""
     from module.versions import VERSIONS  # late: it comes with torch
 
     speaker = context.voice.speaker
     spec = VERSIONS.get(speaker.configs.version) if speaker else None
     mel = spec.mel if spec else None
-    return gr.update(visible=mel is not None), gr.update(visible=mel is not None and mel.sampling_rate < 32000)
+    if mel is None:
+        return gr.update(visible=False), gr.update(visible=False), gr.update(visible=False)
+    guidance = mel.flow.guidance
+    return (
+        gr.update(visible=True, value=mel.flow.steps),
+        gr.update(visible=mel.sampling_rate < 32000),
+        gr.update(visible=guidance is not None, value=guidance or 0),
+    )
 
 
 def renewed(context: PageContext, known: list[str] | None) -> list[Any]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from checkpoint_io import read_checkpoint
 from errors import CheckpointError, OutputError
+from module.versions import VERSIONS
 from process_ckpt import (
     HEADERS,
     compare_keys,
@@ -97,6 +98,9 @@ def test_s1_round_trip_adds_the_prefix(tmp_path: Path) -> None:
         ("v2ProPlus", None, b"06"),
         ("v3", 32, b"03"),
         ("v4", 32, b"04"),
+        ("v5dev", None, b"PK"),
+        ("v5dev", 32, b"07"),
+        ("v5turbo", 32, b"08"),
     ],
 )
 def test_header_written(tmp_path: Path, version: str, rank: int | None, header: bytes) -> None:
@@ -112,6 +116,8 @@ def test_header_written(tmp_path: Path, version: str, rank: int | None, header: 
         *((f"s2_{version}", version, None) for version in ("v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4")),
         ("s2_v3_v4_lora_rank32", "v3", 32),
         ("s2_v3_v4_lora_rank32", "v4", 32),
+        ("s2_v3_v4_lora_rank32", "v5dev", 32),
+        ("s2_v3_v4_lora_rank32", "v5turbo", 32),
     ],
 )
 def test_version_is_read_off_the_published_names_and_shapes(
@@ -132,8 +138,35 @@ def test_every_header_is_read(tmp_path: Path) -> None:
         torch.save({"weight": {"cfm.x": torch.ones(2)}, "config": {"model": {}}, "info": ""}, path)
         path.write_bytes(header + path.read_bytes()[2:])
         assert torch.equal(load_sovits_new(path)["weight"]["cfm.x"], torch.ones(2))
-        expected = version.model_version if version.model_version in ("v3", "v4") else "v3"
+        expected = version.model_version if VERSIONS[version.model_version].mel else "v3"
         assert get_sovits_version_from_path_fast(path).model_version == expected
+
+
+PLAIN_V5 = {"cfm.estimator.time_embed.time_mlp.0.bias": torch.ones(2)}
+PLAIN_V4 = PLAIN_V5 | {"cfm.estimator.d_embed.time_mlp.0.bias": torch.ones(2)}
+
+
+@pytest.mark.parametrize(
+    ("weight", "rank", "header", "file", "expected"),
+    [
+        (PLAIN_V5, None, b"07", "mine", ("v5dev", False)),  # the header's older meaning: a whole model
+        (PLAIN_V5, None, b"08", "mine", ("v5turbo", False)),
+        ({"cfm.base_model.model.x": torch.ones(2)}, 8, b"07", "mine", ("v5dev", True)),
+        ({"cfm.base_model.model.x": torch.ones(2)}, 8, b"08", "mine", ("v5turbo", True)),
+        (PLAIN_V5, None, b"PK", "mine", ("v5dev", False)),  # of a size that is a v3 elsewhere
+        (PLAIN_V5, None, b"PK", "s2Gv5turbo", ("v5turbo", False)),
+        (PLAIN_V5, None, b"04", "mine", ("v5dev", False)),  # tensors count for more than the header
+        (PLAIN_V4, None, b"PK", "mine", ("v3", False)),
+        (PLAIN_V4, None, b"08", "s2Gv5turbo", ("v3", False)),
+    ],
+)
+def test_v5_is_told_by_its_tensors_and_turbo_by_header_or_name(
+    tmp_path: Path, weight: dict, rank: int | None, header: bytes, file: str, expected: tuple
+) -> None:
+    path = tmp_path / f"{file}.pth"
+    torch.save({"weight": weight, "config": {"model": {}}, "info": ""} | ({"lora_rank": rank} if rank else {}), path)
+    path.write_bytes(header + path.read_bytes()[2:])
+    assert get_sovits_version_from_path_fast(path) == ("v2", *expected)
 
 
 def test_upstream_configuration_class_becomes_a_plain_dict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

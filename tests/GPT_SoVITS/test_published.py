@@ -38,6 +38,8 @@ LOADERS: dict[str, Callable[[], object]] = {
     "sv": lambda: SV(place(published.SPEAKER)),
     "bigvgan": lambda: BigVGAN.from_pretrained(place(published.BIGVGAN)),
     "hifigan48k": lambda: HiFiGANVocoder.from_pretrained(place(published.HIFIGAN)),
+    "hifigan48k-v5": lambda: HiFiGANVocoder.from_pretrained(place(published.HIFIGAN_V5)),
+    "v5turbo": lambda: load_sovits_new(place(S2G["v5turbo"])),
     "hubert": lambda: CNHubert(place(published.HUBERT)),
 }
 

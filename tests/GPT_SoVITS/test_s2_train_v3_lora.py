@@ -1,4 +1,4 @@
-"""Adapter training of v3 and v4 end to end: tiny base models in the published places, a handful of synthetic clips."""
+"""Adapter training of v3 to v5 end to end: tiny base models in the published places, a handful of synthetic clips."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from module.models import SynthesizerTrnV3
 from module.training.adapter import add_adapter, public_names, trained_tensors
 from module.training.lora_run import load_base
 from module.training.settings import parse_settings
+from module.versions import VERSIONS
 from process_ckpt import get_sovits_version_from_path_fast, load_sovits_new, save_s2
 from tests.GPT_SoVITS.conftest import SSL_DIM
 from tests.GPT_SoVITS.s2_folder import REPO, configuration, write_clips
@@ -78,7 +79,7 @@ def test_training_lowers_the_loss_of_one_clip(tmp_path: Path, losses: Losses) ->
     assert np.mean(values[-15:]) < 0.8 * np.mean(values[:10])
 
 
-@pytest.mark.parametrize("version", ["v3", "v4"])
+@pytest.mark.parametrize("version", ["v3", "v4", "v5turbo"])
 def test_a_resumed_run_ends_in_the_same_state(tmp_path: Path, losses: Losses, version: str) -> None:
     options: dict[str, Any] = {"ema_decay": 0.9}
     run(tmp_path / "whole", version, max_steps=4, **options)
@@ -115,7 +116,7 @@ def mel_of(network: SynthesizerTrnV3) -> torch.Tensor:
     return network.cfm.inference(feature, torch.randn(1, 100, 5, generator=draw), 3, generator=draw)
 
 
-@pytest.mark.parametrize(("version", "header"), [("v3", b"03"), ("v4", b"04")])
+@pytest.mark.parametrize(("version", "header"), [("v3", b"03"), ("v4", b"04"), ("v5dev", b"07"), ("v5turbo", b"08")])
 def test_the_file_is_public_and_merged_it_sounds_as_trained(
     tmp_path: Path, losses: Losses, version: str, header: bytes
 ) -> None:
@@ -156,9 +157,10 @@ def test_saving_memory_changes_no_loss(tmp_path: Path, losses: Losses) -> None:
     assert totals[3:] == pytest.approx(totals[:3], rel=1e-4)
 
 
-def test_names_and_shapes_are_those_of_public_adapters() -> None:
+@pytest.mark.parametrize("version", ["v3", "v5dev"])
+def test_names_and_shapes_are_those_of_public_adapters(version: str) -> None:
     golden = json.loads((REPO / "tests" / "golden" / "checkpoints.json").read_text(encoding="utf-8"))["tensors"]
-    preset = json.loads((REPO / "GPT_SoVITS" / "configs" / "s2v3.json").read_text(encoding="utf-8"))
+    preset = json.loads((REPO / "GPT_SoVITS" / "configs" / VERSIONS[version].recipe).read_text(encoding="utf-8"))
     with torch.device("meta"):
         network = SynthesizerTrnV3(1025, 32, **preset["model"])
         add_adapter(network, 32)

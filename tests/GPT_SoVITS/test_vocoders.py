@@ -1,4 +1,4 @@
-"""The vocoders of v3 and v4: against the reference run, at tiny sizes, and from their weight files."""
+"""The vocoders of v3 to v5: against the reference run, at tiny sizes, and from their weight files."""
 
 from __future__ import annotations
 
@@ -62,11 +62,12 @@ def test_bigvgan(golden: Callable[[str], Any]) -> None:
 
 
 @pytest.mark.golden
-def test_v4_vocoder(golden: Callable[[str], Any], tmp_path: Path) -> None:
-    fixture = golden("vocoder_v4")
+@pytest.mark.parametrize(("name", "vocoder"), [("vocoder_v4", "hifigan48k"), ("vocoder_v5", "hifigan48k-v5")])
+def test_48k_vocoders(golden: Callable[[str], Any], tmp_path: Path, name: str, vocoder: str) -> None:
+    fixture = golden(name)
     path = tmp_path / "vocoder.pth"
     torch.save(fixture.state_dict(fixture.meta["state_dict"], fixture.meta["gain"]), path)
-    net = load_vocoder("hifigan48k", path)
+    net = load_vocoder(vocoder, path)
     _close(fixture, net.decode(fixture.tensor("mel")))
     assert (net.sampling_rate, net.hop_length) == (48000, 480)
 
@@ -101,7 +102,9 @@ def test_a_small_hifigan_keeps_its_hop() -> None:
 
 
 def test_missing_and_foreign_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CheckpointError, match="unknown vocoder 'tape'; expected one of bigvgan, hifigan48k"):
+    with pytest.raises(
+        CheckpointError, match="unknown vocoder 'tape'; expected one of bigvgan, hifigan48k, hifigan48k-v5"
+    ):
         load_vocoder("tape")
     for name in vocoders.VOCODERS:
         with pytest.raises(CheckpointError, match="absent"):

@@ -100,7 +100,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 # ---- what is fetched, and where to ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4", "v5dev", "v5turbo"])
 def test_a_version_brings_all_that_it_speaks_with(version: str, places: Path, hub: StandInHub) -> None:
     code = download.main([version])
     want = [
@@ -114,6 +114,8 @@ def test_a_version_brings_all_that_it_speaks_with(version: str, places: Path, hu
         "v2ProPlus": ["pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"],
         "v3": ["pretrained_models/models--nvidia--bigvgan_v2_24khz_100band_256x/bigvgan_generator.pt"],
         "v4": ["pretrained_models/gsv-v4-pretrained/vocoder.pth"],
+        "v5dev": ["pretrained_models/gsv-v5-pretrained/vocoder.pth"],
+        "v5turbo": ["pretrained_models/gsv-v5-pretrained/vocoder.pth"],
     }.get(version, [])
     assert code == 0
     repo = hub.repos["lj1995/GPT-SoVITS"]

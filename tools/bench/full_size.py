@@ -3,6 +3,7 @@ loaded from disk and spoken through ``TTS.run``.
 
     python tools/bench/full_size.py                          # all versions, files in work/full_size
     python tools/bench/full_size.py v2 v4 --steps 8 --device cuda --half
+    python tools/bench/full_size.py v4 v5dev v5turbo --steps 4 32   # each spoken twice; v5dev with its guidance
     python tools/bench/full_size.py --tiny                   # a layer or two of each network: does every step run?
 
 Sizes: AR 24 layers of width 512, HuBERT base, chinese-roberta-wwm-ext-large, the SoVITS generator of the version, its
@@ -32,7 +33,7 @@ from typing import Any
 
 from config import CONFIGS_ROOT, REPO_ROOT
 from module.versions import VERSIONS
-from published import BIGVGAN, HIFIGAN, HUBERT, ROBERTA, S1, SPEAKER, expand
+from published import BIGVGAN, HIFIGAN, HIFIGAN_V5, HUBERT, ROBERTA, S1, SPEAKER, expand
 
 TEXT = "今天天气很好。"
 PROMPT_TEXT = "这是一段用来测量的参考音频，说话的人声音很平稳。"
@@ -189,6 +190,7 @@ SHARED: dict[str, Callable[[Path, Sizes], None]] = {
     ROBERTA: _write_roberta,
     SPEAKER: _write_speaker,
     HIFIGAN: _write_hifigan,
+    HIFIGAN_V5: _write_hifigan,
     BIGVGAN: _write_bigvgan,
 }
 
@@ -240,8 +242,11 @@ def resident(peak: bool = False) -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 
 
-def speak(version: str, folder: Path, device: str, half: bool, steps: int) -> dict[str, Any]:
-    """Load ``version`` from ``folder`` and speak once; the figures of it."""
+def speak(version: str, folder: Path, device: str, half: bool, steps: Sequence[int]) -> list[dict[str, Any]]:
+    """Load ``version`` from ``folder`` and speak once for each number of steps; the figures of each.
+
+    One number means nothing to versions without steps: they speak once.
+    """
     import published
 
     published.LIBRARY = folder  # before the loaders are imported, which take their places from it
@@ -263,30 +268,38 @@ def speak(version: str, folder: Path, device: str, half: bool, steps: int) -> di
         "prompt_lang": "zh",
         "top_k": 1,
         "seed": 1,
-        "sample_steps": steps,
     }
-    clock, cpu = time.perf_counter(), time.process_time()
-    [(rate, samples)] = list(tts.run(request))
-    took, cpu = time.perf_counter() - clock, time.process_time() - cpu
-    cuda = torch.cuda.max_memory_allocated() / 1e9 if device.startswith("cuda") else None
     size = sum(file.stat().st_size for path in _paths(version) for file in _files(folder / path))
-    return {
+    constant = {
         "version": version,
         "files_mb": size / 1e6,
         **loaded,
-        "speak_s": took,
-        "speak_cpu_s": cpu,
-        "audio_s": len(samples) / rate,
-        "rate": rate,
-        "peak": int(abs(samples).max()),
         "begin_gb": begin,
-        "peak_gb": resident(peak=True),
-        "cuda_gb": cuda,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "device": device,
         "half": half,
-        "steps": steps,
+    }
+    mel = VERSIONS[version].mel
+    rows = []
+    for count in steps if mel else steps[:1]:
+        cost = _cost(tts, request | {"sample_steps": count})
+        cuda = torch.cuda.max_memory_allocated() / 1e9 if device.startswith("cuda") else None
+        rows.append({**constant, **cost, "peak_gb": resident(peak=True), "cuda_gb": cuda, "steps": count})
+        rows[-1]["guidance"] = mel.flow.guidance or 0.0 if mel else 0.0
+    return rows
+
+
+def _cost(tts: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds that a request takes, and what comes of it."""
+    clock, cpu = time.perf_counter(), time.process_time()
+    [(rate, samples)] = list(tts.run(request))
+    return {
+        "speak_s": time.perf_counter() - clock,
+        "speak_cpu_s": time.process_time() - cpu,
+        "audio_s": len(samples) / rate,
+        "rate": rate,
+        "peak": int(abs(samples).max()),
     }
 
 
@@ -300,13 +313,14 @@ def _files(path: Path) -> list[Path]:
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The figures as a markdown table."""
     lines = [
-        "| version | files | load (cpu) | speak (cpu) | audio | rtf (cpu) | memory loaded | peak | on CUDA |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| version | steps | files | load (cpu) | speak (cpu) | audio | rtf (cpu) | memory loaded | peak | on CUDA |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         cuda = "-" if row["cuda_gb"] is None else f"{row['cuda_gb']:.2f} GB"
         lines.append(
-            f"| {row['version']} | {row['files_mb']:.0f} MB | {row['load_s']:.1f} s ({row['load_cpu_s']:.1f}) "
+            f"| {row['version']} | {row['steps'] if VERSIONS[row['version']].mel else '-'} "
+            f"| {row['files_mb']:.0f} MB | {row['load_s']:.1f} s ({row['load_cpu_s']:.1f}) "
             f"| {row['speak_s']:.1f} s ({row['speak_cpu_s']:.1f}) | {row['audio_s']:.1f} s at {row['rate']} Hz "
             f"| {row['speak_s'] / row['audio_s']:.2f} ({row['speak_cpu_s'] / row['audio_s']:.2f}) "
             f"| {row['loaded_gb']:.2f} GB | {row['peak_gb']:.2f} GB | {cuda} |"
@@ -333,7 +347,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=REPO_ROOT / "work" / "full_size", help="where files are written")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--half", action="store_true", help="half precision, where the device has it")
-    parser.add_argument("--steps", type=int, default=32, help="flow-matching steps of v3 and v4 (default 32)")
+    parser.add_argument(
+        "--steps", type=int, nargs="+", default=[32], help="flow-matching steps of v3 and later (default 32)"
+    )
     parser.add_argument("--tiny", action="store_true", help="a few layers of each network, in a folder beside")
     parser.add_argument("--step", choices=("write", "speak"), help=argparse.SUPPRESS)
     return parser
@@ -355,12 +371,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if args.tiny:
         folder = folder.with_name(folder.name + "_tiny")
-    passed = ["--folder", str(folder), "--device", args.device, "--steps", str(args.steps)]
+    passed = ["--folder", str(folder), "--device", args.device, "--steps", *map(str, args.steps)]
     passed += ["--half"] * args.half + ["--tiny"] * args.tiny
     rows = []
     for version in args.versions or VERSIONS:
         _child([version, "--step", "write", *passed])
-        rows.append(json.loads(_child([version, "--step", "speak", *passed])))
+        rows += json.loads(_child([version, "--step", "speak", *passed]))
     print(table(rows))
     print(json.dumps({"bench": "full_size", "tiny": args.tiny, "rows": rows}))
     return 0

@@ -51,6 +51,7 @@ CONTROLS: dict[str, Any] = {
     "keep_random": False,
     "batch_size": 1,
     "streaming_mode": 1,
+    "cfg_rate": 0,
 }
 TEXT = "Hello there. This is how long it takes until something is heard."
 

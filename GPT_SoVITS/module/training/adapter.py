@@ -1,4 +1,4 @@
-"""Training v3 and v4: an adapter on the flow-matching network, and what an adapter file holds.
+"""Training v3 and later: an adapter on the flow-matching network, and what an adapter file holds.
 
 Trained are low-rank matrices beside the attention projections of the flow-matching network, and the small parts before
 it (style encoder, bridge, WaveNet). The prior and the flow-matching network itself stay as the base model has them.
@@ -31,7 +31,7 @@ def add_adapter(network: SynthesizerTrnV3, rank: int) -> None:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise MissingDependencyError(
-            "training v3 or v4 needs peft", "the extra 'train'", 'pip install -e ".[train]"'
+            "training an adapter needs peft", "the extra 'train'", 'pip install -e ".[train]"'
         ) from error
     for part in (network.enc_p, network.ssl_proj, network.quantizer):
         part.requires_grad_(False)

@@ -47,8 +47,8 @@ class TrainSettings:
     if_save_latest: bool = True
     if_save_every_weights: bool = True
     save_every_epoch: int = 4
-    lora_rank: int = 32  # of the adapter of v3 and v4; public files may hold it as text
-    grad_ckpt: bool = False  # v3 and v4: less memory, more time
+    lora_rank: int = 32  # of the adapter of v3 and later; public files may hold it as text
+    grad_ckpt: bool = False  # v3 and later: less memory, more time
     # -- additions; the defaults are the public behaviour --
     max_steps: int = 0  # 0 = epochs alone decide
     max_minutes: float = 0.0  # 0 = no limit; counted for this run, not over resumed ones

@@ -1,4 +1,4 @@
-"""Every version speaks through the same pipeline: Pro with speaker vectors, v3 and v4 block by block with a vocoder."""
+"""Every version speaks through the same pipeline: Pro with speaker vectors, v3 to v5 block by block with a vocoder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from module.models import build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import save_s2
 from tests.GPT_SoVITS.conftest import S2_CONFIG, make_s1, tone
-from TTS_infer_pack.acoustic import MelVoice, PromptParts
+from TTS_infer_pack.acoustic import FlowSampling, MelVoice, PromptParts
 from TTS_infer_pack.models import Companions, Placement, load_companions
 from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
 from vocoders import HiFiGANVocoder
@@ -37,8 +37,8 @@ SMALL = {
 }
 
 
-ALL = ["v1", "v2", "v2Pro", pytest.param("v2ProPlus", marks=pytest.mark.slow), "v3", "v4"]
-"""v2ProPlus differs from v2Pro in widths alone, so the quick tests leave it out."""
+ALL = ["v1", "v2", "v2Pro", pytest.param("v2ProPlus", marks=pytest.mark.slow), "v3", "v4", "v5dev"]
+"""v2ProPlus differs from v2Pro in widths alone, v5turbo from v5dev in defaults: the quick tests leave them out."""
 TALKATIVE = 2.6
 """End-of-speech logit of an AR model that speaks for more than a second."""
 
@@ -101,7 +101,7 @@ def speak(tts: TTS, clip: Path, **values: Any) -> tuple[int, np.ndarray]:
     return rate, samples
 
 
-@pytest.mark.parametrize("version", ["v2Pro", "v2ProPlus", "v3", "v4"])
+@pytest.mark.parametrize("version", ["v2Pro", "v2ProPlus", "v3", "v4", "v5dev", "v5turbo"])
 def test_a_version_speaks_and_its_seed_decides(tts: TTS, tmp_path: Path, clip: Path, version: str) -> None:
     tts.init_vits_weights(saved(tmp_path, version))
     assert tts.configs.version == version
@@ -219,6 +219,29 @@ def test_sample_steps_count_where_there_are_any(voices: Callable[[str], TTS], cl
         assert len(few) == len(many) and np.array_equal(few, many) != matters
 
 
+def test_a_version_brings_its_own_steps_and_guidance(voices: Callable[[str], TTS], clip: Path) -> None:
+    for version, steps, guidance in (("v5dev", 32, 1.3), ("v5turbo", 4, 0.0), ("v4", 32, 0.0), ("v2", 32, 0.0)):
+        own = FlowSampling.of(VERSIONS[version].mel, None, None)
+        assert (own.steps, own.guidance) == (steps, guidance)
+    for version, matters in (("v4", False), ("v5dev", True)):
+        plain, guided = (join(chunks(voices(version), clip, cfg_rate=rate)) for rate in (0, 3))
+        assert len(plain) == len(guided) and np.array_equal(plain, guided) != matters
+
+
+def test_pieces_of_v5_keep_the_beginning_of_the_reference(voices: Callable[[str], TTS]) -> None:
+    net = voices("v5dev")._models.vits
+    vocoder = companions(VERSIONS["v5dev"], None).vocoder
+    assert vocoder is not None
+    prompt = PromptParts(torch.arange(30), torch.arange(5), torch.randn(1, 100, 118))
+    voice = MelVoice(net, vocoder, prompt, [torch.rand(1, 513, 20)], 1.0, FlowSampling(1))
+    for columns in (0, 8, 200):
+        mel, tail = torch.randn(1, 100, columns), min(columns, 32)
+        known = voice.after(torch.randn(1, 16, columns), mel)[1]
+        assert known.size(2) == 118
+        assert torch.equal(known[..., : 118 - tail], prompt.mel[..., : 118 - tail])
+        assert torch.equal(known[..., 118 - tail :], mel[..., columns - tail :])
+
+
 def test_versions_that_go_on_from_the_clip_need_its_words(tts: TTS, tmp_path: Path, clip: Path) -> None:
     tts.init_vits_weights(saved(tmp_path, "v3"))
     with pytest.raises(RequestError, match="v3 goes on from the reference clip"):
@@ -242,13 +265,18 @@ def test_super_sampling_raises_the_rate_where_something_can(
 
 @pytest.mark.parametrize(
     ("version", "missing"),
-    [("v2Pro", "sv.ckpt does not exist"), ("v3", "no-bigvgan"), ("v4", "vocoder.pth does not exist")],
+    [
+        ("v2Pro", "sv.ckpt does not exist"),
+        ("v3", "no-bigvgan"),
+        ("v4", "vocoder.pth does not exist"),
+        ("v5dev", "v5.pth does not exist"),
+    ],
 )
 def test_missing_companions_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, missing: str
 ) -> None:
     monkeypatch.setattr("sv.SV_PATH", tmp_path / "sv.ckpt")
-    for name, file in (("bigvgan", "no-bigvgan"), ("hifigan48k", "vocoder.pth")):
+    for name, file in (("bigvgan", "no-bigvgan"), ("hifigan48k", "vocoder.pth"), ("hifigan48k-v5", "v5.pth")):
         monkeypatch.setitem(vocoders.VOCODERS, name, (tmp_path / file, vocoders.VOCODERS[name][1]))
     with pytest.raises(CheckpointError, match=missing):
         load_companions(VERSIONS[version], Placement())
@@ -272,7 +300,7 @@ def test_blocks_cover_the_feature_and_follow_each_other(speed: float) -> None:
     prompt = PromptParts(torch.arange(10), torch.arange(5), torch.randn(1, 100, 30))
     vocoder = companions(VERSIONS["v3"], None).vocoder
     assert vocoder is not None
-    voice = MelVoice(net, vocoder, prompt, [torch.rand(1, 513, 20)], speed, 2)
+    voice = MelVoice(net, vocoder, prompt, [torch.rand(1, 513, 20)], speed, FlowSampling(2))
     codes, phones = torch.arange(40)[None, None], torch.arange(9)[None]
     wave = voice(codes, phones, 1)
     frames = int((80 if speed == 1 else int(80 / speed) + 1) * 1.875)

@@ -70,6 +70,7 @@ GOOD: dict[str, Any] = {
     "keep_random": False,
     "batch_size": 1,
     "streaming_mode": 1,
+    "cfg_rate": 0,
 }
 
 

@@ -41,6 +41,7 @@ GOOD: dict[str, Any] = {
     "keep_random": False,
     "batch_size": 1,
     "streaming_mode": 0,
+    "cfg_rate": 0,
 }
 WRONG_SPEECH: list[dict[str, Any]] = [
     {"text": ""},
@@ -68,6 +69,7 @@ WRONG_SPEECH: list[dict[str, Any]] = [
     {"batch_size": 0},
     {"batch_size": 1000},
     {"sample_steps": 0},
+    {"cfg_rate": -1},
     {"streaming_mode": 7},
     {"ref_wav_path": "/tmp/voice.exe"},
     {"ref_wav_path": "/etc/passwd"},

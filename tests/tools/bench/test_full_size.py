@@ -18,7 +18,8 @@ from tools.bench.full_size import FULL, TINY, VERSIONS, _write_hubert, main, s1_
 @pytest.mark.golden
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_sovits_sizes_are_the_published_ones(golden: Callable[[str], Any], version: str) -> None:
-    want = {name: list(shape) for name, shape, *_ in golden(f"vits_{version}").meta["state_dict"]}
+    fixture = golden("vits_v5" if version.startswith("v5") else f"vits_{version}")
+    want = {name: list(shape) for name, shape, *_ in fixture.meta["state_dict"]}
     config = s2_config(version, FULL)
     with torch.device("meta"):
         network = build_synthesizer(config["data"]["filter_length"] // 2 + 1, 32, **config["model"])
@@ -40,9 +41,11 @@ def test_an_unknown_version_is_named(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.slow
 def test_every_version_speaks_from_the_public_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("rjieba")
-    assert main(["--tiny", "--folder", str(tmp_path / "sizes"), "--steps", "2"]) == 0
+    assert main(["--tiny", "--folder", str(tmp_path / "sizes"), "--steps", "2", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    rows = {row["version"]: row for row in json.loads(lines[-1])["rows"]}
+    made = json.loads(lines[-1])["rows"]
+    assert [row["steps"] for row in made if row["version"] == "v5dev"] == [2, 1]
+    rows = {row["version"]: row for row in made}
     assert set(rows) == set(VERSIONS) and lines[0].startswith("| version |")
     assert {row["version"]: row["rate"] for row in rows.values()} == {
         "v1": 32000,
@@ -51,6 +54,8 @@ def test_every_version_speaks_from_the_public_layout(tmp_path: Path, capsys: pyt
         "v2ProPlus": 32000,
         "v3": 24000,
         "v4": 48000,
+        "v5dev": 48000,
+        "v5turbo": 48000,
     }
     seconds = [row["audio_s"] for row in rows.values()]
     assert max(seconds) - min(seconds) < 0.1 and min(seconds) > 2
