@@ -266,7 +266,7 @@ def check_codes(model: Student, corpus: Corpus) -> dict[str, float]:
     for clip in valid:
         batch = student.collate([clip])
         heard.append(model(batch.wave, batch.samples)[1][0].numpy())
-    figures = {}
+    figures: dict[str, float] = {}
     for name, rows in (("targets", [c.teacher for c in valid]), ("encoder", heard)):
         right, pitch = codebook.agreement(meaning, coded(valid, rows))
         figures |= {f"{name}_phone": round(right, 3), f"{name}_pitch": round(pitch, 3)}

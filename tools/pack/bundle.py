@@ -59,9 +59,9 @@ def make(work: Path, output: Path) -> int:
     rows = [line.split("|", 3) for line in (work / "lists" / "train.list").read_text("utf-8").splitlines() if line]
     with tarfile.open(output, "w") as archive:
         lines = []
-        for path, speaker, language, text in tqdm(rows, desc="clips", unit="clip"):
-            name = Path(path).name
-            _add(archive, f"audio/{name}", _opus(Path(path)))
+        for source, speaker, language, text in tqdm(rows, desc="clips", unit="clip"):
+            name = Path(source).name
+            _add(archive, f"audio/{name}", _opus(Path(source)))
             lines.append("|".join((f"../audio/{name}", speaker, language, text)))
         _add(archive, "lists/train.list", ("\n".join(lines) + "\n").encode())
         for name, path in parts.items():
@@ -120,7 +120,7 @@ def split(path: Path, megabytes: float) -> list[Path]:
     """
     if megabytes <= 0:
         raise ConfigError(f"parts of {megabytes:g} MB", "more than 0")
-    written = []
+    written: list[Path] = []
     with path.open("rb") as stream:
         while content := stream.read(int(megabytes * 1e6)):
             written.append(path.with_name(f"{path.name}.part{len(written) + 1}"))
