@@ -428,13 +428,14 @@ def test_memory_is_estimated_from_the_shape() -> None:
 
 
 def test_the_last_step_is_judged_once(exp: Path, tmp_path: Path) -> None:
-    """Also by the same command once more: its patience stays what it was."""
+    """Also by the same command once more, which trains no further: its patience stays what it was."""
     config, output = write(tmp_path, train__patience=9), tmp_path / "out"
     for _ in range(2):
         assert train(config, exp, output, "--set", "train.max_steps=3") == 0
-    state = max(output.glob("checkpoint-*/clock.json"), key=lambda path: path.stat().st_mtime_ns)
-    clock = json.loads(state.read_text())
-    assert (clock["evaluated_at"], clock["bad_evaluations"]) == (3, 0)
+        [state] = output.glob("checkpoint-*/clock.json")
+        clock = json.loads(state.read_text())
+        assert state.parent.name == "checkpoint-3"
+        assert (clock["evaluated_at"], clock["bad_evaluations"]) == (3, 0)
 
 
 def test_processes_agree_on_the_held_out_loss(exp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
