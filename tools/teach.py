@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from AR.precision import has_bfloat16
 
 from AR.errors import LMUnavailable
+from AR.hardware import has_fast_bfloat16
 from AR.models import lm_backbone
 from AR.models.lm_backbone import GIB
 from AR.models.lm_folder import LMConfig
@@ -99,7 +99,7 @@ def decide(wish: Wish, texts: Sequence[str]) -> tuple[Decided, list[str]]:
         GSVError: a voice, list or backbone that cannot be used.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    half = device.type == "cuda" and has_bfloat16()
+    half = device.type == "cuda" and has_fast_bfloat16(device)
     try:
         shape = lm_backbone.find_backbone(LMConfig(wish.backbone, wish.gguf_file), Path()).shape
     except LMUnavailable as error:

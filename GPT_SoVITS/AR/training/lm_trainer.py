@@ -6,6 +6,7 @@ written last; a run that was killed while writing goes on from the state before.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import math
@@ -37,6 +38,7 @@ from AR.training.lm_teacher import Teacher
 from AR.training.loss import with_noise
 from AR.training.processes import agreed
 from AR.training.schedule import guided_weight
+from AR.training.state import last_state, step_of
 
 logger = logging.getLogger(__name__)
 WEIGHTS_FILE, AVERAGE_FILE, CLOCK_FILE = "trained.safetensors", "average.safetensors", "clock.json"
@@ -242,8 +244,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         self.control = self.callback_handler.on_evaluate(
             self.args,
             self.state,
-            self.control,
-            metrics,  # type: ignore[has-type]  # set by the parent class
+            self.control,  # type: ignore[has-type]  # set by the parent class
+            metrics,
         )
         return metrics
 
@@ -315,6 +317,10 @@ class LMTrainer(Trainer):  # type: ignore[misc]
     def fit(self) -> float:
         """Train to the end; returns the best held-out loss (inf without held-out clips)."""
         last = last_state(self.output)
+        if last is not None and step_of(last) >= self._steps():  # transformers would take one step more
+            logger.info("the run in %s is at its end", self.output)
+            self._load_from_checkpoint(str(last))
+            return self.best
         self.begun = time.monotonic()
         self.train(resume_from_checkpoint=str(last) if last else None)
         if self.held_clips and not self.stop_asked:
@@ -324,6 +330,11 @@ class LMTrainer(Trainer):  # type: ignore[misc]
                 self._export()
         self._save_checkpoint(self.model, trial=None)
         return self.best
+
+    def _steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        train = self.lm_config.train
+        return train.max_steps or max(1, math.ceil(len(self.get_train_dataloader()) / train.gradient_accumulation))
 
 
 class _Trained(nn.Module):
@@ -366,12 +377,6 @@ class _Control(TrainerCallback):  # type: ignore[misc]
         return control
 
 
-def last_state(output: Path) -> Path | None:
-    """The newest whole training state in ``output``."""
-    found = [p for p in output.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
-    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
-
-
 def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
     train = config.train
     cuda = torch.cuda.is_available()
@@ -395,11 +400,7 @@ def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
 
 
 def _reporters() -> list[str]:
-    try:
-        import torch.utils.tensorboard  # noqa: F401
-    except ImportError:
-        return []
-    return ["tensorboard"]
+    return ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
 
 
 def _span_of(clips: Sequence[Clip]) -> LearnedSpan:
