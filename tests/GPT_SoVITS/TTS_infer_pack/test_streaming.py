@@ -336,7 +336,9 @@ def test_a_piece_of_a_long_segment_costs_what_an_early_one_does(
     take = voice.take(job.segments[0].ids[None], 5)
     seen: list[int] = []
     prior = voice.vits.prior
-    monkeypatch.setattr(voice.vits, "prior", lambda codes, *v: seen.append(codes.shape[-1]) or prior(codes, *v))
+    monkeypatch.setattr(
+        voice.vits, "prior", lambda codes, *v, **n: seen.append(codes.shape[-1]) or prior(codes, *v, **n)
+    )
     pieces = [take.render(codes[:known], 2 * known - 40, 2 * known) for known in (50, 200, 400)]
     assert seen[0] == 50 and seen[1] == seen[2] < 140
     monkeypatch.setattr(acoustic, "HISTORY_TOKENS", 10_000)
