@@ -154,12 +154,13 @@ class _SegmentPieces:
                     yield self._chunk(end)
                 self._begin()
             self._stream.add(part.tokens.to(job.models.device))
-            while (piece := self._stream.next_piece()) is not None:
+            # tokens may have come faster than they are spoken, so that several pieces are due
+            while not should_stop() and (piece := self._stream.next_piece()) is not None:
                 samples = self._stretch.push(piece)
                 if samples.size:
                     yield self._chunk(samples, again=again)
                     self._heard, again = True, False
-            if part.finish_reason == "stopped":
+            if part.finish_reason == "stopped" or should_stop():
                 return
             if part.finish_reason is not None:
                 self._warning = warning_of(self._segment.text, part.collapsed)
