@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -370,7 +371,9 @@ def test_an_exception_in_step_57_of_a_stream_of_pieces(voice: Any, monkeypatch: 
         text_split_method="cut4",
         streaming_mode=mode,
     )
-    alone = list(voice.stream(request))
+    # Random weights end where they like: a seed with which the AR model itself needs no second try.
+    tries = ((replace(request, seed=seed), list(voice.stream(replace(request, seed=seed)))) for seed in range(3, 60))
+    request, alone = next((one, said) for one, said in tries if not any(c.again or c.warning for c in said))
     voice.set_t2s("qwen3", "tiny")
     lm, calls, real = voice._seat._model, {"step": 0}, voice._seat._model.step
 
