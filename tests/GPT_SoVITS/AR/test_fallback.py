@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -363,6 +362,7 @@ def test_an_exception_in_step_57_of_a_stream(voice: Any, monkeypatch: pytest.Mon
 def test_an_exception_in_step_57_of_a_stream_of_pieces(voice: Any, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
     from TTS_infer_pack.TTS import SynthesisRequest
 
+    monkeypatch.setattr("AR.checked.default_min_tokens", lambda request: 0)  # random weights end where they like
     request = SynthesisRequest(
         "Hello there, my good old friend from the far north. It is a fine day.",
         "en",
@@ -371,9 +371,7 @@ def test_an_exception_in_step_57_of_a_stream_of_pieces(voice: Any, monkeypatch: 
         text_split_method="cut4",
         streaming_mode=mode,
     )
-    # Random weights end where they like: a seed with which the AR model itself needs no second try.
-    tries = ((replace(request, seed=seed), list(voice.stream(replace(request, seed=seed)))) for seed in range(3, 60))
-    request, alone = next((one, said) for one, said in tries if not any(c.again or c.warning for c in said))
+    alone = list(voice.stream(request))
     voice.set_t2s("qwen3", "tiny")
     lm, calls, real = voice._seat._model, {"step": 0}, voice._seat._model.step
 
