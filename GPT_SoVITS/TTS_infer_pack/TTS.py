@@ -211,7 +211,8 @@ class TTS(PublicTTSNames):
             request.text, request.text_lang, method, version, limit, alone, should_stop=should_stop
         )
         segments = [phones_of(part) for part in parts]
-        hint_of_length(segments, span)
+        if whole:
+            hint_of_length(segments, span)
         path, text, lang = self._reference_of(request, voice)
         reference = self._reference(models, path)
         prompt = None
