@@ -170,7 +170,7 @@ def speak_to_file(args: argparse.Namespace) -> str:
     paths = {name: os.path.abspath(value) if value and name != "device" else value for name, value in settings.items()}
     tts = TTS(TTS_Config(args.config and os.path.abspath(args.config), **paths, **language_model_settings(args)))
     begin = time.perf_counter()
-    speech = tts.synthesize(request)
+    speech = tts.synthesize(request, on_warning=lambda text: print(f"warning: {text}", file=sys.stderr))
     took = time.perf_counter() - begin
     write_audio(target, to_int16(speech.samples), speech.rate)
     if tts.last_fallback is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from AR.backend import SamplingParams, T2SBackend
 from AR.fallback import FallbackInfo
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.plausible import LearnedSpan, most_phones
 from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
@@ -118,16 +119,19 @@ class TTS:
         job = replace(job, models=replace(job.models, t2s=self._t2s(job.models, on_fall)))
         return speak(job, self._stop_signal(should_stop))
 
-    def synthesize(self, request: SynthesisRequest) -> Audio:
+    def synthesize(self, request: SynthesisRequest, on_warning: Callable[[str], None] | None = None) -> Audio:
         """The whole speech of ``request``: its segments, joined. Errors as :meth:`stream`.
 
-        Nobody hears it before it is whole, so it is never cut into pieces.
+        Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` is told what a listener has
+        to know, such as that words seem to be missing.
         """
         rate = self.sample_rate
         parts = []
         for chunk in self.stream(replace(request, streaming_mode=WHOLE)):
             parts.append(chunk.samples)
             rate = chunk.sample_rate
+            if chunk.warning and on_warning is not None:
+                on_warning(chunk.warning)
         return Audio(_join(parts), rate)
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
@@ -159,7 +163,12 @@ class TTS:
         values = self._values(request)
         method = str(values["text_split_method"])
         get_method(method)
-        segments = [_phones(part) for part in self._text.preprocess(request.text, request.text_lang, method, version)]
+        span = self._span(models)
+        whole = request.text_split_method == "cut0"  # a person has chosen that
+        limit, alone = most_phones(span, whole), bool(span.phones) and not whole
+        parts = self._text.preprocess(request.text, request.text_lang, method, version, limit, alone)
+        segments = [_phones(part) for part in parts]
+        hint_of_length(segments, span)
         path, text, lang = self._reference_of(request)
         reference = self._reference(models, path)
         prompt = None
@@ -190,7 +199,12 @@ class TTS:
             stretch=1.0 if request.resynthesis else speed,
             pieces=request.pieces,
             pause=request.fragment_interval,
+            pace=span.pace,
         )
+
+    def _span(self, models: VoiceModels) -> LearnedSpan:
+        """The longest speech that the stages have learned: the pack's, else what the GPT checkpoint says."""
+        return self.configs.span if self.configs.span.phones else getattr(models.t2s, "span", LearnedSpan())
 
     def _values(self, request: SynthesisRequest) -> dict[str, Any]:
         """Sampling values: the request's, where it names them, else the pack's, else the public ones."""
@@ -256,6 +270,7 @@ class TTS:
             self._models = replace(self._models, t2s=t2s)
             if str(Path(weights_path).resolve()) != self.configs.t2s_weights_path:
                 self.configs.sampling = {}  # what a pack recommends is about its own weights
+                self.configs.span = LearnedSpan()
             self.configs.t2s_weights_path = str(weights_path)
 
     def init_vits_weights(self, weights_path: PathLike) -> None:
@@ -343,7 +358,20 @@ def _phones(segment: Segment) -> Phones:
         bert if bool(bert.any()) else None,
         segment["norm_text"],
         segment.get("pause", 0.0),
+        tuple(segment["spans"]),
     )
+
+
+def hint_of_length(segments: Sequence[Phones], span: LearnedSpan) -> None:
+    """Tell in the log of segments that are longer than the stage has learned: a person has chosen cut0."""
+    longest = max((segment.ids.numel() for segment in segments), default=0)
+    if span.phones and longest > span.phones:
+        logger.warning(
+            "a segment has %d phones, and the voice has learned %d at most, so its speech may break off or garble; "
+            "fix: another cutting method than cut0",
+            longest,
+            span.phones,
+        )
 
 
 def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -17,22 +16,18 @@ import torch
 from errors import TextError
 from published import fetch_command
 from text import cleaned_text_to_sequence
-from text.cleaner import Cleaned, clean_placed, mark
-from text.language import neutral_language, runs_for_mode
-from text.markup import Given, split_pauses
+from text.markup import split_pauses
 from text.places import Placed, Span, monotonic
 from TTS_infer_pack.bert_features import BERT_CHANNELS, char_features, spread
 from TTS_infer_pack.marks import cut_to_fit
-from TTS_infer_pack.sentences import WORD, closed, full_stop, leading, sentences
+from TTS_infer_pack.reading import LanguageRun, Reading, marked_up, pieces_of, reduced, runs_of
+from TTS_infer_pack.sentences import WORD, closed, full_stop, sentences
 from TTS_infer_pack.text_segmentation_method import splits
 
 logger = logging.getLogger(__name__)
 
 MAX_PHONES = 300
 """Most phones of a segment where nothing is known of the stage that will speak it: some 25 seconds."""
-MIN_PHONES = 6
-_REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
-_SPACES = re.compile(" {2,}")
 
 
 class _Spoken(TypedDict):
@@ -53,26 +48,6 @@ class Segment(_Spoken, total=False):
     pause: float
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How the pieces of a request are read: its language mode, model version, placeholders, and the language of numbers
-    in a piece that shows none."""
-
-    lang: str
-    version: str
-    given: Mapping[str, Given]
-    neutral: str
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A run of one language, cleaned."""
-
-    language: str
-    cleaned: Cleaned
-    ids: list[int]
-
-
 class TextPreprocessor:
     """Turns request texts into :class:`Segment` lists.
 
@@ -88,7 +63,13 @@ class TextPreprocessor:
         self.device = torch.device(device)
 
     def preprocess(
-        self, text: str, lang: str, text_split_method: str, version: str = "v2", max_phones: int = MAX_PHONES
+        self,
+        text: str,
+        lang: str,
+        text_split_method: str,
+        version: str = "v2",
+        max_phones: int = MAX_PHONES,
+        alone: bool = False,
     ) -> list[Segment]:
         """All segments of a request's text, in order.
 
@@ -98,21 +79,18 @@ class TextPreprocessor:
             text_split_method: "cut0" to "cut5".
             version: model version; decides the phone symbols.
             max_phones: what a method leaves longer is cut at its best marks, else between words.
+            alone: no two sentences in a segment, whatever the method.
 
         Raises:
             TextError: when the text holds nothing to speak, or its language cannot be spoken.
             RequestError: for an unknown cutting method.
         """
         segments: list[Segment] = []
-        neutral = neutral_language(text, lang)
-        for part in split_pauses(text):
-            marked = mark(self._reduced(Placed.of(part.text, part.start)), lang)
-            reading = _Reading(lang, version, marked.given, neutral)
-            for piece in sentences(marked.placed, lang, text_split_method):
-                if WORD.search(piece.text):
-                    segments += self._fitted(piece, reading, max_phones)
-            if segments and part.seconds:
-                segments[-1]["pause"] = segments[-1].get("pause", 0.0) + part.seconds
+        for piece in pieces_of(text, lang, text_split_method, version, alone):
+            found = list(self._fitted(piece.text, piece.reading, max_phones))
+            if found and piece.pause:
+                found[-1]["pause"] = piece.pause
+            segments += found
         if not segments:
             raise TextError(
                 f"the text {text[:40]!r} holds nothing that can be spoken in language {lang!r}",
@@ -121,13 +99,13 @@ class TextPreprocessor:
             )
         return segments
 
-    def _fitted(self, piece: Placed, reading: _Reading, max_phones: int) -> Iterator[Segment]:
+    def _fitted(self, piece: Placed, reading: Reading, max_phones: int) -> Iterator[Segment]:
         """The piece as a segment, or as several where it has more than ``max_phones``."""
-        runs = self._runs(piece, reading)
-        phones = sum(len(run.ids) for run in runs)
+        runs = runs_of(piece, reading)
+        phones = sum(len(run.cleaned.phones) for run in runs)
         cuts = cut_to_fit(piece.text, _costs(piece, runs), max_phones) if phones > max_phones else []
         if not cuts:
-            segment = self._segment(runs)
+            segment = self._segment(runs, reading.version)
             if re.search(r"\w", segment["norm_text"]):
                 yield segment
             return
@@ -150,14 +128,19 @@ class TextPreprocessor:
             raise TextError("the prompt text is empty", "the words spoken in the reference clip", "fill in prompt_text")
         if text[-1] not in splits:
             text += full_stop(lang)
-        return self.whole(text, lang, version)
+        placed, reading = marked_up(reduced(Placed.of(text)), lang, version)
+        return self._segment(runs_of(placed, reading), version)
 
     def whole(self, text: str, lang: str, version: str = "v2") -> Segment:
-        """A text as one segment, uncut, with its pauses as marks: how a line of a training list is read."""
-        marked = mark(self._reduced(Placed.of(text)), lang)
-        return self._segment(
-            self._runs(marked.placed, _Reading(lang, version, marked.given, neutral_language(text, lang)))
-        )
+        """A text as one segment, however long it is: as a request with cut0 reads it, and a line of a training list.
+
+        Raises:
+            TextError: when the text holds nothing to speak.
+        """
+        runs = [run for piece in pieces_of(text, lang, "cut0", version) for run in runs_of(piece.text, piece.reading)]
+        if not runs:
+            raise TextError(f"the text {text[:40]!r} holds nothing to speak", "words, not only marks")
+        return self._segment(runs, version)
 
     def pre_seg_text(self, text: str, lang: str, text_split_method: str) -> list[str]:
         """Sentence preparation: lead mark for a short start, cut, merged, marks-only pieces dropped, closed.
@@ -179,35 +162,19 @@ class TextPreprocessor:
 
         Fewer than six phones: a "." is put in front and the work is repeated once (``final``: it is not).
         """
-        marked = mark(text, language)
-        reading = _Reading(language, version, marked.given, neutral_language(text, language))
-        segment = self._segment(self._runs(marked.placed, reading, final))
+        placed, reading = marked_up(Placed.of(text), language, version)
+        segment = self._segment(runs_of(placed, reading, final), version)
         return segment["phones"], segment["bert_features"], segment["norm_text"]
 
-    def _runs(self, text: Placed, reading: _Reading, final: bool = False) -> list[_Run]:
-        """The runs of a piece whose markup is read already, each cleaned; a "." in front of fewer than six phones."""
-        text = text.sub(_SPACES, lambda _: " ")
-        languages = {char: entry.language for char, entry in reading.given.items()}
-        runs: list[_Run] = []
-        at = 0
-        for language, run_text in runs_for_mode(text.text, reading.lang, reading.neutral, languages):
-            run = text.part(at, at + len(run_text))
-            at += len(run_text)
-            cleaned = clean_placed(run, language, reading.version, reading.given)
-            runs.append(_Run(language, cleaned, cleaned_text_to_sequence(cleaned.phones, reading.version)))
-        if final or sum(len(run.ids) for run in runs) >= MIN_PHONES:
-            return runs
-        lead = leading(".", text.text)
-        lead_place = Placed(lead, [text.span(0, 0)] * len(lead))
-        return self._runs(Placed.joined([lead_place, text]), reading, final=True)
-
-    def _segment(self, runs: Sequence[_Run]) -> Segment:
+    def _segment(self, runs: Sequence[LanguageRun], version: str) -> Segment:
         """Runs joined, with features."""
+        ids = [cleaned_text_to_sequence(run.cleaned.phones, version) for run in runs]
         features = [
-            self.get_bert_inf(run.ids, run.cleaned.word2ph, run.cleaned.norm_text, run.language) for run in runs
+            self.get_bert_inf(phones, run.cleaned.word2ph, run.cleaned.norm_text, run.language)
+            for phones, run in zip(ids, runs, strict=True)
         ]
         return {
-            "phones": [phone for run in runs for phone in run.ids],
+            "phones": [phone for phones in ids for phone in phones],
             "bert_features": torch.cat(features, dim=1) if features else self._zeros(0),
             "norm_text": "".join(run.cleaned.norm_text for run in runs),
             "spans": monotonic(span for run in runs for span in run.cleaned.spans),
@@ -231,15 +198,10 @@ class TextPreprocessor:
     @staticmethod
     def replace_consecutive_punctuation(text: str) -> str:
         """Repeated marks to the first of them: "!!!" to "!"."""
-        return _REPEATED.sub(r"\1", text)
-
-    @staticmethod
-    def _reduced(text: Placed) -> Placed:
-        """:meth:`replace_consecutive_punctuation` of a text that knows its places."""
-        return text.sub(_REPEATED, lambda match: match[1])
+        return reduced(Placed.of(text)).text
 
 
-def _costs(piece: Placed, runs: Sequence[_Run]) -> list[float]:
+def _costs(piece: Placed, runs: Sequence[LanguageRun]) -> list[float]:
     """How many phones each character of a piece has."""
     costs = [0.0] * len(piece.text)
     starts = [start for start, _ in piece.spans]

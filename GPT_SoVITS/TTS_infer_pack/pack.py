@@ -6,7 +6,8 @@ It knows the folder's layout and nothing about models.
                  "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},       paths inside the folder
                  "default_reference": {"path", "text", "lang"},
                  "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"},   optional, as is each in it
-                 "reference_free": true}                        optional: its AR model speaks best without a prompt
+                 "reference_free": true,                        optional: its AR model speaks best without a prompt
+                 "span": {"phones", "seconds"}}                 optional: the longest speech that its stages learned
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from AR.plausible import LearnedSpan
 from errors import ConfigError
 
 PACK_FILE = "pack.json"
@@ -32,6 +34,7 @@ KNOWN_KEYS = frozenset(
         "licence",
         "made",
         "reference_free",
+        "span",
     }
 )
 FILES = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
@@ -53,6 +56,7 @@ class VoicePack:
     Attributes:
         sampling: request values that this pack's weights sound best with, used where a request does not name them.
         reference_free: the AR model is asked without the reference's tokens and text; the clip lends its timbre.
+        span: the longest speech that its stages have learned.
     """
 
     name: str
@@ -64,6 +68,7 @@ class VoicePack:
     default_reference: DefaultReference | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference_free: bool = False
+    span: LearnedSpan = LearnedSpan()
 
 
 def _section(path: Path, content: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
@@ -108,4 +113,13 @@ def read_pack(folder: Path) -> VoicePack:
         else None,
         sampling=_section(path, content, "sampling", SAMPLING_KEYS),
         reference_free=content.get("reference_free") is True,
+        span=_span(path, content),
     )
+
+
+def _span(path: Path, content: Mapping[str, Any]) -> LearnedSpan:
+    values = _section(path, content, "span", frozenset(LearnedSpan._fields))
+    try:
+        return LearnedSpan(int(values.get("phones", 0)), float(values.get("seconds", 0)))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: span is {values}", "phones and seconds as numbers") from error

@@ -225,6 +225,7 @@ class AudioChunk:
         finish_reason: "eos", "length" (cut off) or "stopped"; empty before the last piece of a segment.
         again: True where the segment begins anew, because what was heard of it had gone wrong: whoever keeps the speech
             drops its earlier pieces.
+        warning: what the listener has to know of the segment, such as that words seem to be missing; in its last piece.
     """
 
     samples: NDArray[np.float32]
@@ -234,3 +235,4 @@ class AudioChunk:
     tokens: int
     finish_reason: str
     again: bool = False
+    warning: str = ""

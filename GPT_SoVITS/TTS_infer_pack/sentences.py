@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from text.places import Placed
+from TTS_infer_pack.marks import mark_ends
 from TTS_infer_pack.text_segmentation_method import DOUBLE_MARKS, cut_ends, get_method, single_mark, splits
 
 _SHORT_START = 4
@@ -19,6 +20,8 @@ _NEWLINES = re.compile("\n+")
 _CLOSERS = frozenset("”’\"')）」』】》〉]")
 #: Words: letters, digits, and placeholders of explicit readings, though their category is no letter's.
 WORD = re.compile("[^\\W_]|[\U000f0000-\U000ffffd]")
+#: Marks that end a sentence.
+SENTENCE_ENDS = frozenset(".?!。？！…")
 #: Methods that write one mark for a double one, and those that drop pieces of marks alone.
 _SIMPLIFYING = frozenset({"cut1", "cut2"})
 _DROPPING = {"cut3": "。", "cut4": ".", "cut5": "".join(sorted(splits | frozenset(";、")))}
@@ -34,10 +37,11 @@ def leading(mark: str, text: str) -> str:
     return mark if text[:1].isalpha() or "\U000f0000" <= text[:1] <= "\U000ffffd" else f"{mark} "
 
 
-def sentences(text: Placed, lang: str, method: str) -> list[Placed]:
+def sentences(text: Placed, lang: str, method: str, alone: bool = False) -> list[Placed]:
     """The pieces of a stretch of text; none when there is nothing to speak.
 
-    A mark is put in front of a short start; pieces of marks alone are left out.
+    A mark is put in front of a short start; pieces of marks alone are left out. With ``alone`` the text is cut behind
+    every sentence too, whatever the method: for stages that have learned one sentence at a time.
 
     Raises:
         RequestError: for an unknown cutting method.
@@ -52,6 +56,8 @@ def sentences(text: Placed, lang: str, method: str) -> list[Placed]:
     if method in _SIMPLIFYING:
         text = text.sub(DOUBLE_MARKS, single_mark)
     ends = cut_ends(method, text.text)
+    if alone and ends is not None:
+        ends = [*ends, *mark_ends(text.text, SENTENCE_ENDS)]
     # A method from outside says what it made of the text; where that came from is found by comparison.
     pieces = _pieces(text, ends) if ends is not None else _pieces(text.rewritten(cut(text.text)), [])
     result: list[Placed] = []

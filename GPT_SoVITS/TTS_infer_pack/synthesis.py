@@ -44,12 +44,14 @@ class Phones:
         bert: [1024, T_ph], or None for zeros.
         text: the words.
         pause: seconds of silence that the text asks for after it, beside the usual pause.
+        spans: characters of the request's text (from, to) that each phone came from.
     """
 
     ids: Tensor
     bert: Tensor | None
     text: str
     pause: float = 0.0
+    spans: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Job:
         sample_steps: steps of the flow-matching network, for the same versions.
         enhance: raise the rate of what is spoken, where the voice can.
         pieces: how segments are cut into pieces that are spoken while tokens still come; None: segments are whole.
+        pace: usual tokens a phone of what the stage has learned; 0: not known.
 
     Raises:
         RequestError: the version needs more of the reference than there is.
@@ -97,6 +100,7 @@ class Job:
     sample_steps: int = 32
     enhance: bool = False
     pieces: PiecePlan | None = None
+    pace: float = 0.0
 
     def __post_init__(self) -> None:
         if self.models.spec.mel is not None and (self.prompt is None or self.prompt_mel is None):
@@ -158,6 +162,7 @@ class _SegmentPieces:
         self._stretch = TimeStretch(self._job.stretch, self._rate)
         self._told = 0
         self._heard = False
+        self._warning = ""
 
     def chunks(self, should_stop: ShouldStop) -> Iterator[AudioChunk]:
         """The pieces; the last one ends with the pause."""
@@ -177,13 +182,15 @@ class _SegmentPieces:
             if part.finish_reason == "stopped":
                 return
             if part.finish_reason is not None:
+                self._warning = warning_of(self._segment.text, part.collapsed)
                 rest = self._stretch.push(self._stream.last_piece())
                 silence = silence_after(job, self._index, self._rate)
                 yield self._chunk(np.concatenate((rest, self._stretch.flush(), silence)), part.finish_reason, again)
 
     def _chunk(self, samples: Samples, reason: str = "", again: bool = False) -> AudioChunk:
         tokens, self._told = self._stream.done - self._told, self._stream.done
-        return AudioChunk(np.clip(samples, -1, 1), self._rate, self._index, self._segment.text, tokens, reason, again)
+        text, warning = self._segment.text, self._warning
+        return AudioChunk(np.clip(samples, -1, 1), self._rate, self._index, text, tokens, reason, again, warning)
 
 
 def stream_tokens(
@@ -236,13 +243,18 @@ def _own_errors() -> Iterator[None]:
 
 
 def _warn_of(request: T2SRequest, why: str) -> None:
-    logger.warning("speech of %r may be incomplete or garbled (%s)", request.text[:40], why)
+    logger.warning("%s", warning_of(request.text, why))
+
+
+def warning_of(text: str, why: str | None) -> str:
+    """What to tell the listener of a segment; empty where nothing is wrong."""
+    return f"speech of {text[:40]!r} may be incomplete or garbled ({why})" if why else ""
 
 
 def _t2s_request(job: Job, index: int) -> T2SRequest:
     segment = job.segments[index]
     if job.prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text)
+        return T2SRequest(segment.ids, segment.bert, None, segment.text, pace=job.pace)
     prompt = job.prompt.phones
     return T2SRequest(
         phones=torch.cat((prompt.ids, segment.ids)),
@@ -251,6 +263,7 @@ def _t2s_request(job: Job, index: int) -> T2SRequest:
         text=segment.text,
         prompt_text=prompt.text,
         prompt_phones=prompt.ids.numel(),
+        pace=job.pace,
     )
 
 
@@ -307,4 +320,5 @@ def _render(job: Job, voice: Voice, index: int, result: T2SResult) -> AudioChunk
         segment.text,
         result.tokens.numel(),
         result.finish_reason,
+        warning=warning_of(segment.text, why_collapsed(_t2s_request(job, index), result)),
     )

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import yaml
 
+from AR.plausible import LearnedSpan
 from config import (
     CONFIGS_ROOT,
     MODEL_VERSIONS,
@@ -94,6 +95,7 @@ class TTS_Config:  # noqa: N801 - the public name
         t2s_weights_path, vits_weights_path, cnhuhbert_base_path, bert_base_path: absolute paths.
         default_reference: the pack's (path, text, lang), or None where other weights are loaded.
         sampling: request values that the pack recommends.
+        span: the longest speech that the pack's stages have learned.
         reference_free: the pack's AR model is asked without a prompt; the reference lends its timbre only.
         use_qwen3, qwen3_model_name, qwen3_enable_training, qwen3_enable_inference: the language model stage; may be set
             at any time.
@@ -174,6 +176,7 @@ class TTS_Config:  # noqa: N801 - the public name
         self.default_reference: DefaultReference | None = pack.default_reference if pack and own_voice else None
         self.sampling: dict[str, Any] = dict(pack.sampling) if pack and own_voice else {}
         self.reference_free = bool(pack and own_voice and pack.reference_free)
+        self.span = pack.span if pack and own_voice else LearnedSpan()
         logger.info("speaking with %s: %s, %s", source, self.t2s_weights_path, self.vits_weights_path)
 
     @property

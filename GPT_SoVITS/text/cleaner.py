@@ -10,10 +10,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from errors import TextError
-from text import markup, symbol_version, symbols_for, user_lexicon
 from text.language_row import Language
+from text.markup import Given, Marked, pauses_as_marks, read, restore, restored
 from text.places import Placed, Span, evenly, monotonic, spread
 from text.registry import LANGUAGE_ROWS, frontend_module, language_row, spoken_in
+from text.symbol_tables import symbol_version, symbols_for
+from text.user_lexicon import current
 
 #: Languages that can be spoken, by code; see ``text.registry``.
 FRONTENDS: Mapping[str, Language] = LANGUAGE_ROWS
@@ -36,11 +38,11 @@ def clean_text(text: str, language: str, version: str = "v2") -> tuple[list[str]
         MissingDependencyError: when the language's packages are not installed.
     """
     language_row(language)
-    marked = mark(markup.pauses_as_marks(text), language)
+    marked = mark(pauses_as_marks(text), language)
     return clean_marked(marked.text, language, version, marked.given)
 
 
-def mark(text: str | Placed, mode: str) -> markup.Marked:
+def mark(text: str | Placed, mode: str) -> Marked:
     """``text`` with its explicit readings, and those of the user's lexicon, as placeholders.
 
     Args:
@@ -51,22 +53,22 @@ def mark(text: str | Placed, mode: str) -> markup.Marked:
         TextError: for a wrong lexicon file.
     """
     placed = Placed.of(text) if isinstance(text, str) else text
-    lexicon = user_lexicon.current()
+    lexicon = current()
     if lexicon is not None:
         for language in spoken_in(mode):
             placed = lexicon.marked(placed, language)
-    return markup.read(placed, mode)
+    return read(placed, mode)
 
 
 def clean_marked(
-    text: str, language: str, version: str = "v2", given: Mapping[str, markup.Given] | None = None
+    text: str, language: str, version: str = "v2", given: Mapping[str, Given] | None = None
 ) -> tuple[list[str], list[int] | None, str]:
     """:func:`clean_text` for a text that :func:`mark` made; ``given`` tells what its placeholders stand for."""
     table, entry = symbol_version(version), language_row(language)
     if entry.symbols == "v2" and table == "v1":
         raise TextError(f"model version v1 has no phones for language {language!r}", "v2 or later", "use a v2 model")
     module = frontend_module(language)
-    norm_text, readings = markup.restore(module.text_normalize(text), given or {}, language)
+    norm_text, readings = restore(module.text_normalize(text), given or {}, language)
     result = module.g2p(norm_text, **_arguments(entry, table, readings))
     phones, word2ph = result if entry.has_word2ph else (result, None)
     allowed = _allowed(table)
@@ -91,9 +93,7 @@ class Cleaned(NamedTuple):
     spans: list[Span]
 
 
-def clean_placed(
-    run: Placed, language: str, version: str = "v2", given: Mapping[str, markup.Given] | None = None
-) -> Cleaned:
+def clean_placed(run: Placed, language: str, version: str = "v2", given: Mapping[str, Given] | None = None) -> Cleaned:
     """Phones of a run of one language, each with the place in the original text that it came from.
 
     Args:
@@ -106,11 +106,11 @@ def clean_placed(
     """
     phones, word2ph, norm_text = clean_marked(run.text, language, version, given)
     module, entry = frontend_module(language), language_row(language)
-    norm = run.rewritten(norm_text) if not given else markup.restored(run, norm_text, given)
+    norm = run.rewritten(norm_text) if not given else restored(run, norm_text, given)
     if word2ph is not None:
         spans = spread(word2ph, norm.spans)
     else:
-        readings = markup.restore(module.text_normalize(run.text), given, language)[1] if given else {}
+        readings = restore(module.text_normalize(run.text), given, language)[1] if given else {}
         arguments = _arguments(entry, symbol_version(version), readings)
         spans = _stretched(norm, len(phones), module.stretches(norm_text, **arguments))
     return Cleaned(phones, word2ph, norm_text, monotonic(spans))

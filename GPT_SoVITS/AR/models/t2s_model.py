@@ -22,6 +22,7 @@ from AR.models.config import T2SModelConfig
 from AR.models.embedding import SinePosition, TokenEmbedding
 from AR.models.kv_cache import KVCache
 from AR.models.transformer import AttentionTap, TransformerStack, dropout
+from AR.plausible import span_in
 
 BERT_DIM = 1024
 PREFIX = "model."
@@ -46,7 +47,10 @@ class Text2SemanticDecoder(nn.Module):
     """Phones (and optional text features) to semantic tokens.
 
     Args:
-        config: public layout; only its ``model`` section is read.
+        config: public layout; only its ``model`` section is read, and ``span`` where this project's training wrote it.
+
+    Attributes:
+        span: the longest speech that the weights have learned.
 
     Raises:
         T2SError: an unknown or missing key, or sizes that do not fit together.
@@ -57,6 +61,7 @@ class Text2SemanticDecoder(nn.Module):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         self.config = T2SModelConfig.from_dict(config)
+        self.span = span_in(config)
         dim = self.config.hidden_dim
         self.bert_proj = nn.Linear(BERT_DIM, dim)
         self.ar_text_embedding = TokenEmbedding(self.config.phoneme_vocab_size, dim)

@@ -28,6 +28,7 @@ from AR.data.rows import Batching, epoch_batches, small_set_repeat
 from AR.errors import T2SError
 from AR.models import lm_rows
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.plausible import LearnedSpan, span_of
 from AR.training import lm_guided
 from AR.training.ema import WeightAverage
 from AR.training.lm_config import LMTrainConfig
@@ -265,6 +266,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
                 "steps": self.state.global_step,
                 "minutes": round(self.minutes, 1),
                 "clips": len(self.train_clips),
+                "span": _span_of(self.train_clips)._asdict(),
                 "held_out_loss": None if loss is None else round(loss, 4),
             }
             self.export(facts)
@@ -392,3 +394,7 @@ def _reporters() -> list[str]:
     except ImportError:
         return []
     return ["tensorboard"]
+
+
+def _span_of(clips: Sequence[Clip]) -> LearnedSpan:
+    return span_of([len(clip.phones) for clip in clips], [len(clip.tokens) for clip in clips])

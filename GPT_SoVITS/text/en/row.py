@@ -11,7 +11,6 @@ ROW = Language(
     order=10,
     module="text.english",
     modes={"en": ALONE},
-    aliases=("english",),
     letters=rf"[{_LETTERS}][{_LETTERS}\u0300-\u036f]*",
     reading=Notation(
         shape=r"(?=.*\d)[A-Z]{1,3}\d?(?: +[A-Z]{1,3}\d?)*",

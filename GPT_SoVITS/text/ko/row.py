@@ -9,7 +9,6 @@ ROW = Language(
     order=40,
     module="text.korean",
     modes={"ko": MIXED, "all_ko": ALL},
-    aliases=("kr", "korean"),
     letters="[\u1100-\u11ff\u3131-\u318f\uac00-\ud7af]+",
     counters=tuple(
         "시 분 초 년 월 일 개 명 원 살 번 권 장 층 호 회 차 주 달 마리 대 병 잔 킬로 미터 그램 달러 유로 퍼센트 억 천 백 배 위 점 등 급 편 "

@@ -10,7 +10,6 @@ ROW = Language(
     order=50,
     module="text.cantonese",
     modes={"auto_yue": AUTO, "yue": MIXED, "all_yue": ALL},
-    aliases=("cantonese",),
     han=True,
     counters=COUNTERS,
     spells_names=True,

@@ -16,7 +16,6 @@ ROW = Language(
     order=20,
     module="text.chinese",
     modes={"zh": MIXED, "all_zh": ALL},
-    aliases=("chinese", "cn"),
     han=True,
     counters=COUNTERS,
     spells_names=True,

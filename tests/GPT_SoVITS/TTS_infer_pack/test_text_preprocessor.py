@@ -103,6 +103,13 @@ def test_a_stage_that_speaks_less_gets_shorter_pieces_at_the_best_marks(frontend
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_stage_of_single_sentences_gets_them_one_by_one(frontend: TextPreprocessor, method: str) -> None:
+    text = "Where are you? I am here at 5 p.m. with Dr. Smith! Good."
+    pieces = [s["norm_text"].strip(" .") for s in frontend.preprocess(text, "en", method, alone=True)]
+    assert pieces == ["Where are you?", "I am here at five P M with Doctor Smith!", "Good"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("text", "lang", "kept"),
     [
