@@ -64,7 +64,7 @@ def arithmetic(text: str) -> str:
     # 3 x 4 meters, 30 cm x 20 cm, 1920x1080: measures; only a real sign or an equation multiplies.
     text = re.sub(rf"(?<=\d)\s?[x×]\s?(?={NUM} ?(?:{_UNIT}|meters?|feet|inch|inches|cm)\b)", " by ", text)
     text = re.sub(rf"(?<=\d) ?({_UNIT}) ?[x×] ?(?=\d)", r" \1 by ", text)
-    text = re.sub(r"(?<=\d)\s?x\s?(?=\d)(?![\d .,x]*(?:=|is\b|equals\b|makes\b))", " by ", text)
+    text = re.sub(r"(?<=\d)\s?x\s?(?=\d)(?![\d .,x]{0,40}(?:=|is\b|equals\b|makes\b))", " by ", text)
     text = re.sub(r"(?<=\d)\s?[x×*]\s?(?=\d)", " times ", text)
     text = re.sub(r"(?<=\d) / (?=\d)", " divided by ", text)
     return re.sub(r"(?<=[\w)]) (?=[<>≤≥] -?\w)", " is ", text)

@@ -258,10 +258,6 @@ def _row(place: Place) -> str:
     return "R AW1" if quarrel else "R OW1"
 
 
-def _sow(place: Place) -> str:
-    return "S AW1" if place[-1] in DETERMINERS else "S OW1"
-
-
 def _dove(place: Place) -> str:
     down = {
         "into",
@@ -387,7 +383,7 @@ RULES: dict[str, Callable[[Place], str]] = {
     "bass": _bass,
     "bow": _bow,
     "row": _row,
-    "sow": _sow,
+    "sow": lambda place: "S AW1" if place[-1] in DETERMINERS else "S OW1",
     "dove": _dove,
     "content": _content,
     "minute": _minute,
