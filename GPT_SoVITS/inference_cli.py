@@ -186,7 +186,7 @@ def speak_to_file(args: argparse.Namespace) -> str:
     if voice is not None:
         tts.keep_prepared(voice.reference.parent)
     begin = time.perf_counter()
-    speech = tts.synthesize(request)
+    speech = tts.synthesize(request, on_warning=lambda text: print(f"warning: {text}", file=sys.stderr))
     took = time.perf_counter() - begin
     write_audio(target, to_int16(speech.samples), speech.rate)
     if tts.last_fallback is not None:

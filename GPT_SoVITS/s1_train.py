@@ -30,6 +30,7 @@ import s1_parts
 from AR.data.clips import Clip, DataPaths
 from AR.errors import T2SError
 from AR.models.t2s_model import Text2SemanticDecoder
+from AR.plausible import span_of
 from AR.training.config import S1Config, parse_config
 from AR.training.trainer import ExportWeights, OnStep, S1Training
 from config import REPO_ROOT
@@ -115,13 +116,16 @@ def build_model(config: S1Config) -> Text2SemanticDecoder:
     return model
 
 
-def exporter(config: S1Config, output: Path) -> ExportWeights:
-    """Writes ``<exp_name>-<label>.ckpt`` in the public layout."""
+def exporter(config: S1Config, output: Path, clips: Sequence[Clip] = ()) -> ExportWeights:
+    """Writes ``<exp_name>-<label>.ckpt`` in the public layout, with the span of the training ``clips``."""
     train = config.train
     folder = REPO_ROOT / train.half_weights_save_dir if train.half_weights_save_dir else output
 
+    span = span_of([len(clip.phones) for clip in clips], [len(clip.tokens) for clip in clips])
+    facts = {**config.raw, "span": span._asdict()} if clips else config.raw
+
     def export(label: str, weights: Mapping[str, Tensor], info: str) -> None:
-        process_ckpt.save_s1(folder / f"{train.exp_name}-{label}.ckpt", weights, config.raw, info)
+        process_ckpt.save_s1(folder / f"{train.exp_name}-{label}.ckpt", weights, facts, info)
 
     return export
 
@@ -135,7 +139,7 @@ def prepare(config: S1Config, exp: Path | None, output: Path, on_step: OnStep | 
     clips = load_clips(config, exp)
     model = build_model(config)
     try:
-        return S1Training(config, model, clips, output, exporter(config, output), on_step)
+        return S1Training(config, model, clips, output, exporter(config, output, clips[0]), on_step)
     except T2SError as error:
         raise TrainingError(str(error)) from error
 

@@ -231,3 +231,18 @@ def test_python_in_the_documents_runs(document: str, number: int, code: str, tmp
         check=False,
     )
     assert run.returncode == 0, f"{document}, block {number}: {run.stderr}"
+
+
+def test_the_tests_that_the_design_names_are_there() -> None:
+    """The table of faults in docs/design.md: a name without a file belongs to the file before it."""
+    text = (REPO / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = text[text.index("| fault | test |") :].split("\n\n")[0]
+    path = Path()
+    for file, name in re.findall(r"`(?:([\w/]+\.py))?(?:::(\w+))?(?:\[\w+\])?`", rows):
+        if not file and not name:
+            continue
+        if file:
+            found = [p for p in (REPO / "tests").rglob("*.py") if str(p).endswith(f"/{file.removeprefix('tests/')}")]
+            assert len(found) == 1, f"docs/design.md names {file}: {found}"
+            path = found[0]
+        assert not name or f"def {name}(" in path.read_text(encoding="utf-8"), f"{path} has no {name}"

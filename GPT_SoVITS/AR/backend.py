@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from AR.errors import T2SError
+from AR.plausible import TOKEN_RATE, least_tokens
 
 EOS = 1024
 VOCAB_SIZE = 1025
-TOKEN_RATE = 25
-"""Semantic tokens per second."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,9 @@ class T2SRequest:
         prompt: [T_sem] int64 semantic tokens of the reference clip, or None (reference-free).
         text: the words to speak, for backends that read words.
         prompt_text: the words of the reference clip, for backends that read words.
-        prompt_phones: how many of ``phones`` belong to the prompt; only used for the length bound.
+        prompt_phones: how many of ``phones`` belong to the prompt; only used for the length bounds.
         segment: number of the segment in its text, added to the seed: equal sentences are not spoken alike.
+        pace: usual tokens a phone of what the stage has learned, for the length bounds; 0: not known.
     """
 
     phones: Tensor
@@ -43,6 +43,7 @@ class T2SRequest:
     prompt_text: str = ""
     prompt_phones: int = 0
     segment: int = 0
+    pace: float = 0.0
 
     def __post_init__(self) -> None:
         if self.phones.dim() != 1 or self.phones.numel() == 0:
@@ -158,10 +159,6 @@ def default_max_tokens(request: T2SRequest) -> int:
     return int(min(60 * TOKEN_RATE, per_phone * target + 2 * TOKEN_RATE))
 
 
-MIN_TOKENS_PER_PHONE = 0.5
-"""Fewer tokens than that are faster than anyone speaks (50 phones a second)."""
-
-
 def default_min_tokens(request: T2SRequest) -> int:
     """Plausible lower bound of new tokens for a request; speech below it has left words out."""
-    return int(MIN_TOKENS_PER_PHONE * max(1, request.phones.numel() - request.prompt_phones))
+    return least_tokens(request.phones.numel() - request.prompt_phones, request.pace)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from AR.backend import SamplingParams, T2SBackend
 from AR.engine import T2SEngine
 from AR.fallback import FallbackInfo, OnFall
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
+from AR.plausible import LearnedSpan, most_phones
 from audio_io import Audio, PathLike, to_int16
 from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.batching import make_batches
@@ -140,11 +141,16 @@ class TTS:
         return Speech(speak(job, engine, stop), falls)
 
     def synthesize(
-        self, request: SynthesisRequest, on_fall: OnFall | None = None, voice: LoadedVoice | None = None
+        self,
+        request: SynthesisRequest,
+        on_fall: OnFall | None = None,
+        voice: LoadedVoice | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> Audio:
         """The whole speech of ``request``: its segments, joined. Arguments and errors as :meth:`stream`.
 
-        Nobody hears it before it is whole, so it is never cut into pieces.
+        Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` is told what a listener has
+        to know, such as that words seem to be missing.
         """
         voice = voice or self.voice
         rate = voice.models.output_rate
@@ -152,6 +158,8 @@ class TTS:
         for chunk in self.stream(replace(request, streaming_mode=WHOLE), None, on_fall, voice):
             parts.append(chunk.samples)
             rate = chunk.sample_rate
+            if chunk.warning and on_warning is not None:
+                on_warning(chunk.warning)
         return Audio(_join(parts), rate)
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
@@ -184,8 +192,12 @@ class TTS:
         values = _values(request, voice)
         method = str(values["text_split_method"])
         get_method(method)
-        parts = self._text.preprocess(request.text, request.text_lang, method, version, should_stop)
+        span = _span(voice)
+        whole = request.text_split_method == "cut0"  # a person has chosen that
+        limit, alone = most_phones(span, whole), bool(span.phones) and not whole
+        parts = self._text.preprocess(request.text, request.text_lang, method, version, limit, alone, should_stop)
         segments = [phones_of(part) for part in parts]
+        hint_of_length(segments, span)
         path, text, lang = self._reference_of(request, voice)
         reference = self._reference(models, path)
         prompt = None
@@ -216,6 +228,7 @@ class TTS:
             stretch=1.0 if request.resynthesis else speed,
             pieces=request.pieces,
             pause=request.fragment_interval,
+            pace=span.pace,
         )
 
     def _reference_of(self, request: SynthesisRequest, voice: LoadedVoice) -> tuple[str, str, str]:
@@ -409,6 +422,24 @@ def _values(request: SynthesisRequest, voice: LoadedVoice) -> dict[str, Any]:
     """Sampling values: the request's where it names them, else those recommended for the voice, else public ones."""
     named = {name: getattr(request, name) for name in PUBLIC_SAMPLING}
     return PUBLIC_SAMPLING | dict(voice.recommended.sampling) | {n: v for n, v in named.items() if v is not None}
+
+
+def _span(voice: LoadedVoice) -> LearnedSpan:
+    """The longest speech that the stages have learned: the pack's, else what the GPT checkpoint says."""
+    recommended = voice.recommended.span
+    return recommended if recommended.phones else getattr(voice.models.t2s, "span", LearnedSpan())
+
+
+def hint_of_length(segments: Sequence[Phones], span: LearnedSpan) -> None:
+    """Tell in the log of segments that are longer than the stage has learned: a person has chosen cut0."""
+    longest = max((segment.ids.numel() for segment in segments), default=0)
+    if span.phones and longest > span.phones:
+        logger.warning(
+            "a segment has %d phones, and the voice has learned %d at most, so its speech may break off or garble; "
+            "fix: another cutting method than cut0",
+            longest,
+            span.phones,
+        )
 
 
 def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -140,6 +140,7 @@ class WaveTake:
     def __init__(self, voice: WaveVoice, phones: Tensor, seed: int) -> None:
         config = voice.vits.config
         self._voice, self._phones = voice, phones
+        self._text: Tensor | None = None
         self._noise = FrameNoise(seed, config.inter_channels, voice.style)
         self._per_token = config.frames_per_token
         self._reach = GENERATOR_FRAMES + 2 * config.flow_steps * config.flow_layers  # a flow layer sees 2 each way
@@ -159,7 +160,9 @@ class WaveTake:
         # the flow's reach, then the generator's: what only the flow needs does not go through the generator
         first, last = max(0, start - self._reach), max(stop, self.frames(codes.numel()))
         before = max(0, int(first * speed / self._per_token) - HISTORY_TOKENS)
-        prior = voice.vits.prior(codes[None, None, before:], self._phones, voice.style)
+        if self._text is None:  # the same for all pieces
+            self._text = voice.vits.enc_p.encode_text(self._phones, torch.ones_like(self._phones, dtype=torch.bool))
+        prior = voice.vits.prior(codes[None, None, before:], self._phones, voice.style, phones=self._text)
         skipped = int(before * self._per_token)
         m, logs = (at_speed(x, speed, first, last, skipped) for x in (prior.m, prior.logs))
         latent = voice.latent(m, logs, self._noise(first, last))

@@ -294,20 +294,18 @@ def _made_for(rows: int) -> int:
     return max((spec.text_rows for spec in VERSIONS.values() if spec.text_rows <= rows), default=0)
 
 
-def find_encoder(channels: int, vits: PathLike, known: PathLike = "") -> Path:
+def find_encoder(channels: int, vits: PathLike) -> Path:
     """Folder of an SSL encoder whose features a SoVITS model reads.
 
     Args:
         channels: that it reads.
-        vits: its file; the encoder of the pack that it is a part of is looked at.
-        known: an encoder to prefer where it fits.
+        vits: its file; the encoder of the pack that it is a part of comes first.
 
     Raises:
         MismatchError: none of those on disk fits.
     """
     pack = pack_of(Path(vits), Path(vits))
-    folders = [Path(known)] if known else []
-    folders += [pack.hubert] if pack is not None else []
+    folders = [pack.hubert] if pack is not None else []
     folders += [place(HUBERT), read_pack(PACK_DIR).hubert] if (PACK_DIR / PACK_FILE).is_file() else [place(HUBERT)]
     for folder in folders:
         if _channels_of(folder) == channels:
@@ -326,31 +324,44 @@ def _channels_of(folder: Path) -> int | None:
         return None
 
 
+def encoder_for(
+    vits: Synthesizer, paths: VoicePaths, place: Placement, present: LoadedVoice | None
+) -> tuple[CNHubert, str]:
+    """The SSL encoder of a SoVITS model, and its folder: the one that ``paths`` names, else one that fits.
+
+    Args:
+        vits, paths: the model, and its files.
+        place: where a new encoder goes.
+        present: a voice whose encoder is used again where it is the same, or where none is named and it fits.
+
+    Raises:
+        CheckpointError: no encoder that can be used.
+    """
+    if present is not None:
+        known = present.models.hubert
+        named = bool(paths.hubert) and Path(paths.hubert).resolve() == Path(present.paths.hubert).resolve()
+        if named or (not paths.hubert and known.ssl_dim == vits.config.ssl_dim):
+            return known, present.paths.hubert
+    folder = paths.hubert or str(find_encoder(vits.config.ssl_dim, paths.vits))
+    return load_hubert(folder, place), folder
+
+
 def load_voice(paths: VoicePaths, place: Placement, present: LoadedVoice | None = None) -> LoadedVoice:
     """A whole voice: all of its files at once, of any version.
 
     Args:
         paths: its files.
         place: where the networks go.
-        present: a voice whose SSL encoder is used again where it is the same.
+        present: see :func:`encoder_for`.
 
     Raises:
         CheckpointError: as the single loaders and :func:`check_match`.
     """
     t2s = load_t2s(paths.t2s, place)
     vits, audio = load_vits(paths.vits, place)
-    known = present.paths.hubert if present else ""
-    folder = paths.hubert or str(find_encoder(vits.config.ssl_dim, paths.vits, known))
-    hubert = encoder_at(folder, place, present)
+    hubert, folder = encoder_for(vits, paths, place, present)
     check_match(hubert, vits, t2s)
     models = VoiceModels(hubert, vits, t2s, audio, vits.spec, companions=load_companions(vits.spec, place))
     return LoadedVoice(
         models, VoicePaths(paths.t2s, paths.vits, folder), recommended_for(Path(paths.t2s), Path(paths.vits))
     )
-
-
-def encoder_at(folder: PathLike, place: Placement, present: LoadedVoice | None) -> CNHubert:
-    """The SSL encoder in ``folder``: the one of ``present`` where it came from there, else loaded."""
-    if present is not None and Path(folder).resolve() == Path(present.paths.hubert).resolve():
-        return present.models.hubert
-    return load_hubert(folder, place)

@@ -7,7 +7,7 @@ It knows the folder's layout and nothing about models.
                  "default_reference": {"path", "text", "lang"},
                  "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"},   optional, as is each in it
                  "reference_free": true,                        optional: its AR model speaks best without a prompt
-                 "span": {"phones", "seconds"}}                 optional: the longest speech it has learned
+                 "span": {"phones", "seconds"}}                 optional: the longest speech that its stages learned
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from AR.plausible import LearnedSpan
 from errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -53,13 +54,6 @@ class DefaultReference(NamedTuple):
     lang: str
 
 
-class Span(NamedTuple):
-    """The longest speech that a stage has learned; 0 where it is not known."""
-
-    phones: int = 0
-    seconds: float = 0.0
-
-
 @dataclass(frozen=True)
 class Recommended:
     """What a pack recommends for its own weights; nothing of it holds for others.
@@ -68,13 +62,13 @@ class Recommended:
         default_reference: the clip that speaks when a request names none.
         sampling: request values that its AR model sounds best with, used where a request does not name them.
         reference_free: the AR model is asked without the reference's tokens and text; the clip lends its timbre.
-        span: the longest speech that its AR model has learned.
+        span: the longest speech that its stages have learned.
     """
 
     default_reference: DefaultReference | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference_free: bool = False
-    span: Span = Span()
+    span: LearnedSpan = LearnedSpan()
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ class VoicePack:
     default_reference: DefaultReference | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference_free: bool = False
-    span: Span = Span()
+    span: LearnedSpan = LearnedSpan()
 
     def recommended(self, s1: Path, s2: Path) -> Recommended:
         """What of it holds for a GPT and a SoVITS file: all of it for the pack's own two.
@@ -150,14 +144,6 @@ def read_pack(folder: Path) -> VoicePack:
     )
 
 
-def _span(path: Path, content: Mapping[str, Any]) -> Span:
-    values = _section(path, content, "span", frozenset(Span._fields))
-    try:
-        return Span(int(values.get("phones", 0)), float(values.get("seconds", 0)))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: span is {values}", "phones and seconds as numbers") from error
-
-
 def pack_of(s1: Path, s2: Path) -> VoicePack | None:
     """The pack that a GPT or a SoVITS file is a part of: one of the folders above it describes it as its own."""
     for path, part in ((s1, "s1"), (s2, "s2")):
@@ -182,3 +168,11 @@ def recommended_for(s1: Path, s2: Path) -> Recommended:
     """What is recommended for a GPT and a SoVITS file by the pack that they belong to; nothing for all others."""
     pack = pack_of(s1, s2)
     return Recommended() if pack is None else pack.recommended(s1, s2)
+
+
+def _span(path: Path, content: Mapping[str, Any]) -> LearnedSpan:
+    values = _section(path, content, "span", frozenset(LearnedSpan._fields))
+    try:
+        return LearnedSpan(int(values.get("phones", 0)), float(values.get("seconds", 0)))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: span is {values}", "phones and seconds as numbers") from error

@@ -262,6 +262,7 @@ class AudioChunk:
             drops its earlier pieces.
         fallback: why the AR model has spoken for the language model in this request so far, the last reason of several;
             None where it has not.
+        warning: what the listener has to know of the segment, such as that words seem to be missing; in its last piece.
     """
 
     samples: NDArray[np.float32]
@@ -272,3 +273,4 @@ class AudioChunk:
     finish_reason: str
     again: bool = False
     fallback: FallbackInfo | None = None
+    warning: str = ""

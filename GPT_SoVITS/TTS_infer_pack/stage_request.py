@@ -7,6 +7,7 @@ Shapes: T_ph phones, T_sem semantic tokens (25 Hz).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,12 +27,14 @@ class Phones:
         bert: [1024, T_ph], or None for zeros.
         text: the words.
         pause: seconds of silence that the text asks for after it, beside the usual pause.
+        spans: characters of the request's text (from, to) that each phone came from.
     """
 
     ids: Tensor
     bert: Tensor | None
     text: str
     pause: float = 0.0
+    spans: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -50,19 +53,21 @@ def phones_of(segment: Segment) -> Phones:
         bert if bool(bert.any()) else None,
         segment["norm_text"],
         segment.get("pause", 0.0),
+        tuple(segment.get("spans", ())),
     )
 
 
-def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0) -> T2SRequest:
+def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0, pace: float = 0.0) -> T2SRequest:
     """What the stage is asked for one segment.
 
     Args:
         segment: what to say.
         prompt: what it goes on from; None for reference-free speech.
         index: number of the segment in its text.
+        pace: usual tokens a phone of what the stage has learned; 0: not known.
     """
     if prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text, segment=index)
+        return T2SRequest(segment.ids, segment.bert, None, segment.text, segment=index, pace=pace)
     return T2SRequest(
         phones=torch.cat((prompt.phones.ids, segment.ids)),
         bert=_join_features(prompt.phones, segment),
@@ -71,6 +76,7 @@ def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0) -> T2SRe
         prompt_text=prompt.phones.text,
         prompt_phones=prompt.phones.ids.numel(),
         segment=index,
+        pace=pace,
     )
 
 

@@ -54,6 +54,7 @@ class Job:
         sample_steps: steps of the flow-matching network, for the same versions.
         enhance: raise the rate of what is spoken, where the voice can.
         pieces: how segments are cut into pieces that are spoken while tokens still come; None: segments are whole.
+        pace: usual tokens a phone of what the stage has learned; 0: not known.
 
     Raises:
         RequestError: the version needs more of the reference than there is.
@@ -73,6 +74,7 @@ class Job:
     sample_steps: int = 32
     enhance: bool = False
     pieces: PiecePlan | None = None
+    pace: float = 0.0
 
     def __post_init__(self) -> None:
         if self.models.spec.mel is not None and (self.prompt is None or self.prompt_mel is None):
@@ -139,6 +141,7 @@ class _SegmentPieces:
         self._stretch = TimeStretch(self._job.stretch, self._rate)
         self._told = 0
         self._heard = False
+        self._warning = ""
 
     def chunks(self, engine: T2SEngine, should_stop: ShouldStop) -> Iterator[AudioChunk]:
         """The pieces; the last one ends with the pause."""
@@ -150,21 +153,26 @@ class _SegmentPieces:
                     yield self._chunk(end)
                 self._begin()
             self._stream.add(part.tokens.to(job.models.device))
-            while (piece := self._stream.next_piece()) is not None:
+            # tokens may have come faster than they are spoken, so that several pieces are due
+            while not should_stop() and (piece := self._stream.next_piece()) is not None:
                 samples = self._stretch.push(piece)
                 if samples.size:
                     yield self._chunk(samples, again=again)
                     self._heard, again = True, False
-            if part.finish_reason == "stopped":
+            if part.finish_reason == "stopped" or should_stop():
                 return
             if part.finish_reason is not None:
+                self._warning = warning_of(self._segment.text, part.collapsed)
                 rest = self._stretch.push(self._stream.last_piece())
                 silence = silence_after(job, self._index, self._rate)
                 yield self._chunk(np.concatenate((rest, self._stretch.flush(), silence)), part.finish_reason, again)
 
     def _chunk(self, samples: Samples, reason: str = "", again: bool = False) -> AudioChunk:
         tokens, self._told = self._stream.done - self._told, self._stream.done
-        return AudioChunk(np.clip(samples, -1, 1), self._rate, self._index, self._segment.text, tokens, reason, again)
+        text, warning = self._segment.text, self._warning
+        return AudioChunk(
+            np.clip(samples, -1, 1), self._rate, self._index, text, tokens, reason, again, warning=warning
+        )
 
 
 def stream_tokens(
@@ -212,11 +220,16 @@ def _own_errors() -> Iterator[None]:
 
 
 def _warn_of(request: T2SRequest, why: str) -> None:
-    logger.warning("speech of %r may be incomplete or garbled (%s)", request.text[:40], why)
+    logger.warning("%s", warning_of(request.text, why))
+
+
+def warning_of(text: str, why: str | None) -> str:
+    """What to tell the listener of a segment; empty where nothing is wrong."""
+    return f"speech of {text[:40]!r} may be incomplete or garbled ({why})" if why else ""
 
 
 def _t2s_request(job: Job, index: int) -> T2SRequest:
-    return t2s_request(job.segments[index], job.prompt, index)
+    return t2s_request(job.segments[index], job.prompt, index, job.pace)
 
 
 @torch.inference_mode()
@@ -264,4 +277,5 @@ def _render(job: Job, voice: Voice, index: int, result: T2SResult) -> AudioChunk
         segment.text,
         result.tokens.numel(),
         result.finish_reason,
+        warning=warning_of(segment.text, result.collapsed),
     )

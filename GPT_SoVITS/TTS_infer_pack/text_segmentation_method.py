@@ -1,6 +1,8 @@
 """The six ways to cut a long text into pieces (cut0 .. cut5), by the names users know; pieces are joined by newlines.
 
-Knows punctuation only; language, phones and models are other modules' work.
+Each method is a function from a text to the places where it is cut, marks kept (``cut_ends``); ``cut0`` to ``cut5``
+give the public form of the same. Where a mark may be cut at is ``marks.py``'s work. Knows punctuation only; language,
+phones and models are other modules' work.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from errors import RequestError
+from TTS_infer_pack.marks import mark_ends
 
 CutMethod = Callable[[str], str]
 
@@ -17,9 +20,10 @@ splits = frozenset("，。？！,.?!~:：—…")
 #: Marks that alone make no piece.
 punctuation = frozenset("!?…,.- ")
 _CUT5_MARKS = frozenset(",.;?!、，。？！：…")
-_PIECE = re.compile("[^{0}]*[{0}]".format(re.escape("".join(sorted(splits)))), re.DOTALL)
 _CHARS_PER_CUT = 50
 _SENTENCES_PER_CUT = 4
+#: What cut1 and cut2 write for double marks, but between digits.
+DOUBLE_MARKS = re.compile(r"……|(?<!\d)——(?!\d)")
 
 METHODS: dict[str, CutMethod] = {}
 
@@ -50,14 +54,63 @@ def get_method(name: str) -> CutMethod:
     return METHODS[name]
 
 
+def single_mark(match: re.Match[str]) -> str:
+    """What cut1 and cut2 write for a double mark (``DOUBLE_MARKS``)."""
+    return "。" if match[0] == "……" else "，"
+
+
 def split(todo_text: str) -> list[str]:
     """Pieces that each end in a mark of ``splits``; "。" is added where the text ends without one."""
-    todo_text = todo_text.replace("……", "。").replace("——", "，")
+    todo_text = DOUBLE_MARKS.sub(single_mark, todo_text)
     if not todo_text:
         return []
     if todo_text[-1] not in splits:
         todo_text += "。"
-    return _PIECE.findall(todo_text)
+    return _slices(todo_text, mark_ends(todo_text, splits))
+
+
+def _slices(text: str, ends: Iterable[int]) -> list[str]:
+    """The pieces of ``text`` that end at the given places; the last one ends with the text."""
+    edges = sorted({0, len(text), *ends})
+    return [text[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _ends_of_groups(text: str) -> list[int]:
+    """cut1: behind every fourth mark; the last group takes what is left, so it may hold up to seven pieces."""
+    ends = [*mark_ends(text, splits), len(text)]
+    pieces = len(dict.fromkeys(ends))
+    return [ends[at - 1] for at in range(_SENTENCES_PER_CUT, pieces, _SENTENCES_PER_CUT)][: _groups(pieces) - 1]
+
+
+def _groups(pieces: int) -> int:
+    return max(1, -(-pieces // _SENTENCES_PER_CUT) - 1)
+
+
+def _ends_of_lengths(text: str) -> list[int]:
+    """cut2: behind the first mark after 50 characters; a short rest joins the piece before it."""
+    out: list[int] = []
+    for end in mark_ends(text, splits):
+        if end - (out[-1] if out else 0) > _CHARS_PER_CUT:
+            out.append(end)
+    if out and len(text) - out[-1] < _CHARS_PER_CUT:
+        out.pop()
+    return out
+
+
+#: Places where each method cuts a text without newlines.
+_ENDS: dict[str, Callable[[str], list[int]]] = {
+    "cut0": lambda text: [],
+    "cut1": _ends_of_groups,
+    "cut2": _ends_of_lengths,
+    "cut3": lambda text: mark_ends(text, frozenset("。")),
+    "cut4": lambda text: mark_ends(text, frozenset(".")),
+    "cut5": lambda text: mark_ends(text, _CUT5_MARKS),
+}
+
+
+def cut_ends(name: str, text: str) -> list[int] | None:
+    """Places where a method cuts ``text``, marks kept; None for a method that was registered from outside."""
+    return _ENDS[name](text) if name in _ENDS else None
 
 
 def split_big_text(text: str, max_len: int = 510) -> list[str]:
@@ -91,12 +144,9 @@ def cut1(inp: str) -> str:
     """Every four pieces between marks; fewer than five stay as they were written."""
     inp = inp.strip("\n")
     pieces = split(inp)
-    # The last group takes what is left, so it may hold up to seven pieces.
-    starts = list(range(0, len(pieces), _SENTENCES_PER_CUT))
-    if len(starts) <= 1:
+    if len(pieces) <= _SENTENCES_PER_CUT:
         return _joined([inp])
-    ends: list[int | None] = [*starts[1:-1], None]
-    return _joined("".join(pieces[start:end]) for start, end in zip(starts[:-1], ends, strict=True))
+    return _joined(_slices("".join(pieces), _ends_of_groups("".join(pieces))))
 
 
 @register_method("cut2")
@@ -106,47 +156,30 @@ def cut2(inp: str) -> str:
     pieces = split(inp)
     if len(pieces) < 2:
         return _joined([inp])
-    groups: list[str] = []
-    current = ""
-    for piece in pieces:
-        current += piece
-        if len(current) > _CHARS_PER_CUT:
-            groups.append(current)
-            current = ""
-    if current:
-        groups.append(current)
-    if len(groups) > 1 and len(groups[-1]) < _CHARS_PER_CUT:
-        groups[-2:] = [groups[-2] + groups[-1]]
-    return _joined(groups)
+    return _joined(_slices("".join(pieces), _ends_of_lengths("".join(pieces))))
 
 
 @register_method("cut3")
 def cut3(inp: str) -> str:
     """At the Chinese full stop."""
-    return _joined(inp.strip("\n").strip("。").split("。"))
+    return _without(inp, "。")
 
 
 @register_method("cut4")
 def cut4(inp: str) -> str:
-    """At the English full stop, except in decimal numbers."""
-    return _joined(re.split(r"(?<!\d)\.(?!\d)", inp.strip("\n").strip(".")))
+    """At the English full stop, except in decimal numbers and abbreviations."""
+    return _without(inp, ".")
+
+
+def _without(text: str, mark: str) -> str:
+    """The pieces of ``text`` without the mark that ends them, as the public methods give them."""
+    text = text.strip("\n").strip(mark)
+    pieces = _slices(text, mark_ends(text, frozenset(mark)))
+    return _joined(piece.removesuffix(mark) for piece in pieces)
 
 
 @register_method("cut5")
 def cut5(inp: str) -> str:
-    """At every mark, except a point between digits."""
+    """At every mark, except inside numbers, abbreviations and addresses."""
     inp = inp.strip("\n")
-    pieces: list[str] = []
-    start = 0
-    for at, char in enumerate(inp):
-        if char not in _CUT5_MARKS or (char == "." and _between_digits(inp, at)):
-            continue
-        pieces.append(inp[start : at + 1])
-        start = at + 1
-    if start < len(inp):
-        pieces.append(inp[start:])
-    return _joined(pieces, _CUT5_MARKS)
-
-
-def _between_digits(text: str, at: int) -> bool:
-    return 0 < at < len(text) - 1 and text[at - 1].isdigit() and text[at + 1].isdigit()
+    return _joined(_slices(inp, mark_ends(inp, _CUT5_MARKS)), _CUT5_MARKS)

@@ -97,7 +97,7 @@ class TTS_Config:  # noqa: N801 - the public name
         is_half: half precision where the device has it.
         version: model version; becomes what the loaded weights are.
         t2s_weights_path, vits_weights_path, cnhuhbert_base_path, bert_base_path: absolute paths.
-        default_reference, sampling, reference_free: what a voice pack recommends for these weights
+        default_reference, sampling, reference_free, span: what a voice pack recommends for these weights
             (``pack.Recommended``); nothing where they are not its own. A TTS tells here what holds for the voice that
             is loaded, and does not read it back.
         use_qwen3, qwen3_model_name, qwen3_enable_training, qwen3_enable_inference: the language model stage; may be set
@@ -182,6 +182,7 @@ class TTS_Config:  # noqa: N801 - the public name
         self.default_reference: DefaultReference | None = recommended.default_reference
         self.sampling: dict[str, Any] = dict(recommended.sampling)
         self.reference_free = recommended.reference_free
+        self.span = recommended.span
         logger.info("speaking with %s: %s, %s", source, self.t2s_weights_path, self.vits_weights_path)
 
     @property

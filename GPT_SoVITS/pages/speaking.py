@@ -43,6 +43,7 @@ class Recording:
     pieces: list[NDArray[np.int16]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     fallback: Any = None
+    warnings: list[str] = field(default_factory=list)
     _length: int = 0
     _sentence: int = -1
     _first: int = 0
@@ -57,6 +58,8 @@ class Recording:
         The live player has been heard; there, what went wrong stays.
         """
         samples = to_int16(chunk.samples)
+        if getattr(chunk, "warning", ""):
+            self.warnings.append(chunk.warning)
         if chunk.index != self._sentence:
             self._sentence, self._first = chunk.index, len(self.pieces)
             self.starts.append(self._length)
@@ -126,6 +129,8 @@ def _result(context: PageContext, recording: Recording, seed: int, took: float) 
         raise TextError(context.say("inference.nothing"))
     if recording.fallback is not None:
         gr.Warning(plain(recording.fallback.message), title=context.say("voice.fell_title"))
+    if recording.warnings:
+        gr.Warning(plain("\n".join(recording.warnings)), title=context.say("inference.incomplete_title"))
     samples = np.concatenate(recording.pieces)
     who = who_speaks(recording.model_name, recording.fallback, context.say)
     summary = context.say("inference.done", seconds=f"{recording.seconds:.1f}", took=f"{took:.1f}", seed=seed, who=who)

@@ -50,12 +50,12 @@ def _job(settings: Settings, clips: list[Clip], progress: Progress) -> Job:
 
 
 def text(settings: Settings, clips: list[Clip]) -> Report:
-    """Stage 1 with the project's own frontends."""
+    """Stage 1: lines are read as requests are."""
     from prepare_datasets import text_stage
-    from text.cleaner import clean_text
+    from TTS_infer_pack.reading import read_line
 
     with progress_bar("text") as progress:
-        return text_stage.run(_job(settings, clips, progress), settings.version, clean_text)
+        return text_stage.run(_job(settings, clips, progress), settings.version, read_line)
 
 
 def features(settings: Settings, clips: list[Clip]) -> Report:

@@ -16,11 +16,12 @@ from pathlib import Path
 from errors import DatasetError
 from prepare_datasets.journal import write_atomic
 from prepare_datasets.report import Report, SkippedClip
+from text.registry import ALIASES
 
 logger = logging.getLogger(__name__)
 
-# As users write them, in any case; "jp" is what older lists say for Japanese.
-LANGUAGES = {"zh": "zh", "ja": "ja", "jp": "ja", "en": "en", "ko": "ko", "yue": "yue"}
+#: As users write them, in any case, and the language that each means.
+LANGUAGES = dict(ALIASES)
 UNSAFE = re.compile(r"[^-.\w]")  # in file names
 LINE_FORMAT = "vocal_path|speaker|language|text"
 
@@ -44,6 +45,16 @@ class Clip:
     text: str
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a list: what \\n or \\r\\n ends. Other separators (U+2028, U+0085, ...) are part of the text."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def unquoted(written: str) -> str:
+    """A path as a shell or file manager gives it, without the quotes around it."""
+    return written.strip().strip("\"'")
+
+
 def find_audio(written: str, list_folder: Path, wav_dir: Path | None) -> Path:
     """The audio file that a list means by ``written``.
 
@@ -54,7 +65,7 @@ def find_audio(written: str, list_folder: Path, wav_dir: Path | None) -> Path:
     Raises:
         SkippedClip: no such file.
     """
-    plain = written.strip().strip("\"'")
+    plain = unquoted(written)
     path = Path(plain if os.path.exists(plain) else plain.replace("\\", "/"))
     if wav_dir is not None:
         candidates = [wav_dir / path.name] if path.is_absolute() else [wav_dir / path, wav_dir / path.name]
@@ -92,9 +103,10 @@ def parse_line(line: str, list_folder: Path, wav_dir: Path | None, languages: Co
 
 
 def name_clips(clips: list[Clip], report: Report) -> list[Clip]:
-    """Give each clip a name of its own; base names that collide become ``<speaker>_<base name>``.
+    """Give each clip a name of its own; a file listed twice is kept once.
 
-    A file listed twice is kept once, and so is a name that collides even with its speaker in front.
+    Base names that collide become ``<speaker>_<base name>``; where that is not enough, the folders of the clip come
+    between, as many as are needed: ``<speaker>_<folder>_<base name>``.
     """
     unique: dict[Path, Clip] = {}
     for clip in clips:
@@ -103,20 +115,30 @@ def name_clips(clips: list[Clip], report: Report) -> list[Clip]:
             report.skip(clip.name, "listed twice", str(clip.path))
         else:
             unique[path] = clip
-    counts = Counter(clip.name for clip in unique.values())
+    names = {path: clip.name for path, clip in unique.items()}
+    for depth in range(max((len(path.parts) for path in unique), default=0) + 1):
+        counts = Counter(names.values())
+        colliding = [path for path, name in names.items() if counts[name] > 1]
+        if not colliding:
+            break
+        for path in colliding:
+            names[path] = _long_name(unique[path], path, depth)
     named: dict[str, Clip] = {}
-    renamed = 0
-    for clip in unique.values():
-        if counts[clip.name] > 1:
-            renamed += 1
-            clip = replace(clip, name=f"{UNSAFE.sub('_', clip.speaker)}_{clip.name}")
-        if clip.name in named:
-            report.skip(clip.name, "name taken", f"{clip.path} and {named[clip.name].path}")
+    for path, clip in unique.items():
+        if names[path] in named:
+            report.skip(clip.name, "name taken", f"{clip.path} and {named[names[path]].path}")
         else:
-            named[clip.name] = clip
+            named[names[path]] = replace(clip, name=names[path])
+    renamed = sum(clip.name != names[path] for path, clip in unique.items())
     if renamed:
         logger.info("%d clips share a base name with another: these are called <speaker>_<base name>", renamed)
     return list(named.values())
+
+
+def _long_name(clip: Clip, path: Path, folders: int) -> str:
+    """The name of a clip with its speaker and its last ``folders`` folders in front."""
+    parts = (clip.speaker, *path.parent.parts[len(path.parent.parts) - folders :]) if folders else (clip.speaker,)
+    return "_".join(UNSAFE.sub("_", part) for part in (*parts, clip.name))
 
 
 def read_list(
@@ -132,12 +154,12 @@ def read_list(
     Raises:
         DatasetError: the list or ``wav_dir`` is missing or unreadable, or no line is good.
     """
-    path = Path(list_path)
-    folder = Path(wav_dir) if wav_dir else None
+    path = Path(unquoted(str(list_path)))
+    folder = Path(unquoted(str(wav_dir))) if wav_dir else None
     if folder is not None and not folder.is_dir():
         raise DatasetError(f"audio folder {folder} does not exist", "the folder of the recordings", "check --wav-dir")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = lines_of(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise DatasetError(f"list {path} cannot be read ({error.strerror})", "a text file", "check --list") from error
     except UnicodeDecodeError as error:

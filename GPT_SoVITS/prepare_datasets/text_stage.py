@@ -12,35 +12,36 @@ from prepare_datasets.report import Report, SkippedClip
 
 NAME2TEXT = TextFile("2-name2text", ".txt")
 
-CleanText = Callable[[str, str, str], tuple[Sequence[str], "Sequence[int] | None", str]]
-"""``clean_text(text, language, version) -> phones, word2ph, norm_text``."""
+ReadLine = Callable[[str, str, str], tuple[Sequence[str], "Sequence[int] | None", str]]
+"""``read_line(text, language, version) -> phones, word2ph, norm_text``."""
 
 
-def text_row(clip: Clip, version: str, clean: CleanText) -> str:
+def text_row(clip: Clip, version: str, read: ReadLine) -> str:
     """``phones TAB word2ph TAB norm_text`` of a clip, in the public form.
 
     Raises:
         SkippedClip: the frontend cannot read the text or finds nothing to speak in it.
         MissingDependencyError: the language's packages are not installed.
     """
-    text = clip.text.replace("%", "-").replace("\uffe5", ",")  # as the public stage does before cleaning
     try:
-        phones, word2ph, norm_text = clean(text, clip.language, version)
+        phones, word2ph, norm_text = read(clip.text, clip.language, version)
     except TextError as error:
         raise SkippedClip("text not readable", f"{clip.text!r}: {error.what}") from error
     if not phones:
         raise SkippedClip("empty text", f"nothing to speak in {clip.text!r}")
     counts = None if word2ph is None else [int(count) for count in word2ph]
-    return f"{' '.join(phones)}\t{counts}\t{' '.join(norm_text.split())}"
+    # With counts every character keeps its place.
+    words = " ".join(norm_text.split()) if counts is None else "".join(" " if c.isspace() else c for c in norm_text)
+    return f"{' '.join(phones)}\t{counts}\t{words}"
 
 
-def run(job: Job, version: str, clean: CleanText) -> Report:
-    """Clean the text of the job's clips and write ``2-name2text.txt`` (or this worker's part) and ``speakers.tsv``.
+def run(job: Job, version: str, read: ReadLine) -> Report:
+    """Read the text of the job's clips and write ``2-name2text.txt`` (or this worker's part) and ``speakers.tsv``.
 
     Args:
         job: clips and folder.
         version: symbol version, "v1" or "v2".
-        clean: the frontend, normally ``text.cleaner.clean_text``.
+        read: how a line is read, normally ``TTS_infer_pack.reading.read_line``: as a request with the same text.
 
     Raises:
         DatasetError: no text was usable.
@@ -50,11 +51,11 @@ def run(job: Job, version: str, clean: CleanText) -> Report:
     write_speakers(job.folder / "speakers.tsv", job.clips)
     rows: dict[str, str] = {}
     for number, clip in enumerate(job.mine, 1):
-        digest = digest_of("text", version, clip.language, clip.text)
+        digest = digest_of("text as a request", version, clip.language, clip.text)
         row = journal.get(clip.name, digest)
         try:
             if row is None:
-                row = text_row(clip, version, clean)
+                row = text_row(clip, version, read)
                 journal.add(clip.name, digest, row)
                 report.done += 1
             else:

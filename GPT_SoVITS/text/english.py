@@ -53,28 +53,34 @@ def g2p(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> l
         norm_text: as ``text_normalize`` gives it.
         given: ARPAbet that the user wants, by place: {start: (end, phones)}.
     """
-    tokens, readings = _tokens(norm_text, given or {})
-    lowered = [token.lower() for token in tokens]
-    phones: list[str] = []
-    for at, token in enumerate(tokens):
-        phones.extend(readings[at].split() if at in readings else _word(token, lowered, at))
+    phones = [phone for _, _, word in stretches(norm_text, given) for phone in word]
     if phones and len(phones) < _MIN_PHONES:
         phones.insert(0, ",")
     return phones
 
 
-def _tokens(norm_text: str, given: Mapping[int, tuple[int, str]]) -> tuple[list[str], dict[int, str]]:
-    """Words and marks, and the reading of those that have a given one, by their number."""
-    tokens: list[str] = []
+def stretches(norm_text: str, given: Mapping[int, tuple[int, str]] | None = None) -> list[tuple[int, int, list[str]]]:
+    """(from, to, phones) of each word and mark of a normalised text; arguments as :func:`g2p`."""
+    tokens, readings = _tokens(norm_text, given or {})
+    lowered = [norm_text[start:end].lower() for start, end in tokens]
+    return [
+        (start, end, readings[at].split() if at in readings else _word(norm_text[start:end], lowered, at))
+        for at, (start, end) in enumerate(tokens)
+    ]
+
+
+def _tokens(norm_text: str, given: Mapping[int, tuple[int, str]]) -> tuple[list[tuple[int, int]], dict[int, str]]:
+    """Places of words and marks, and the reading of those that have a given one, by their number."""
+    tokens: list[tuple[int, int]] = []
     readings: dict[int, str] = {}
     start = 0
     for at in sorted(given):
         end, reading = given[at]
-        tokens += _TOKEN.findall(norm_text[start:at])
+        tokens += [match.span() for match in _TOKEN.finditer(norm_text, start, at)]
         readings[len(tokens)] = reading
-        tokens.append(norm_text[at:end])
+        tokens.append((at, end))
         start = end
-    return tokens + _TOKEN.findall(norm_text[start:]), readings
+    return tokens + [match.span() for match in _TOKEN.finditer(norm_text, start)], readings
 
 
 def _word(token: str, lowered: list[str], at: int) -> list[str]:

@@ -28,17 +28,22 @@ def text_normalize(text: str) -> str:
 
 def g2p(norm_text: str) -> list[str]:
     """Phones of a normalised text; marks are phones of their own, brackets are UNK."""
-    phones: list[str] = []
+    return [phone for _, _, part in stretches(norm_text) for phone in part]
+
+
+def stretches(norm_text: str) -> list[tuple[int, int, list[str]]]:
+    """(from, to, phones) of each mark and of what is between marks."""
+    out: list[tuple[int, int, list[str]]] = []
     for match in _PARTS.finditer(norm_text):
-        part = match[0]
+        part, begin = match[0], match.start()
         if len(part) == 1 and not _is_spoken(part):
             mark = _MARKS.get(part, "" if part.isspace() else "UNK")
-            if mark:
-                phones.append(mark)
+            out.append((begin, begin + 1, [mark] if mark else []))
             continue
         for start in range(0, len(part), _MAX_PART):
-            phones.extend(_stretch(part[start : start + _MAX_PART].lower()))
-    return phones
+            piece = part[start : start + _MAX_PART]
+            out.append((begin + start, begin + start + len(piece), list(_stretch(piece.lower()))))
+    return out
 
 
 def _is_spoken(char: str) -> bool:

@@ -40,19 +40,25 @@ def text_normalize(text: str) -> str:
 
 def g2p(norm_text: str) -> list[str]:
     """Phones of a normalised text."""
-    phones: list[str] = []
+    return [phone for _, _, part in stretches(norm_text) for phone in part]
+
+
+def stretches(norm_text: str) -> list[tuple[int, int, list[str]]]:
+    """(from, to, phones) of each run of words, and of each other character."""
+    out: list[tuple[int, int, list[str]]] = []
     for match in _RUNS.finditer(norm_text):
-        run = match[0]
+        run, begin = match[0], match.start()
         if "가" <= run[0] <= "힣":
             for start in range(0, len(run), _MAX_RUN):
-                phones.extend(_run(run[start : start + _MAX_RUN]))
+                piece = run[start : start + _MAX_RUN]
+                out.append((begin + start, begin + start + len(piece), list(_run(piece))))
         elif run in _MARKS:
-            phones.append(run)
+            out.append((begin, match.end(), [run]))
         elif run in _LETTERS:
-            phones.extend(_DIPHTHONGS.get(run, run))
+            out.append((begin, match.end(), list(_DIPHTHONGS.get(run, run))))
         else:
-            phones.append("空" if run.isspace() else "停")
-    return phones
+            out.append((begin, match.end(), ["空" if run.isspace() else "停"]))
+    return out
 
 
 @lru_cache(maxsize=4096)

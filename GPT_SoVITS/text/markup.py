@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from errors import TextError
-from text.symbols import symbols
+from text.places import Placed, Span
+from text.registry import LANGUAGE_ROWS, frontend_module, spoken_in
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +28,7 @@ _PAUSE = re.compile(r"\[pause (\d{1,3}(?:\.\d{1,3})?|\.\d{1,3}) ?(ms|s)\]", re.I
 MAX_PAUSE = 10.0
 _SHORT_PAUSE = 0.35
 
-_ARPABET = frozenset(
-    s for s in symbols if s.isupper() and s.isascii() and s not in ("SP", "UNK", "E", "EE", "OO", "EN")
-)
 _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-#: What ``[[reading]]`` may stand behind, per language.
-_BEFORE = {
-    "en": re.compile(r"[A-Za-z](?:[A-Za-z'’\-]*[A-Za-z])?$"),
-    "ja": re.compile(rf"(?:[{_HAN}]+|[\u30a1-\u30fc]+|[\u3041-\u3096]+)$"),
-    "ko": re.compile(r"[가-힣]+$"),
-}
 #: Stands for the word where a reading has none before it.
 _NO_WORD = "某"
 
@@ -51,10 +43,15 @@ class Given(NamedTuple):
 
 @dataclass
 class Marked:
-    """A text whose markup is replaced by placeholders."""
+    """A text whose markup is replaced by placeholders; ``placed`` knows where it came from."""
 
-    text: str
+    placed: Placed
     given: dict[str, Given] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The text itself."""
+        return self.placed.text
 
     @property
     def languages(self) -> dict[str, str]:
@@ -63,10 +60,11 @@ class Marked:
 
 
 class Paused(NamedTuple):
-    """A stretch of text and the silence after it, in seconds."""
+    """A stretch of text, the silence after it in seconds, and its place in the whole text."""
 
     text: str
     seconds: float
+    start: int = 0
 
 
 def split_pauses(text: str) -> list[Paused]:
@@ -81,96 +79,96 @@ def split_pauses(text: str) -> list[Paused]:
         seconds = float(match[1]) * (0.001 if match[2].lower() == "ms" else 1)
         if seconds > MAX_PAUSE:
             raise TextError(f"{match[0]} is too long", f"at most {MAX_PAUSE:g} s", "write a shorter pause")
-        out.append(Paused(text[start : match.start()], seconds))
+        out.append(Paused(text[start : match.start()], seconds, start))
         start = match.end()
-    return [*out, Paused(text[start:], 0.0)]
+    return [*out, Paused(text[start:], 0.0, start)]
 
 
 def pauses_as_marks(text: str) -> str:
     """Pauses as the marks that sound nearest, for callers that only want phones."""
     parts = split_pauses(text)
-    return "".join(part + (("," if seconds < _SHORT_PAUSE else ".") if seconds else "") for part, seconds in parts)
+    return "".join(part + (("," if seconds < _SHORT_PAUSE else ".") if seconds else "") for part, seconds, _ in parts)
 
 
-def read(text: str, mode: str) -> Marked:
+def read(text: str | Placed, mode: str) -> Marked:
     """Replace markup by placeholders; characters of private use in ``text`` itself are dropped.
 
     Args:
         text: as the user wrote it.
         mode: a language or language mode; it says whether toned syllables are Mandarin or Cantonese.
     """
-    text = _PRIVATE.sub("", text)
-    marked = Marked("")
-    if "[[" not in text:
-        marked.text = text
-        return marked
-    out: list[str] = []
+    placed = (Placed.of(text) if isinstance(text, str) else text).sub(_PRIVATE, lambda _: "")
+    if "[[" not in placed.text:
+        return Marked(placed)
+    out: list[Placed] = []
+    given: dict[str, Given] = {}
     start = 0
     seen: dict[Given, str] = {}
-    for match in _GIVEN.finditer(text):
+    for match in _GIVEN.finditer(placed.text):
         language = _language_of(match[2], mode)
         if not language:
             continue
-        out.append(text[start : match.start()])
+        out.append(placed.part(start, match.start()))
         start = match.end()
-        word = match[1] if match[1] is not None else _take_word(out, language, len(match[2].split()))
-        out.append(place(word, match[2], language, marked.given, seen))
-    marked.text = "".join([*out, text[start:]])
-    return marked
+        if match[1] is not None:
+            word = placed.part(match.start(1), match.end(1))
+        else:
+            word = _take_word(out, language, len(match[2].split()), placed.span(match.start(), match.end()))
+        out.append(_placed(word, place(word.text, match[2], language, given, seen)))
+    return Marked(Placed.joined([*out, placed.part(start, len(placed.text))]), given)
+
+
+def _placed(word: Placed, text: str) -> Placed:
+    """``text`` in the place of a word: character by character where there are as many."""
+    return Placed(text, word.spans) if len(text) == len(word.text) else word.written(0, len(word.text), text)
 
 
 def _language_of(reading: str, mode: str) -> str:
-    """The language whose notation ``reading`` is in, "" for ordinary text."""
-    tokens = reading.split()
-    if not tokens:
-        return ""
-    if all(token in _ARPABET for token in tokens):
-        return "en" if any(token[-1].isdigit() for token in tokens) else ""
-    if all("\u3041" <= char <= "\u30fc" for char in reading.replace(" ", "")):
-        return "ja"
-    if all("가" <= char <= "힣" for char in reading.replace(" ", "")):
-        return "ko"
-    if not all(re.fullmatch(r"[a-zü]{1,6}[1-6]", token) for token in tokens):
-        return ""
-    return _toned(reading, "yue" if mode.endswith("yue") else "zh")
-
-
-def _toned(reading: str, language: str) -> str:
-    """``language`` where its frontend knows all the syllables, else ""."""
-    from text.cleaner import frontend_module
-
-    if frontend_module(language).parse_reading(reading):
-        return language
-    logger.warning("[[%s]] is no reading in %r, so it is ordinary text", reading, language)
+    """The language whose notation ``reading`` is in, those that ``mode`` speaks first; "" for ordinary text."""
+    own = spoken_in(mode)
+    reading = reading.strip()
+    # A reading of a language that the mode does not speak is still a reading, and no words to be said.
+    for code in (*own, *(code for code in LANGUAGE_ROWS if code not in own)):
+        if not re.fullmatch(LANGUAGE_ROWS[code].reading.shape, reading):
+            continue
+        if frontend_module(code).parse_reading(reading):
+            return code
+        if LANGUAGE_ROWS[code].reading.per_character:
+            logger.warning("[[%s]] is no reading in %r, so it is ordinary text", reading, code)
+            return ""
     return ""
 
 
-def _take_word(out: list[str], language: str, syllables: int) -> str:
-    """Take the word before the brackets off ``out``; a stand-in where there is none."""
-    before = out.pop() if out else ""
-    if language in ("zh", "yue"):
-        match = re.search(rf"[{_HAN}]{{{syllables}}}$", before)
+def _take_word(out: list[Placed], language: str, syllables: int, brackets: Span) -> Placed:
+    """Take the word before the brackets off ``out``; a stand-in, in the place of the brackets, where there is none."""
+    notation = LANGUAGE_ROWS[language].reading
+    before = out.pop() if out else Placed("", [])
+    if notation.per_character:
+        match = re.search(rf"[{_HAN}]{{{syllables}}}$", before.text)
     else:
-        match = _BEFORE[language].search(before[-64:])
-    word = match[0] if match else ""
-    out.append(before[: len(before) - len(word)])
-    return word or (_NO_WORD * syllables if language in ("zh", "yue") else "")
+        match = re.search(notation.before, before.text[-64:])
+    length = len(match[0]) if match else 0
+    cut = len(before.text) - length
+    out.append(before.part(0, cut))
+    if length:
+        return before.part(cut, len(before.text))
+    stand_in = _NO_WORD * syllables if notation.per_character else ""
+    return Placed(stand_in, [brackets] * len(stand_in))
 
 
 def place(word: str, reading: str, language: str, given: dict[str, Given], seen: dict[Given, str]) -> str:
-    """The placeholders of a word (added to ``given``), or for Japanese and Korean the text that is spoken instead."""
-    from text.cleaner import frontend_module
-
+    """The placeholders of a word (added to ``given``), or the text that is spoken instead of it."""
+    notation = LANGUAGE_ROWS[language].reading
     units = frontend_module(language).parse_reading(reading)
     if units is None:
         return word
-    if language in ("ja", "ko"):
-        return units[0]
-    if language == "en":
-        pairs = [(word or "uh", reading)]
-    else:
+    if notation.as_text:
+        return str(units[0])
+    if notation.per_character:
         word = word if len(word) == len(units) else (_NO_WORD * len(units))
         pairs = list(zip(word, units, strict=True))
+    else:
+        pairs = [(word or "uh", reading)]
     return "".join(_placeholder(Given(text, unit, language), given, seen) for text, unit in pairs)
 
 
@@ -202,3 +200,12 @@ def restore(norm_text: str, given: Mapping[str, Given], language: str) -> tuple[
         out.append(piece)
         at += len(piece)
     return "".join(out), readings
+
+
+def restored(run: Placed, norm_text: str, given: Mapping[str, Given]) -> Placed:
+    """``norm_text``, in which placeholders are words again, with the places of the run that it was made of."""
+    words = [
+        run.written(at, at + 1, given[char].text) if char in given else run.part(at, at + 1)
+        for at, char in enumerate(run.text)
+    ]
+    return Placed.joined(words).rewritten(norm_text)

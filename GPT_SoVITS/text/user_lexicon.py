@@ -13,10 +13,19 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from errors import TextError
+from text.places import Placed
+from text.registry import LANGUAGE_ROWS, frontend_module
 
 #: Environment variable that names the file.
 VARIABLE = "GSV_LEXICON"
-LANGUAGES = ("zh", "en", "ja", "ko", "yue")
+
+
+#: Brackets of a reading, or the end of the text.
+_BRACKETS = re.compile(r"\[\[[^\[\]\n]*\]\]|\0$")
+
+
+def _folds(language: str) -> bool:
+    return LANGUAGE_ROWS[language].reading.fold_case
 
 
 @dataclass(frozen=True)
@@ -30,30 +39,36 @@ class UserLexicon:
         patterns: dict[str, re.Pattern[str]] = {}
         for language, words in self.entries.items():
             joined = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
-            if language == "en":
+            if _folds(language):
                 patterns[language] = re.compile(rf"(?<![A-Za-z'])(?:{joined})(?![A-Za-z'])", re.IGNORECASE)
             else:
                 patterns[language] = re.compile(joined)
         return patterns
 
-    def marked(self, text: str, language: str) -> str:
+    def marked(self, text: Placed, language: str) -> Placed:
         """``text`` with ``[[word|reading]]`` around the listed words of a language."""
         pattern = self._patterns.get(language)
         if pattern is None:
             return text
         words = self.entries[language]
-        fold = str.lower if language == "en" else str
+        fold = str.lower if _folds(language) else str
+        parts: list[Placed] = []
+        start = 0
         # Brackets that are there already are stepped over.
-        parts = re.split(r"(\[\[[^\[\]\n]*\]\])", text)
-        for at in range(0, len(parts), 2):
-            followed = at + 1 < len(parts)
-            parts[at] = pattern.sub(
-                lambda m, part=parts[at], followed=followed: (  # type: ignore[misc]
-                    m[0] if followed and m.end() == len(part) else f"[[{m[0]}|{words[fold(m[0])]}]]"
-                ),
-                parts[at],
+        for match in _BRACKETS.finditer(text.text + "\0"):
+            stretch = text.part(start, match.start())
+            followed = match[0] != "\0"
+            parts.append(
+                stretch.sub(
+                    pattern,
+                    lambda m, stretch=stretch, followed=followed: (  # type: ignore[misc]
+                        m[0] if followed and m.end() == len(stretch.text) else f"[[{m[0]}|{words[fold(m[0])]}]]"
+                    ),
+                )
             )
-        return "".join(parts)
+            parts.append(text.part(match.start(), match.end()))
+            start = match.end()
+        return Placed.joined(parts)
 
 
 def load(path: Path | str) -> UserLexicon:
@@ -74,13 +89,11 @@ def load(path: Path | str) -> UserLexicon:
         if not line.strip() or line.startswith("#"):
             continue
         language, word, reading = _fields(path, number, line)
-        entries.setdefault(language, {})[word.lower() if language == "en" else word] = reading
+        entries.setdefault(language, {})[word.lower() if _folds(language) else word] = reading
     return UserLexicon(entries)
 
 
 def _fields(path: Path, number: int, line: str) -> tuple[str, str, str]:
-    from text.cleaner import frontend_module
-
     parts = [part.strip() for part in line.split("\t")]
     where = f"line {number} of the lexicon {path}"
     if len(parts) != 3 or not parts[1] or re.search(r"[\[\]|]", line):
@@ -88,22 +101,15 @@ def _fields(path: Path, number: int, line: str) -> tuple[str, str, str]:
             f"{where} is {line[:60]!r}", "language<TAB>word<TAB>reading, without brackets", "correct the line"
         )
     language, word, reading = parts
-    if language not in LANGUAGES:
-        raise TextError(f"{where} names language {language!r}", f"one of {', '.join(LANGUAGES)}", "correct the line")
+    if language not in LANGUAGE_ROWS:
+        known = ", ".join(LANGUAGE_ROWS)
+        raise TextError(f"{where} names language {language!r}", f"one of {known}", "correct the line")
+    notation = LANGUAGE_ROWS[language].reading
     units = frontend_module(language).parse_reading(reading)
-    if units is None or (language in ("zh", "yue") and len(units) != len(word)):
-        raise TextError(f"{where} has the reading {reading!r}", READINGS[language], "correct the reading")
+    if units is None or (notation.per_character and len(units) != len(word)):
+        raise TextError(f"{where} has the reading {reading!r}", notation.example, "correct the reading")
     return language, word, reading
 
-
-#: What a reading looks like, for error messages.
-READINGS = {
-    "zh": "toned pinyin, one syllable per character, such as chong2 qing4",
-    "yue": "Jyutping, one syllable per character, such as gwong2 dung1",
-    "en": "ARPAbet with stress digits, such as T AH0 M EY1 T OW2",
-    "ja": "kana, such as はし",
-    "ko": "Hangul as it sounds, such as 마덥따",
-}
 
 _chosen: list[UserLexicon | None] = [None]
 

@@ -1,5 +1,5 @@
-"""On a GPU (``pytest -m gpu``): every network in float32, bfloat16 and float16 beside float32 on the CPU, captured steps
-beside plain ones, streams beside whole results."""
+"""On a GPU (``pytest -m gpu``): every network in float32, bfloat16 and float16 beside float32 on the CPU, captured
+steps beside plain ones, streams beside whole results."""
 
 from __future__ import annotations
 

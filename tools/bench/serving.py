@@ -6,8 +6,8 @@
 
 Every visitor is a thread that asks for one text in pieces (``streaming_mode`` 3) and listens in real time: it plays
 what it has from the first piece on. Measured are the wait for the first audio, the share of visitors whose buffer runs
-dry, and seconds of audio made in a second. The baseline speaks the same texts, each request with an engine of its own, which
-is a thread and a batch of one; or with the code of another checkout. Prints a table, and a last line of JSON.
+dry, and seconds of audio made in a second. The baseline speaks the same texts, each request with an engine of its own,
+which is a thread and a batch of one; or with the code of another checkout. Prints a table, and a last line of JSON.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_grad_enabled(False)
     CNHubert(str(args.hubert))
-    Text2SemanticDecoder.from_checkpoint(process_ckpt.load_s1(str(args.s1)))
+    span = Text2SemanticDecoder.from_checkpoint(process_ckpt.load_s1(str(args.s1))).span
     generator = read_state(args.s2, args.s2_config) if args.s2_config else process_ckpt.load_sovits_new(str(args.s2))
     references = read_references(args.references)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -118,6 +118,8 @@ def main(argv: list[str] | None = None) -> None:
         "default_reference": write_references(references, args.output / "reference"),
         "sampling": json.loads(args.sampling),
         "reference_free": args.reference_free,
+        # What the AR model has learned, from its training; text is cut to it.
+        **({"span": span._asdict()} if span.phones else {}),
     }
     (args.output / "pack.json").write_text(json.dumps(pack, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     size = sum(f.stat().st_size for f in args.output.rglob("*") if f.is_file())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from errors import DatasetError
 from prepare_datasets.journal import write_atomic
-from prepare_datasets.list_file import LANGUAGES, LINE_FORMAT
+from prepare_datasets.list_file import LANGUAGES, LINE_FORMAT, lines_of
 
 FIX = "correct the row, or take it out"
 
@@ -46,7 +46,7 @@ def read_rows(list_path: Path) -> list[ListRow]:
         DatasetError: the list is missing or no text.
     """
     try:
-        lines = list_path.read_text(encoding="utf-8-sig").splitlines()
+        lines = lines_of(list_path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(
             f"list {list_path} cannot be read", "a UTF-8 text file", "transcribe first, or check its path"

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from AR.backend import EOS, VOCAB_SIZE
 from AR.errors import LMUnavailable, T2SError
+from AR.plausible import LearnedSpan, span_in
 
 CONFIG_FILE = "t2s_config.json"
 ADAPTER_FILE = "adapter.safetensors"
@@ -54,7 +55,7 @@ class LMConfig:
         phone_count: rows of the phone table.
         codebook: fingerprint of the quantizer whose tokens these are; empty where it is not known.
         weights: where the backbone's changes are: "lora", "backbone" (a folder of its own) or "frozen" (none).
-        training: facts about the training, for people.
+        training: facts about the training, for people, and the span of its clips.
     """
 
     backbone: str
@@ -67,6 +68,11 @@ class LMConfig:
     weights: str = "frozen"
     training: Mapping[str, Any] = field(default_factory=dict)
     layers: int = 0
+
+    @property
+    def span(self) -> LearnedSpan:
+        """The longest speech that the weights have learned, as their training wrote it."""
+        return span_in(self.training)
 
     def __post_init__(self) -> None:
         for name, value, known in (

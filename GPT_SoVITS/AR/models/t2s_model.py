@@ -23,6 +23,7 @@ from AR.models.config import T2SModelConfig
 from AR.models.embedding import SinePosition, TokenEmbedding
 from AR.models.kv_cache import DecodeState, KVCache, RowView, StepView, additive
 from AR.models.transformer import AttentionTap, TransformerStack, dropout
+from AR.plausible import span_in
 
 BERT_DIM = 1024
 PREFIX = "model."
@@ -34,7 +35,10 @@ class Text2SemanticDecoder(nn.Module):
     """Phones (and optional text features) to semantic tokens.
 
     Args:
-        config: public layout; only its ``model`` section is read.
+        config: public layout; only its ``model`` section is read, and ``span`` where this project's training wrote it.
+
+    Attributes:
+        span: the longest speech that the weights have learned.
 
     Raises:
         T2SError: an unknown or missing key, or sizes that do not fit together.
@@ -45,6 +49,7 @@ class Text2SemanticDecoder(nn.Module):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         self.config = T2SModelConfig.from_dict(config)
+        self.span = span_in(config)
         dim = self.config.hidden_dim
         self.bert_proj = nn.Linear(BERT_DIM, dim)
         self.ar_text_embedding = TokenEmbedding(self.config.phoneme_vocab_size, dim)

@@ -58,7 +58,7 @@ def test_why_collapsed() -> None:
     assert "no end" in str(why_collapsed(REQUEST, result(list(range(80)), "length")))
     assert "only 5 tokens for 40 phones" in str(why_collapsed(REQUEST, result(list(range(5)))))
     assert "loop" in str(why_collapsed(REQUEST, result([1, 2] * 100)))
-    assert default_min_tokens(REQUEST) == 20 < default_max_tokens(REQUEST)
+    assert default_min_tokens(REQUEST) == 44 < default_max_tokens(REQUEST)
 
 
 def test_retries_use_another_seed_and_stop_when_it_is_good() -> None:

@@ -9,8 +9,9 @@ import torch
 
 from errors import RequestError, TextError
 from text import clean_text, cleaned_text_to_sequence
-from TTS_infer_pack.TextPreprocessor import MAX_PIECE, TextPreprocessor
+from TTS_infer_pack.TextPreprocessor import MAX_PHONES, TextPreprocessor
 
+METHODS = [f"cut{number}" for number in range(6)]
 EN_MODES = ["en", "auto", "auto_yue", "zh", "ja", "ko", "yue", "all_zh", "all_ja", "all_ko", "all_yue"]
 
 
@@ -19,13 +20,21 @@ def frontend() -> TextPreprocessor:
     return TextPreprocessor()
 
 
+#: Cases of the reference that give way (docs/text.md): a pause that it loses, and a word that it takes apart.
+GIVE_WAY = {("cut3", "第一段没有标点\n第二段，有标点。\n\n第三段！"), ("cut4", "a.b.c 1.2.3.")}
+
+
 @pytest.mark.golden
 def test_sentences_equal_the_reference(golden_text: Callable[[str], list[dict]], frontend: TextPreprocessor) -> None:
     for row in golden_text("sentences.jsonl"):
         reduced = frontend.replace_consecutive_punctuation(row["text"])
         assert reduced == row["after_consecutive_punctuation"]
-        # Where the reference raises, there is nothing to speak: no sentence.
-        assert frontend.pre_seg_text(reduced, row["lang"], row["method"]) == row.get("sentences", []), row
+        # Text without marks is cut later, where its phones are known.
+        if (row["method"], row["text"]) in GIVE_WAY or len(row["text"]) > 510:
+            continue
+        # Where the reference raises, there is nothing to speak: no sentence. Both full stops are one phone.
+        ours = [piece.replace("。", ".") for piece in frontend.pre_seg_text(reduced, row["lang"], row["method"])]
+        assert ours == [piece.replace("。", ".") for piece in row.get("sentences", [])], row
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -71,8 +80,89 @@ def test_wrong_names_are_named(frontend: TextPreprocessor) -> None:
         frontend.preprocess("Hello there", "klingon", "cut0")
 
 
-def test_a_stretch_without_marks_is_cut_at_spaces(frontend: TextPreprocessor) -> None:
-    segments = frontend.preprocess("word " * 400, "en", "cut0")
-    assert len(segments) > 1
-    assert all(len(s["norm_text"]) <= MAX_PIECE + 1 for s in segments)
-    assert sum(s["norm_text"].count("word") for s in segments) == 400
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("text", "lang"), [("word " * 1000, "en"), ("今天天气很好" * 300, "zh")])
+def test_a_stretch_without_marks_is_cut_between_words(
+    frontend: TextPreprocessor, text: str, lang: str, method: str
+) -> None:
+    segments = frontend.preprocess(text, lang, method)
+    counts = [len(segment["phones"]) for segment in segments]
+    assert max(counts) <= MAX_PHONES and min(counts) > MAX_PHONES // 3
+    words = "".join(segment["norm_text"] for segment in segments)
+    word = text.split()[0] if lang == "en" else "今天"
+    assert words.count(word) == text.count(word)
+
+
+def test_a_stage_that_speaks_less_gets_shorter_pieces_at_the_best_marks(frontend: TextPreprocessor) -> None:
+    text = "When the rain had stopped, we walked down to the river; nobody was there, and the water was very high."
+    pieces = [s["norm_text"] for s in frontend.preprocess(text, "en", "cut0", max_phones=50)]
+    assert pieces == [
+        "When the rain had stopped, we walked down to the river,",
+        "nobody was there, and the water was very high.",
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stage_of_single_sentences_gets_them_one_by_one(frontend: TextPreprocessor, method: str) -> None:
+    text = "Where are you? I am here at 5 p.m. with Dr. Smith! Good."
+    pieces = [s["norm_text"].strip(" .") for s in frontend.preprocess(text, "en", method, alone=True)]
+    assert pieces == ["Where are you?", "I am here at five P M with Doctor Smith!", "Good"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("text", "lang", "kept"),
+    [
+        ("He has 1,000 coins and $12,500 in gold, at 10.30 or 1:2.", "en", ["1,000", "$12,500", "10.30", "1:2"]),
+        (
+            "At 5 p.m. he left. In the U.S. today, e.g. here, Dr. Smith wrote.",
+            "en",
+            ["p.m.", "U.S.", "e.g.", "Dr. Smith"],
+        ),
+        (
+            "Mail a.b@c.com, or see https://a.com/x?y=1,2;z and a.com/b. Now.",
+            "en",
+            ["a.b@c.com", "https://a.com/x?y=1,2;z"],
+        ),
+        (
+            "一共1,250,000元。日期是2025.09.28，比分3:2，时间10：30。",
+            "zh",
+            ["1,250,000", "2025.09.28", "3:2", "10：30"],
+        ),
+    ],
+)
+def test_no_method_cuts_inside(frontend: TextPreprocessor, text: str, lang: str, kept: list[str], method: str) -> None:
+    pieces = frontend.pre_seg_text(text * 3, lang, method)
+    for part in kept:
+        assert sum(piece.count(part) for piece in pieces) == 3, part
+
+
+@pytest.mark.parametrize(
+    ("text", "lang", "method", "pieces"),
+    [
+        ("Stop. Wait. Run.", "en", "cut4", ["Stop.", " Wait.", " Run."]),
+        ("好。走吧。", "zh", "cut3", ["好。走吧。"]),
+        ("Go. Now!", "en", "cut4", ["Go. Now!"]),
+    ],
+)
+def test_pauses_stay_when_short_parts_are_joined(
+    frontend: TextPreprocessor, text: str, lang: str, method: str, pieces: list[str]
+) -> None:
+    assert frontend.pre_seg_text(text, lang, method) == pieces
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("text", "lang", "words"),
+    [("8", "en", "eight"), ("30", "en", "thirty"), ("1. Open the door.", "en", "one"), ("3! Go now.", "en", "three")],
+)
+def test_the_mark_in_front_is_no_decimal_point(
+    frontend: TextPreprocessor, text: str, lang: str, words: str, method: str
+) -> None:
+    spoken = "".join(segment["norm_text"] for segment in frontend.preprocess(text, lang, method))
+    assert "point" not in spoken and words in spoken
+
+
+def test_a_number_cut_off_from_its_words_keeps_their_language(frontend: TextPreprocessor) -> None:
+    numbers = frontend.preprocess("The numbers are 31, 42, 53.", "zh", "cut5")
+    assert "forty-two" in "".join(segment["norm_text"] for segment in numbers)

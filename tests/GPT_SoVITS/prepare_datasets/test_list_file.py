@@ -58,9 +58,28 @@ def test_colliding_base_names_get_their_speaker_in_front(make_list: MakeList, ca
     path = make_list(["x/1.wav|anna b|en|One.", "y/1.wav|ben|en|Two.", "y/2.wav|ben|en|Three.", "z/1.wav|ben|en|Four."])
     with caplog.at_level("INFO"):
         clips, report = read_list(path)
-    assert [clip.name for clip in clips] == ["anna_b_1.wav", "ben_1.wav", "2.wav"]
-    assert list(report.skipped) == ["name taken"]
+    assert [clip.name for clip in clips] == ["anna_b_1.wav", "ben_y_1.wav", "2.wav", "ben_z_1.wav"]
+    assert not report.skipped
     assert sum("<speaker>_<base name>" in message for message in caplog.messages) == 1
+
+
+def test_clips_of_one_name_and_speaker_are_told_apart_by_their_folders(make_list: MakeList) -> None:
+    path = make_list([f"{folder}/1.wav|s|en|One." for folder in ("a/x", "b/x", "c")])
+    names = [clip.name for clip in read_list(path)[0]]
+    assert names == ["s_a_x_1.wav", "s_b_x_1.wav", "s_c_1.wav"]
+
+
+@pytest.mark.parametrize("inside", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_a_line_ends_where_a_newline_is_and_nowhere_else(make_list: MakeList, tmp_path: Path, inside: str) -> None:
+    path = make_list(["a.wav|s|en|One.", "b.wav|s|en|Two."])
+    path.write_bytes(f"a.wav|s|en|One{inside}more.\r\nb.wav|s|en|Two.\n".encode())
+    clips, _ = read_list(path)
+    assert [clip.text for clip in clips] == [f"One{inside}more.", "Two."]
+
+
+def test_quotes_around_the_path_of_a_list_are_no_part_of_it(make_list: MakeList) -> None:
+    path = make_list(["a.wav|s|en|One."])
+    assert len(read_list(f'"{path}"')[0]) == len(read_list(f"'{path}' ", f'"{path.parent}"')[0]) == 1
 
 
 def test_audio_folder_stands_for_the_paths_in_the_list(make_list: MakeList, tmp_path: Path) -> None:

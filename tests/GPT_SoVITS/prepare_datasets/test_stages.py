@@ -55,7 +55,7 @@ def test_text_rows_have_the_public_form(make_list: MakeList, tmp_path: Path) -> 
     rows = (tmp_path / "2-name2text.txt").read_text(encoding="utf-8").split("\n")
     assert rows == [
         "a.wav\tH e l l o t h e r e\tNone\tHello there.",
-        "b.ogg\tf i n e\tNone\t100- fine.",
+        "b.ogg\tf i n e\tNone\t100% fine.",
         "c.wav\tS e e y o u\tNone\tSee you.",
         "d.wav\t你 好\t[1, 1]\t你好",
         "",

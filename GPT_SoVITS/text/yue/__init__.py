@@ -1,0 +1,1 @@
+"""Cantonese: what the registry has to know, used by ``text.cantonese``."""
