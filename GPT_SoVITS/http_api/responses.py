@@ -32,8 +32,19 @@ from TTS_infer_pack.request import SEGMENTS
 logger = logging.getLogger(__name__)
 
 Headers = dict[str, str]
-EXPOSED = ("X-Sample-Rate", "X-Voice", "X-Seed", "X-T2S", "X-T2S-Model", "X-T2S-Fallback", "X-T2S-Fallback-Message")
+EXPOSED = (
+    "X-Warning",
+    "X-Sample-Rate",
+    "X-Voice",
+    "X-Seed",
+    "X-T2S",
+    "X-T2S-Model",
+    "X-T2S-Fallback",
+    "X-T2S-Fallback-Message",
+)
 """Headers that a page of another origin may read."""
+QUOTED = " ,.;:()'/-_="
+"""Marks that stay as they are in the message of a header; all else that is no letter is percent-encoded."""
 
 
 class Playback:
@@ -203,6 +214,7 @@ class EventsResponse(SpeechResponse):
             seconds=round(facts.seconds, 3),
             sample_rate=facts.rate,
             seed=self._call.request.seed,
+            warnings=facts.warnings,
         )
 
     async def _broken_off(self, error: Exception, send: Send) -> None:
@@ -232,9 +244,11 @@ def headers_of(call: SpeechCall, facts: Facts) -> Headers:
     }
     if facts.model:
         headers["X-T2S-Model"] = quote(facts.model, safe="/:@ ")
+    if facts.warnings:
+        headers["X-Warning"] = quote(facts.warnings[-1], safe=QUOTED)
     if facts.falls:
         headers["X-T2S-Fallback"] = facts.falls[-1].reason
-        headers["X-T2S-Fallback-Message"] = quote(without_paths(facts.falls[-1].message), safe=" ,.;:()'/-_=")
+        headers["X-T2S-Fallback-Message"] = quote(without_paths(facts.falls[-1].message), safe=QUOTED)
     return headers
 
 

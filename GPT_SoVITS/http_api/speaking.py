@@ -47,6 +47,7 @@ class Facts:
         falls: every time the AR model stepped in (reason, message, model_name).
         rate: of the answer, Hz.
         seconds, tokens: spoken so far.
+        warnings: what a listener has to know of segments, such as that words seem to be missing.
         never_loaded: the language model could not be loaded, so that the AR model speaks all of it.
     """
 
@@ -56,6 +57,7 @@ class Facts:
     rate: int = 0
     seconds: float = 0.0
     tokens: int = 0
+    warnings: list[str] = field(default_factory=list)
     never_loaded: bool = False
 
     @property
@@ -182,6 +184,8 @@ class Speech:
         facts.rate = self._encoder.rate
         facts.seconds += seconds
         facts.tokens += chunk.tokens
+        if warning := getattr(chunk, "warning", ""):
+            facts.warnings.append(warning)
         self._put(Part(data, chunk, seconds))
 
     def _put(self, part: Part) -> None:

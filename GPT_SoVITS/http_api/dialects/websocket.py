@@ -193,7 +193,8 @@ class Session:
             speech.cancel()
         done = {"sentence_index": index, "seconds": round(speech.facts.seconds, 3), "t2s": speech.facts.spoke}
         falls = [fall_of(fall) for fall in speech.facts.falls]
-        await self._socket.send_json({"type": "audio.done", **done, "falls": falls})
+        more = {"falls": falls, "warnings": speech.facts.warnings}
+        await self._socket.send_json({"type": "audio.done", **done, **more})
 
     async def _tell_error(self, error: GSVError, **more: Any) -> None:
         content = body_of("/v1", status_of(error), message_of(error))
