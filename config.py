@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import ConfigError
+from module.versions import VERSIONS
 
 REPO_ROOT = Path(__file__).resolve().parent
 """Folder that relative paths in defaults and YAML files start from."""
@@ -25,7 +26,7 @@ PACK_DIR = PRETRAINED_ROOT / "gsv-tiny"
 
 LOOPBACK = "127.0.0.1"
 PRECISIONS = ("auto", "float32")
-MODEL_VERSIONS = ("v1", "v2", "v3", "v4", "v2Pro", "v2ProPlus")
+MODEL_VERSIONS = tuple(VERSIONS)
 LANGUAGES = ("auto", "zh_CN", "en_US", "ja_JP", "ko_KR")
 TRUE_WORDS = ("true", "1", "yes")
 FALSE_WORDS = ("false", "0", "no")

@@ -23,6 +23,7 @@ from AR import key_report
 from AR.key_report import KeyReport
 from checkpoint_io import PathLike, read_checkpoint, to_plain, write_atomic
 from errors import CheckpointError, GSVError
+from module.versions import VERSIONS, VersionSpec
 from safetensors_io import SUFFIX, read_safetensors, read_safetensors_header
 
 
@@ -34,33 +35,26 @@ class SovitsVersion(NamedTuple):
     is_lora: bool
 
 
+def _row(spec: VersionSpec, is_lora: bool = False) -> SovitsVersion:
+    return SovitsVersion(spec.symbols, spec.name, is_lora)
+
+
 HEADERS: dict[bytes, SovitsVersion] = {
-    b"00": SovitsVersion("v1", "v1", False),
-    b"01": SovitsVersion("v2", "v2", False),
-    b"02": SovitsVersion("v2", "v3", False),
-    b"03": SovitsVersion("v2", "v3", True),
-    b"04": SovitsVersion("v2", "v4", True),
-    b"05": SovitsVersion("v2", "v2Pro", False),
-    b"06": SovitsVersion("v2", "v2ProPlus", False),
+    header: _row(spec, is_lora)
+    for spec in VERSIONS.values()
+    for header, is_lora in ((spec.marks.whole, False), (spec.marks.lora, True))
+    if header
 }
 """The two bytes that stand in the place of ``PK`` in some public files, and what they mean when read."""
 
 HEADERS_WRITTEN: dict[tuple[str, bool], bytes] = {
-    ("v3", True): b"03",
-    ("v4", True): b"04",
-    ("v2Pro", False): b"05",
-    ("v2ProPlus", False): b"06",
+    (version.model_version, version.is_lora): header
+    for header, version in HEADERS.items()
+    if version.is_lora or VERSIONS[version.model_version].marks.is_written
 }
 """The headers that the public training writes; every other file keeps ``PK``."""
 
-KNOWN_BASES: dict[str, SovitsVersion] = {
-    "dc3c97e17592963677a4a1681f30c653": SovitsVersion("v1", "v1", False),
-    "6642b37f3dbb1f76882b69937c95a5f3": SovitsVersion("v2", "v2", False),
-    "43797be674a37c1c83ee81081941ed0f": SovitsVersion("v2", "v3", False),
-    "4f26b9476d0c5033e04162c486074374": SovitsVersion("v2", "v4", False),
-    "c7e9fce2223f3db685cdfa1e6368728a": SovitsVersion("v2", "v2Pro", False),
-    "66b313e39455b57ab1b0bc0b239c9d0a": SovitsVersion("v2", "v2ProPlus", False),
-}
+KNOWN_BASES: dict[str, SovitsVersion] = {spec.published.head_md5: _row(spec) for spec in VERSIONS.values()}
 """MD5 of the first 8192 bytes of the published base generators."""
 
 S1_MAX_SECONDS = 54
@@ -68,8 +62,6 @@ S1_MAX_SECONDS = 54
 S1_CONFIG_KEYS = ("embedding_dim", "hidden_dim", "head", "n_layer", "vocab_size", "phoneme_vocab_size")
 POSTERIOR_PREFIX = "enc_q."
 """Names of the posterior encoder: training needs it, inference files leave it out."""
-V1_SYMBOL_ROWS = 322
-PRO_PLUS_CHANNELS = 768
 USAGE_COUNTS = ("_codebook.cluster_size", "_codebook.embed_avg")
 """Ends of the names of the codebook's running sums, which speaking never reads: other tools write them in half
 precision, where large ones become infinite."""
@@ -117,17 +109,29 @@ def version_from_content(checkpoint: Mapping[str, Any], hint: SovitsVersion | No
         hint: what the file's header or hash says; decides only where names and shapes do not (v3 against v4).
     """
     weight = checkpoint["weight"]
-    if "lora_rank" in checkpoint or any(".lora_A." in name for name in weight):
-        return SovitsVersion("v2", _v3_or_v4(checkpoint, hint), True)
-    if any(name.startswith("cfm.") for name in weight):
-        return SovitsVersion("v2", _v3_or_v4(checkpoint, hint), False)
-    if "sv_emb.weight" in weight:
-        plus = weight["dec.conv_pre.weight"].shape[0] >= PRO_PLUS_CHANNELS if "dec.conv_pre.weight" in weight else False
-        named = _named_version(checkpoint, hint)
-        return SovitsVersion("v2", named if named.startswith("v2Pro") else ("v2ProPlus" if plus else "v2Pro"), False)
-    embedding = weight.get("enc_p.text_embedding.weight")
-    version = "v1" if embedding is not None and embedding.shape[0] == V1_SYMBOL_ROWS else "v2"
-    return SovitsVersion(version, version, False)
+    is_lora = "lora_rank" in checkpoint or any(".lora_A." in name for name in weight)
+    if is_lora or any(name.startswith("cfm.") for name in weight):
+        rows = [spec for spec in VERSIONS.values() if spec.mel is not None]
+    elif "sv_emb.weight" in weight:
+        rows = [spec for spec in VERSIONS.values() if spec.needs_speaker_embedding]
+    else:
+        rows = [spec for spec in VERSIONS.values() if spec.mel is None and not spec.needs_speaker_embedding]
+        hint = None  # of these the phone symbols tell
+    return _row(_chosen(rows, checkpoint, hint), is_lora)
+
+
+def _chosen(rows: list[VersionSpec], checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> VersionSpec:
+    """Which of the versions whose tensors have the same names it is: as shapes tell, else as the file names itself."""
+    weight = checkpoint["weight"]
+    embedding, generator = weight.get("enc_p.text_embedding.weight"), weight.get("dec.conv_pre.weight")
+    if len({spec.symbol_count for spec in rows}) > 1:
+        fitting = [spec for spec in rows if embedding is not None and spec.symbol_count == embedding.shape[0]]
+        return (fitting or rows[-1:])[0]
+    named = _named_version(checkpoint, hint)
+    by_name = [spec for spec in rows if spec.name == named]
+    wide = [spec for spec in rows if generator is not None and generator.shape[0] >= spec.generator_channels]
+    widest = [spec for spec in wide if spec.generator_channels > rows[0].generator_channels]
+    return (by_name or widest or rows)[0]
 
 
 def _named_version(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> str:
@@ -135,10 +139,6 @@ def _named_version(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) ->
     config = checkpoint.get("config") or {}
     model = config.get("model") or {}
     return hint.model_version if hint else str(model.get("version") or config.get("version") or "")
-
-
-def _v3_or_v4(checkpoint: Mapping[str, Any], hint: SovitsVersion | None) -> str:
-    return "v4" if _named_version(checkpoint, hint) == "v4" else "v3"
 
 
 def _header_hint(path: Path) -> SovitsVersion | None:
@@ -247,7 +247,7 @@ def save_s2(
         weight: state dict of the generator (of the trainable part, for an adapter).
         config: the s2 configuration (train, data, model).
         info: text such as ``10epoch_200iteration``.
-        version: model version, "v1" to "v2ProPlus"; decides the header.
+        version: model version; decides the header.
         lora_rank: rank of an adapter file; None for a whole model.
     """
     kept = {name: value for name, value in weight.items() if not name.startswith(POSTERIOR_PREFIX)}

@@ -1,7 +1,8 @@
 """What GPT-SoVITS publishes, where it lies on disk, where it is fetched from, and the command that fetches it.
 
-The one table of these places. Paths are relative to ``GPT_SoVITS/`` and are those that users of GPT-SoVITS know; a
-folder ends in a slash. Standard library only; knows nothing about what is in the files.
+The one table of these places; the files of a model version stand in its row (module/versions.py). Paths are relative to
+``GPT_SoVITS/`` and are those that users of GPT-SoVITS know; a folder ends in a slash. Standard library only; knows
+nothing about what is in the files.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from config import REPO_ROOT
 from errors import ConfigError
+from module.versions import VERSIONS, VersionSpec
 
 LIBRARY = REPO_ROOT / "GPT_SoVITS"
 """What the paths below start from."""
@@ -23,34 +25,15 @@ SPEAKER = "pretrained_models/sv/pretrained_eres2netv2w24s4ep4.ckpt"
 BIGVGAN = "pretrained_models/models--nvidia--bigvgan_v2_24khz_100band_256x/"
 HIFIGAN = "pretrained_models/gsv-v4-pretrained/vocoder.pth"
 G2PW = "text/G2PWModel/"
-_S1V3 = "pretrained_models/s1v3.ckpt"
-_V2_FOLDER = "pretrained_models/gsv-v2final-pretrained"
 
-S1 = {
-    "v1": "pretrained_models/s1bert25hz-2kh-longer-epoch=68e-step=50232.ckpt",
-    "v2": f"{_V2_FOLDER}/s1bert25hz-5kh-longer-epoch=12-step=369668.ckpt",
-    "v2Pro": _S1V3,
-    "v2ProPlus": _S1V3,
-    "v3": _S1V3,
-    "v4": _S1V3,
-}
+S1 = {name: spec.published.s1 for name, spec in VERSIONS.items()}
 """The GPT (AR) model of each version."""
-S2G = {
-    "v1": "pretrained_models/s2G488k.pth",
-    "v2": f"{_V2_FOLDER}/s2G2333k.pth",
-    "v2Pro": "pretrained_models/v2Pro/s2Gv2Pro.pth",
-    "v2ProPlus": "pretrained_models/v2Pro/s2Gv2ProPlus.pth",
-    "v3": "pretrained_models/s2Gv3.pth",
-    "v4": "pretrained_models/gsv-v4-pretrained/s2Gv4.pth",
-}
+S2G = {name: spec.published.s2g for name, spec in VERSIONS.items()}
 """The SoVITS generator of each version."""
-S2D = {
-    "v1": "pretrained_models/s2D488k.pth",
-    "v2": f"{_V2_FOLDER}/s2D2333k.pth",
-    "v2Pro": "pretrained_models/v2Pro/s2Dv2Pro.pth",
-    "v2ProPlus": "pretrained_models/v2Pro/s2Dv2ProPlus.pth",
-}
+S2D = {name: spec.published.s2d for name, spec in VERSIONS.items() if spec.published.s2d}
 """The discriminator that fine-tuning starts from, where one is published."""
+_SHARED_S1 = {path for path in S1.values() if list(S1.values()).count(path) > 1}
+"""GPT models that several versions speak with: each is an item of its own, called after its file."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +58,25 @@ class Item:
         return all(place(path).exists() for path in self.paths)
 
 
-def _version(name: str, *needs: str) -> Item:
-    shared = ("s1v3",) if S1[name] == _S1V3 else ()
-    own = (S2G[name],) if shared else (S1[name], S2G[name])
-    return Item(name, f"everything that {name} speaks with", own, ("hubert", "roberta", *shared, *needs))
+def _version(spec: VersionSpec) -> Item:
+    files = spec.published
+    shared = (_stem(files.s1),) if files.s1 in _SHARED_S1 else ()
+    own = (files.s2g,) if shared else (files.s1, files.s2g)
+    what = f"everything that {spec.name} speaks with"
+    return Item(spec.name, what, own, ("hubert", "roberta", *shared, *files.needs))
+
+
+def _shared_gpt(path: str) -> Item:
+    *most, last = [name for name, own in S1.items() if own == path]
+    return Item(_stem(path), f"GPT model of {', '.join(most)} and {last}", (path,))
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".ckpt")
+
+
+def _users(need: str) -> str:
+    return " and ".join(name for name, spec in VERSIONS.items() if need in spec.published.needs)
 
 
 def _discriminator(version: str) -> Item:
@@ -90,17 +88,12 @@ ITEMS: dict[str, Item] = {
     for item in (
         Item("hubert", "SSL encoder of all versions", (HUBERT,)),
         Item("roberta", "BERT that gives Chinese its features", (ROBERTA,)),
-        Item("sv", "speaker network of v2Pro and v2ProPlus", (SPEAKER,)),
-        Item("bigvgan", "vocoder of v3", (BIGVGAN,)),
-        Item("hifigan48k", "vocoder of v4", (HIFIGAN,)),
+        Item("sv", f"speaker network of {_users('sv')}", (SPEAKER,)),
+        Item("bigvgan", f"vocoder of {_users('bigvgan')}", (BIGVGAN,)),
+        Item("hifigan48k", f"vocoder of {_users('hifigan48k')}", (HIFIGAN,)),
         Item("g2pw", "readings of Chinese polyphones", (G2PW,)),
-        Item("s1v3", "GPT model of v2Pro, v2ProPlus, v3 and v4", (_S1V3,)),
-        _version("v1"),
-        _version("v2"),
-        _version("v2Pro", "sv"),
-        _version("v2ProPlus", "sv"),
-        _version("v3", "bigvgan"),
-        _version("v4", "hifigan48k"),
+        *(_shared_gpt(path) for path in sorted(_SHARED_S1)),
+        *(_version(spec) for spec in VERSIONS.values()),
         *(_discriminator(version) for version in S2D),
     )
 }

@@ -20,6 +20,7 @@ from torch import Tensor
 from module.encoders import sample
 from module.models import SynthesizerTrn, SynthesizerTrnV3
 from module.synthesizer_v3 import denorm_mel
+from TTS_infer_pack.rendering import Renderer
 from vocoders import Vocoder
 
 NOISE_SCALE = 0.5
@@ -28,6 +29,9 @@ GENERATOR_FRAMES = 16
 """Latent frames on each side that a sample of the generator depends on, rounded up."""
 VOCODER_FRAMES = 48
 """The same for the vocoders, in mel frames."""
+HISTORY_TOKENS = 75
+"""Tokens before the first one that a piece needs which the encoder sees, so that each piece of a long segment costs the
+same. The encoder looks at all of them; what is three seconds away hardly matters to it."""
 
 
 class Take(Protocol):
@@ -92,23 +96,34 @@ class WaveVoice:
         refers: [1, F, T_spec] spectrograms, averaged.
         speakers: [1, 20480] vectors beside them, for versions that need them.
         speed: above 1 is faster.
+        renderer: runs the generator, shared with other requests; None: one of its own.
     """
 
     def __init__(
-        self, vits: SynthesizerTrn, refers: Sequence[Tensor], speakers: Sequence[Tensor] | None, speed: float
+        self,
+        vits: SynthesizerTrn,
+        refers: Sequence[Tensor],
+        speakers: Sequence[Tensor] | None,
+        speed: float,
+        renderer: Renderer | None = None,
     ) -> None:
         self.vits, self.speed = vits, speed
+        self._renderer = renderer or Renderer(vits.dec, refers[0].device)
         self.style = vits.style(refers, speakers)
 
     def __call__(self, codes: Tensor, phones: Tensor, seed: int) -> Tensor:
         """As :class:`Voice`."""
         prior = self.vits.prior(codes, phones, self.style, self.speed)
-        return self.sound(prior.m, prior.logs, FrameNoise(seed, prior.m.size(1), prior.m)(0, prior.m.size(2)))
+        noise = FrameNoise(seed, prior.m.size(1), prior.m)(0, prior.m.size(2))
+        return self.sound(self.latent(prior.m, prior.logs, noise))
 
-    def sound(self, m: Tensor, logs: Tensor, noise: Tensor) -> Tensor:
-        """Mean, log-scale and standard normal noise of the latent [1, C, T_spec] -> waveform [T_spec * hop]."""
-        latent = self.vits.latent(sample(m, logs, noise * NOISE_SCALE), torch.ones_like(m[:, :1]), self.style)
-        return self.vits.dec(latent, self.style)[0, 0]
+    def latent(self, m: Tensor, logs: Tensor, noise: Tensor) -> Tensor:
+        """Mean, log-scale and standard normal noise of the prior -> latent, all [1, C, T_spec]."""
+        return self.vits.latent(sample(m, logs, noise * NOISE_SCALE), torch.ones_like(m[:, :1]), self.style)
+
+    def sound(self, latent: Tensor) -> Tensor:
+        """Latent [1, C, T_spec] -> waveform [T_spec * hop]."""
+        return self._renderer.sound(latent, self.style)
 
     def take(self, phones: Tensor, seed: int) -> WaveTake:
         """As :class:`Voice`."""
@@ -125,6 +140,7 @@ class WaveTake:
     def __init__(self, voice: WaveVoice, phones: Tensor, seed: int) -> None:
         config = voice.vits.config
         self._voice, self._phones = voice, phones
+        self._text: Tensor | None = None
         self._noise = FrameNoise(seed, config.inter_channels, voice.style)
         self._per_token = config.frames_per_token
         self._reach = GENERATOR_FRAMES + 2 * config.flow_steps * config.flow_layers  # a flow layer sees 2 each way
@@ -140,18 +156,27 @@ class WaveTake:
 
     def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
         """As :class:`Take`."""
-        prior = self._voice.vits.prior(codes[None, None], self._phones, self._voice.style)
+        voice, speed = self._voice, self._voice.speed
+        # the flow's reach, then the generator's: what only the flow needs does not go through the generator
         first, last = max(0, start - self._reach), max(stop, self.frames(codes.numel()))
-        m, logs = (at_speed(x, self._voice.speed, first, last) for x in (prior.m, prior.logs))
-        wave = self._voice.sound(m, logs, self._noise(first, last))
-        return wave[(start - first) * self.hop : (stop - first) * self.hop]
+        before = max(0, int(first * speed / self._per_token) - HISTORY_TOKENS)
+        if self._text is None:  # the same for all pieces
+            self._text = voice.vits.enc_p.encode_text(self._phones, torch.ones_like(self._phones, dtype=torch.bool))
+        prior = voice.vits.prior(codes[None, None, before:], self._phones, voice.style, phones=self._text)
+        skipped = int(before * self._per_token)
+        m, logs = (at_speed(x, speed, first, last, skipped) for x in (prior.m, prior.logs))
+        latent = voice.latent(m, logs, self._noise(first, last))
+        begin, end = max(first, start - GENERATOR_FRAMES), min(last, stop + GENERATOR_FRAMES)
+        wave = voice.sound(latent[..., begin - first : end - first])
+        return wave[(start - begin) * self.hop : (stop - begin) * self.hop]
 
 
-def at_speed(x: Tensor, speed: float, start: int, stop: int) -> Tensor:
-    """Frames ``start`` to ``stop`` of [1, C, T_spec] played ``speed`` times as fast."""
+def at_speed(x: Tensor, speed: float, start: int, stop: int, skipped: int = 0) -> Tensor:
+    """Frames ``start`` to ``stop`` of a whole played ``speed`` times as fast; ``x`` [1, C, T_spec] is the whole without
+    its first ``skipped`` frames."""
     if speed == 1:
-        return x[..., start:stop]
-    place = ((torch.arange(start, stop, device=x.device) + 0.5) * speed - 0.5).clamp(0, x.size(2) - 1)
+        return x[..., start - skipped : stop - skipped]
+    place = ((torch.arange(start, stop, device=x.device) + 0.5) * speed - 0.5 - skipped).clamp(0, x.size(2) - 1)
     low = place.floor().long()
     return torch.lerp(x[..., low], x[..., (low + 1).clamp(max=x.size(2) - 1)], (place - low).to(x.dtype))
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -219,7 +219,7 @@ class LanguageModels:
 
     def _fresh(self, asked: _Asked, stamp: Stamp | None) -> _Entry:
         """Load what is asked for; what it replaces goes first, so that both need not fit."""
-        self._keep(lambda other: other.name != asked.name, MOST_MODELS - 1)
+        self._keep(lambda other: replace(other, precision=asked.precision) != asked, MOST_MODELS - 1)
         model, error = self._tried(asked)
         if error is not None and reason_of(error) == "out_of_memory" and self._keep(lambda other: False):
             logger.info("other language models are dropped to make room for %s", asked.name)
@@ -233,7 +233,9 @@ class LanguageModels:
         try:
             model = self._load(asked)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the AR model speaks
-            return None, error.with_traceback(None)  # its frames would keep what was loaded so far
+            # only the line is kept: the frames of a traceback would keep all that was loaded so far
+            error.__cause__ = error.__context__ = None
+            return None, error.with_traceback(None)
         logger.info("language model %s is loaded", asked.name)
         return model, None
 

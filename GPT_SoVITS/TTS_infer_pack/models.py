@@ -27,19 +27,17 @@ from config import PACK_DIR
 from errors import CheckpointError, ConfigError, MismatchError
 from feature_extractor.cnhubert import CNHubert, check_folder
 from module.lora import merge_lora
-from module.models import Synthesizer, build_synthesizer
+from module.models import Synthesizer, SynthesizerTrn, build_synthesizer
 from module.versions import VERSIONS, VersionSpec
 from process_ckpt import POSTERIOR_PREFIX, PathLike, load_s1, load_sovits_new, load_strict, sovits_version
 from published import HUBERT, S2G, fetch_command, place
 from super_resolution import SuperResolution, find_super_resolution
 from sv import SV
 from TTS_infer_pack.pack import PACK_FILE, Recommended, pack_of, read_pack, recommended_for
+from TTS_infer_pack.rendering import Renderer
 from vocoders import Vocoder, load_vocoder
 
 logger = logging.getLogger(__name__)
-
-V1_SYMBOL_ROWS = 512
-"""Phone rows of a v1 GPT checkpoint (322 of them in use); later ones have 732."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,13 @@ class VoiceModels:
     engine: T2SEngine = field(init=False, repr=False, compare=False)
     """Speaks tokens with ``t2s``; all requests of the voice share it."""
 
+    renderer: Renderer | None = field(init=False, repr=False, compare=False)
+    """Runs the generator of a synthesiser that makes waveforms; all requests of the voice share it."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "engine", local_engine(self.t2s))
+        generates = isinstance(self.vits, SynthesizerTrn)
+        object.__setattr__(self, "renderer", Renderer(self.vits.dec, self.device) if generates else None)
 
     @property
     def output_rate(self) -> int:
@@ -278,7 +281,7 @@ def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
             fix,
         )
     rows = t2s.config.phoneme_vocab_size if isinstance(t2s, Text2SemanticDecoder) else None
-    if rows is not None and (rows < vits.spec.symbol_count or (rows == V1_SYMBOL_ROWS) != (vits.spec.symbols == "v1")):
+    if rows is not None and _made_for(rows) != vits.spec.text_rows:
         raise MismatchError(
             f"the GPT model knows {rows} phones, the SoVITS model is {vits.spec.name} with {vits.spec.symbol_count}",
             "a GPT and a SoVITS model of one version",
@@ -286,20 +289,23 @@ def check_match(hubert: CNHubert, vits: Synthesizer, t2s: T2SBackend) -> None:
         )
 
 
-def find_encoder(channels: int, vits: PathLike, known: PathLike = "") -> Path:
+def _made_for(rows: int) -> int:
+    """Phone rows of the versions that a GPT model of so many was made for; 0 for none. It may have some to spare."""
+    return max((spec.text_rows for spec in VERSIONS.values() if spec.text_rows <= rows), default=0)
+
+
+def find_encoder(channels: int, vits: PathLike) -> Path:
     """Folder of an SSL encoder whose features a SoVITS model reads.
 
     Args:
         channels: that it reads.
-        vits: its file; the encoder of the pack that it is a part of is looked at.
-        known: an encoder to prefer where it fits.
+        vits: its file; the encoder of the pack that it is a part of comes first.
 
     Raises:
         MismatchError: none of those on disk fits.
     """
     pack = pack_of(Path(vits), Path(vits))
-    folders = [Path(known)] if known else []
-    folders += [pack.hubert] if pack is not None else []
+    folders = [pack.hubert] if pack is not None else []
     folders += [place(HUBERT), read_pack(PACK_DIR).hubert] if (PACK_DIR / PACK_FILE).is_file() else [place(HUBERT)]
     for folder in folders:
         if _channels_of(folder) == channels:
@@ -318,31 +324,44 @@ def _channels_of(folder: Path) -> int | None:
         return None
 
 
+def encoder_for(
+    vits: Synthesizer, paths: VoicePaths, place: Placement, present: LoadedVoice | None
+) -> tuple[CNHubert, str]:
+    """The SSL encoder of a SoVITS model, and its folder: the one that ``paths`` names, else one that fits.
+
+    Args:
+        vits, paths: the model, and its files.
+        place: where a new encoder goes.
+        present: a voice whose encoder is used again where it is the same, or where none is named and it fits.
+
+    Raises:
+        CheckpointError: no encoder that can be used.
+    """
+    if present is not None:
+        known = present.models.hubert
+        named = bool(paths.hubert) and Path(paths.hubert).resolve() == Path(present.paths.hubert).resolve()
+        if named or (not paths.hubert and known.ssl_dim == vits.config.ssl_dim):
+            return known, present.paths.hubert
+    folder = paths.hubert or str(find_encoder(vits.config.ssl_dim, paths.vits))
+    return load_hubert(folder, place), folder
+
+
 def load_voice(paths: VoicePaths, place: Placement, present: LoadedVoice | None = None) -> LoadedVoice:
     """A whole voice: all of its files at once, of any version.
 
     Args:
         paths: its files.
         place: where the networks go.
-        present: a voice whose SSL encoder is used again where it is the same.
+        present: see :func:`encoder_for`.
 
     Raises:
         CheckpointError: as the single loaders and :func:`check_match`.
     """
     t2s = load_t2s(paths.t2s, place)
     vits, audio = load_vits(paths.vits, place)
-    known = present.paths.hubert if present else ""
-    folder = paths.hubert or str(find_encoder(vits.config.ssl_dim, paths.vits, known))
-    hubert = encoder_at(folder, place, present)
+    hubert, folder = encoder_for(vits, paths, place, present)
     check_match(hubert, vits, t2s)
     models = VoiceModels(hubert, vits, t2s, audio, vits.spec, companions=load_companions(vits.spec, place))
     return LoadedVoice(
         models, VoicePaths(paths.t2s, paths.vits, folder), recommended_for(Path(paths.t2s), Path(paths.vits))
     )
-
-
-def encoder_at(folder: PathLike, place: Placement, present: LoadedVoice | None) -> CNHubert:
-    """The SSL encoder in ``folder``: the one of ``present`` where it came from there, else loaded."""
-    if present is not None and Path(folder).resolve() == Path(present.paths.hubert).resolve():
-        return present.models.hubert
-    return load_hubert(folder, place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from AR.fallback import FallbackInfo, OnFall
@@ -56,5 +56,6 @@ class Speech(Iterator[AudioChunk]):
 
     def close(self) -> None:
         """End the work."""
-        if isinstance(self._chunks, Generator):
-            self._chunks.close()
+        close = getattr(self._chunks, "close", None)  # an iterator that is no generator may have none
+        if close is not None:
+            close()

@@ -151,12 +151,13 @@ class _SegmentPieces:
                     yield self._chunk(end)
                 self._begin()
             self._stream.add(part.tokens.to(job.models.device))
-            while (piece := self._stream.next_piece()) is not None:
+            # tokens may have come faster than they are spoken, so that several pieces are due
+            while not should_stop() and (piece := self._stream.next_piece()) is not None:
                 samples = self._stretch.push(piece)
                 if samples.size:
                     yield self._chunk(samples, again=again)
                     self._heard, again = True, False
-            if part.finish_reason == "stopped":
+            if part.finish_reason == "stopped" or should_stop():
                 return
             if part.finish_reason is not None:
                 rest = self._stretch.push(self._stream.last_piece())
@@ -229,7 +230,7 @@ def make_voice(job: Job) -> Voice:
             raise RequestError(f"{models.spec.name} lacks a prompt or its vocoder", "both")
         prompt = PromptParts(job.prompt.tokens, job.prompt.phones.ids, job.prompt_mel)
         return MelVoice(models.vits, models.companions.vocoder, prompt, list(job.refers), job.speed, job.sample_steps)
-    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed)
+    return WaveVoice(models.vits, list(job.refers), list(job.speakers) or None, job.speed, models.renderer)
 
 
 def noise_seed(job: Job, index: int) -> int:

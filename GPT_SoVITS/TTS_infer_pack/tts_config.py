@@ -30,6 +30,7 @@ from config import (
     resolve_path,
 )
 from errors import ConfigError, OutputError
+from module.versions import VERSIONS
 from published import HUBERT, ROBERTA, S1, S2G, fetch_command, place
 from text.language import MODES
 from TTS_infer_pack.pack import PACK_FILE, DefaultReference, VoicePack, read_pack, recommended_for
@@ -196,7 +197,7 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
     @property
     def languages(self) -> tuple[str, ...]:
         """Language modes that the version's phone symbols allow."""
-        return V1_LANGUAGES if self.version == "v1" else MODES
+        return V1_LANGUAGES if VERSIONS[self.version].symbols == "v1" else MODES
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as the ``custom`` section of a YAML file holds them."""

@@ -19,8 +19,7 @@ from TTS_infer_pack.models import (
     VoiceModels,
     VoicePaths,
     check_match,
-    encoder_at,
-    find_encoder,
+    encoder_for,
     load_companions,
     load_hubert,
     load_t2s,
@@ -100,8 +99,7 @@ class VoiceHolder:
         companions = load_companions(vits.spec, self._place)
         with self._swap:
             voice = self.voice
-            folder = str(find_encoder(vits.config.ssl_dim, path, voice.paths.hubert))
-            hubert = encoder_at(folder, self._place, voice)
+            hubert, folder = encoder_for(vits, VoicePaths(voice.paths.t2s, path), self._place, voice)
             check_match(hubert, vits, voice.models.t2s)
             models = VoiceModels(hubert, vits, voice.models.t2s, audio, vits.spec, companions=companions)
             self._install(voice.with_models(models, replace(voice.paths, vits=path, hubert=folder)))

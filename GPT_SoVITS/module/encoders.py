@@ -64,16 +64,25 @@ class PriorEncoder(nn.Module):
         self.proj = nn.Conv1d(hidden, 2 * config.inter_channels, 1)
 
     def forward(
-        self, y: Tensor, y_lengths: Tensor, text: Tensor, text_lengths: Tensor, style: Tensor, speed: float = 1.0
+        self,
+        y: Tensor,
+        y_lengths: Tensor,
+        text: Tensor,
+        text_lengths: Tensor,
+        style: Tensor,
+        speed: float = 1.0,
+        phones: Tensor | None = None,
     ) -> Prior:
         """y [B, ssl_dim, T_spec], text ids [B, T_ph], lengths [B], style [B, width, 1].
 
-        A speed other than 1 resizes to int(T_spec / speed) + 1 frames before the last projection.
+        A speed other than 1 resizes to int(T_spec / speed) + 1 frames before the last projection. ``phones``
+        [B, C, T_ph] is what :meth:`encode_text` gave for the same text, where it is known.
         """
         mask = sequence_mask(y_lengths, y.size(2))[:, None].to(y.dtype)
         y = self.encoder_ssl(self.ssl_proj(y), mask)
         text_valid = sequence_mask(text_lengths, text.size(1))
-        phones = self.encoder_text(self.text_embedding(text).transpose(1, 2), text_valid[:, None].to(y.dtype))
+        if phones is None:
+            phones = self.encode_text(text, text_valid)
         y = self.encoder2(self.mrte(y, phones, text_valid, style), mask)
         if speed != 1:
             size = int(y.size(2) / speed) + 1
@@ -81,6 +90,11 @@ class PriorEncoder(nn.Module):
             mask = F.interpolate(mask, size=size, mode="nearest")
         m, logs = (self.proj(y) * mask).chunk(2, dim=1)
         return Prior(y, m, logs, mask)
+
+    def encode_text(self, text: Tensor, valid: Tensor) -> Tensor:
+        """Phone ids [B, T_ph], True where they are real -> [B, C, T_ph]; does not depend on the tokens."""
+        embedded = self.text_embedding(text).transpose(1, 2)
+        return self.encoder_text(embedded, valid[:, None].to(embedded.dtype))
 
 
 class PosteriorEncoder(nn.Module):

@@ -81,12 +81,17 @@ class SemanticModel(nn.Module):
         return torch.stack(styles).mean(0)
 
     # -- tokens --------------------------------------------------------------------------------------------------------
-    def prior(self, codes: Tensor, text: Tensor, style: Tensor, speed: float = 1.0) -> Prior:
-        """Distribution of the latent: codes [B, 1, T_sem], phone ids [B, T_ph], style [B, gin, 1]."""
+    def prior(
+        self, codes: Tensor, text: Tensor, style: Tensor, speed: float = 1.0, phones: Tensor | None = None
+    ) -> Prior:
+        """Distribution of the latent: codes [B, 1, T_sem], phone ids [B, T_ph], style [B, gin, 1].
+
+        ``phones``: what ``enc_p.encode_text`` gave for the same text, where it is known.
+        """
         quantized = self._to_frames(self.quantizer.decode(codes))
         lengths = torch.full((codes.size(0),), quantized.size(2), device=codes.device)
         text_lengths = torch.full((text.size(0),), text.size(1), device=text.device)
-        return self.enc_p(quantized, lengths, text, text_lengths, self.prior_style(style), speed)
+        return self.enc_p(quantized, lengths, text, text_lengths, self.prior_style(style), speed, phones)
 
     @torch.no_grad()
     def extract_latent(self, ssl: Tensor) -> Tensor:

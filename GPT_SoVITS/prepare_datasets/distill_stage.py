@@ -40,7 +40,7 @@ TEXTS, SPEAKERS, ALIGNMENT, TOKENS = "2-name2text.txt", "speakers.tsv", "alignme
 
 
 @dataclass(frozen=True)
-class Voice:
+class NamedPrompt:
     """A speaker's name, and the words and tokens of a reference clip to go on from (None: reference-free)."""
 
     name: str
@@ -82,7 +82,7 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
+def read_voices(tts: TTS, list_path: Path | None) -> list[NamedPrompt]:
     """The reference clips of a list (``path|speaker|language|text``), or what the voice itself goes on from.
 
     Raises:
@@ -90,7 +90,7 @@ def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
     """
     recommended = tts.voice.recommended
     if list_path is None and recommended.reference_free:
-        return [Voice("default", None)]
+        return [NamedPrompt("default", None)]
     if list_path is None:
         default = recommended.default_reference
         if default is None:
@@ -99,7 +99,7 @@ def read_voices(tts: TTS, list_path: Path | None) -> list[Voice]:
     else:
         clips, _ = read_list(list_path)
         rows = [(clip.speaker, str(clip.path), clip.text, clip.language) for clip in clips]
-    return [Voice(speaker, tts.prompt_of(path, text, lang)) for speaker, path, text, lang in rows]
+    return [NamedPrompt(speaker, tts.prompt_of(path, text, lang)) for speaker, path, text, lang in rows]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Distiller:
             return None
         return phones
 
-    def speak(self, texts: Sequence[str], voices: Sequence[Voice]) -> int:
+    def speak(self, texts: Sequence[str], voices: Sequence[NamedPrompt]) -> int:
         """Speak all texts, each seed with the next voice in turn; returns how many results were kept.
 
         Raises:
@@ -172,7 +172,7 @@ class Distiller:
         return kept
 
     def _speak_batch(
-        self, todo: Sequence[int], texts: Sequence[str], voices: Sequence[Voice], turn: int, seed: int
+        self, todo: Sequence[int], texts: Sequence[str], voices: Sequence[NamedPrompt], turn: int, seed: int
     ) -> Iterator[Result]:
         """What came out well of a batch."""
         read = [(n, self._read(texts[n]), voices[(n + turn) % len(voices)]) for n in todo]

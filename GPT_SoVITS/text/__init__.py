@@ -11,15 +11,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from errors import TextError
+from module.versions import VERSIONS
 
 if TYPE_CHECKING:
     from text.cleaner import clean_text as clean_text
 
 __all__ = ["clean_text", "cleaned_text_to_sequence", "symbol_version", "symbols_for"]
-
-#: Model versions that use the symbols of v1; all others use those of v2.
-_V1 = frozenset({"v1"})
-_KNOWN = ("v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4")
 
 
 def symbol_version(version: str) -> str:
@@ -28,9 +25,11 @@ def symbol_version(version: str) -> str:
     Raises:
         TextError: for a version that is not known.
     """
-    if version not in _KNOWN:
-        raise TextError(f"model version {version!r} is not known", f"one of {', '.join(_KNOWN)}", "correct the version")
-    return "v1" if version in _V1 else "v2"
+    if version not in VERSIONS:
+        raise TextError(
+            f"model version {version!r} is not known", f"one of {', '.join(VERSIONS)}", "correct the version"
+        )
+    return VERSIONS[version].symbols
 
 
 @lru_cache(maxsize=2)

@@ -425,3 +425,27 @@ def test_memory_is_estimated_from_the_shape() -> None:
     full = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "full"}}), shape)
     assert 1.8 < lora["weights"] < 2.2 and lora["gradients and optimizer"] < 0.3
     assert full["gradients and optimizer"] > 5
+
+
+def test_the_last_step_is_judged_once(exp: Path, tmp_path: Path) -> None:
+    """Also by the same command once more, which trains no further: its patience stays what it was."""
+    config, output = write(tmp_path, train__patience=9), tmp_path / "out"
+    for _ in range(2):
+        assert train(config, exp, output, "--set", "train.max_steps=3") == 0
+        [state] = output.glob("checkpoint-*/clock.json")
+        clock = json.loads(state.read_text())
+        assert state.parent.name == "checkpoint-3"
+        assert (clock["evaluated_at"], clock["bad_evaluations"]) == (3, 0)
+
+
+def test_processes_agree_on_the_held_out_loss(exp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process finds is evened out with what the others do, and that decides about best and patience."""
+    from AR.training import lm_trainer
+
+    raw = yaml.safe_load(write(tmp_path).read_text())
+    training = s1_train_lm.prepare(parse_lm_config(raw), exp, tmp_path / "out")
+    monkeypatch.setattr(lm_trainer, "agreed", lambda accelerator, values: values + 2.0)
+    mine = training._held_out_loss()
+    training.best = mine + 1.0
+    training.evaluate()
+    assert training.bad_evaluations == 1 and training.best == mine + 1.0

@@ -31,24 +31,12 @@ from pathlib import Path
 from typing import Any
 
 from config import CONFIGS_ROOT, REPO_ROOT
-from published import BIGVGAN, HIFIGAN, HUBERT, ROBERTA, S1, S2G, SPEAKER, expand
+from module.versions import VERSIONS
+from published import BIGVGAN, HIFIGAN, HUBERT, ROBERTA, S1, SPEAKER, expand
 
-VERSIONS = tuple(S2G)
 TEXT = "今天天气很好。"
 PROMPT_TEXT = "这是一段用来测量的参考音频，说话的人声音很平稳。"
 CLIP_SECONDS = 4.0
-S2_CHANGES: dict[str, dict[str, Any]] = {
-    "v2Pro": {"gin_channels": 1024, "p_dropout": 0.0},
-    "v2ProPlus": {
-        "gin_channels": 1024,
-        "p_dropout": 0.0,
-        "upsample_initial_channel": 768,
-        "upsample_kernel_sizes": [20, 16, 8, 2, 2],
-    },
-}
-"""Where the ``model`` section of a version differs from configs/s2.json."""
-V1_ROWS, ROWS = 512, 732
-"""Phone rows of the GPT model of v1, and of all later ones."""
 VOCABULARY = 21128
 
 
@@ -70,11 +58,10 @@ TINY = Sizes(2, 1, 3, 64, {"n_layers": 2, "upsample_initial_channel": 64, "dit":
 
 def s1_config(version: str, sizes: Sizes) -> dict[str, Any]:
     """The configuration inside a GPT file."""
-    rows = V1_ROWS if version == "v1" else ROWS
     return {
         "model": {
             "vocab_size": 1025,
-            "phoneme_vocab_size": rows,
+            "phoneme_vocab_size": VERSIONS[version].text_rows,
             "embedding_dim": 512,
             "hidden_dim": 512,
             "head": 16,
@@ -89,8 +76,8 @@ def s1_config(version: str, sizes: Sizes) -> dict[str, Any]:
 
 def s2_config(version: str, sizes: Sizes) -> dict[str, Any]:
     """The configuration inside a SoVITS file."""
-    config = json.loads((CONFIGS_ROOT / "s2.json").read_text(encoding="utf-8"))
-    config["model"] |= S2_CHANGES.get(version, {}) | dict(sizes.s2 or {}) | {"version": version}
+    config = json.loads((CONFIGS_ROOT / VERSIONS[version].recipe).read_text(encoding="utf-8"))
+    config["model"] |= dict(sizes.s2 or {}) | {"version": version}
     return config
 
 

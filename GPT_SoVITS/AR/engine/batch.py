@@ -106,6 +106,7 @@ class DecodeBatch:
         """Take a request; it decodes as soon as a row is free."""
         self._waiting.append(Entry(key, request, sampling))
 
+    @torch.inference_mode()
     def drop(self, key: Hashable) -> None:
         """Give a request up: nothing more comes of it, and it is gone before the next step."""
         self._waiting = deque(entry for entry in self._waiting if entry.key != key)

@@ -176,12 +176,16 @@ class LocalEngine:
                 items.put((tokens, reason, error))
 
         batch = DecodeBatch(self.backend, self._rows, deliver, self._capture)
-        while self._take_over(batch, under_way):
-            try:
+        try:
+            while self._take_over(batch, under_way):
                 batch.work()
-            except Exception as error:
-                logger.exception("the engine of %s failed", self.name)
-                batch.fail_all(error)
+        except Exception as error:  # a fault of the engine itself: nobody must wait for ever
+            logger.exception("the engine of %s failed", self.name)
+            with self._change:
+                lost = [*under_way.values(), *(new[0] for new in self._new)]
+                self._new, self._cancelled, self._inside, self._thread = [], [], 0, None
+            for items in lost:
+                items.put(([], None, error))
 
     def _take_over(self, batch: DecodeBatch, under_way: dict[int, queue.SimpleQueue[_Item]]) -> bool:
         """Take new requests and cancels over into the batch; waits while there is nothing to do. False: end."""

@@ -240,8 +240,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         self.control = self.callback_handler.on_evaluate(
             self.args,
             self.state,
-            self.control,
-            metrics,  # type: ignore[has-type]  # set by the parent class
+            self.control,  # type: ignore[has-type]  # set by the parent class
+            metrics,
         )
         return metrics
 
@@ -312,6 +312,10 @@ class LMTrainer(Trainer):  # type: ignore[misc]
     def fit(self) -> float:
         """Train to the end; returns the best held-out loss (inf without held-out clips)."""
         last = last_state(self.output)
+        if last is not None and _step_of(last) >= self._steps():  # transformers would take one step more
+            logger.info("the run in %s is at its end", self.output)
+            self._load_from_checkpoint(str(last))
+            return self.best
         self.begun = time.monotonic()
         self.train(resume_from_checkpoint=str(last) if last else None)
         if self.held_clips and not self.stop_asked:
@@ -321,6 +325,11 @@ class LMTrainer(Trainer):  # type: ignore[misc]
                 self._export()
         self._save_checkpoint(self.model, trial=None)
         return self.best
+
+    def _steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        train = self.lm_config.train
+        return train.max_steps or max(1, math.ceil(len(self.get_train_dataloader()) / train.gradient_accumulation))
 
 
 class _Trained(nn.Module):
@@ -366,7 +375,12 @@ class _Control(TrainerCallback):  # type: ignore[misc]
 def last_state(output: Path) -> Path | None:
     """The newest whole training state in ``output``."""
     found = [p for p in output.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
-    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+    return max(found, key=_step_of, default=None)
+
+
+def _step_of(state: Path) -> int:
+    """The step after which a training state was written."""
+    return int(state.name.rpartition("-")[2])
 
 
 def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:

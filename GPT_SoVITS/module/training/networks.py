@@ -17,7 +17,7 @@ from checkpoint_io import read_checkpoint
 from errors import CheckpointError
 from module.models import MultiPeriodDiscriminator, SynthesizerTrn
 from module.training.settings import S2Settings, TrainSettings
-from process_ckpt import load_sovits_new
+from process_ckpt import compare_keys, load_sovits_new
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +64,10 @@ def load_parts(network: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
     """
     own = network.state_dict()
     given = {name.split(".")[0] for name in weights}
-    missing = [name for name in own if name not in weights and name.split(".")[0] in given]
-    unexpected = [name for name in weights if name not in own]
-    differ = [name for name in weights if name in own and weights[name].shape != own[name].shape]
-    if missing or unexpected or differ:
+    report = compare_keys({name: value for name, value in own.items() if name.split(".")[0] in given}, weights)
+    if not report.ok:
         raise CheckpointError(
-            f"{path} does not fit the configured network: missing {missing[:3]}, unexpected {unexpected[:3]}, "
-            f"of other shape {differ[:3]}",
+            f"{path} does not fit the configured network: {report}",
             "weights of a network with the same sizes",
             "correct the model section or the path",
         )

@@ -15,6 +15,7 @@ import torch
 
 import published
 from errors import CheckpointError, ConfigError, MismatchError, RequestError
+from module.versions import VERSIONS
 from tests.GPT_SoVITS.conftest import S2_CONFIG, make_hubert, make_s1, make_s2
 from tests.GPT_SoVITS.TTS_infer_pack.test_versions import companions, saved
 from TTS_infer_pack import models, voice_holder
@@ -92,7 +93,7 @@ def test_a_loaded_voice_cannot_be_changed(shared_tts: TTS) -> None:
 def v1_files(tmp_path: Path) -> tuple[Path, Path]:
     torch.manual_seed(1)
     s1 = tmp_path / "v1.ckpt"
-    make_s1(s1, models.V1_SYMBOL_ROWS)
+    make_s1(s1, VERSIONS["v1"].text_rows)
     return s1, saved(tmp_path, "v1")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,8 @@ import pytest
 import torch
 
 from config import PACK_DIR
-from TTS_infer_pack.acoustic import FrameNoise, WaveVoice, at_speed
+from TTS_infer_pack import acoustic, synthesis
+from TTS_infer_pack.acoustic import HISTORY_TOKENS, FrameNoise, WaveVoice, at_speed
 from TTS_infer_pack.batching import PiecePlan
 from TTS_infer_pack.streaming import SegmentStream
 from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
@@ -153,15 +157,26 @@ def test_a_stream_is_as_long_as_the_whole_and_says_what_it_is(shared_tts: TTS, m
 
 
 def test_modes_differ_in_when_the_first_sound_comes(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: list[int] = []
-    step = shared_tts._models.t2s.step
-    monkeypatch.setattr(shared_tts._models.t2s, "step", lambda *a: steps.append(1) or step(*a), raising=False)
+    """Counted in tokens that are known by then; the engine goes on decoding meanwhile."""
+    given: list[int] = []
+    real = synthesis.stream_tokens
+
+    def one_by_one(*values: Any) -> Iterator[Any]:
+        for part in real(*values):
+            for token in part.tokens.split(1) or (part.tokens,):
+                given.append(1)
+                yield replace(part, tokens=token, finish_reason=None)
+            if part.finish_reason:
+                yield replace(part, tokens=part.tokens[:0])
+
+    monkeypatch.setattr(synthesis, "stream_tokens", one_by_one)
     waits = {}
-    for mode in (1, 2, 3):
-        steps.clear()
+    for mode in (2, 3):
+        given.clear()
         next(streamed(shared_tts, mode))
-        waits[mode] = 1 + len(steps)
-    assert waits[3] == 4 + 2 + 2 < waits[2] == 4 + 2 + 8 < waits[1]
+        waits[mode] = len(given)
+    assert waits[3] == 4 + 2 + 2 < waits[2] == 4 + 2 + 8
+    assert waits[2] < next(streamed(shared_tts, 1)).tokens
 
 
 @pytest.mark.parametrize(
@@ -212,24 +227,34 @@ def test_interleaved_streams_never_mix(shared_tts: TTS, clip: Path) -> None:
 def test_closing_a_stream_frees_its_work(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[Any] = []
     steps: list[int] = []
-    model = shared_tts._models.t2s
-    prefill, step = model.prefill, model.step
+    models = shared_tts._models
+    model = models.t2s
+    allocate, step = model.allocate, model.step
 
-    def watched(requests: Any) -> Any:
-        state, logits = prefill(requests)
+    def watched(rows: int, positions: int) -> Any:
+        state = allocate(rows, positions)
         states.append(weakref.ref(state))
-        return state, logits
+        return state
 
-    monkeypatch.setattr(model, "prefill", watched, raising=False)
+    models.engine.release()
+    wait_for(lambda: not any(thread.name == "decode ar" for thread in threading.enumerate()))
+    monkeypatch.setattr(model, "allocate", watched, raising=False)
     monkeypatch.setattr(model, "step", lambda *a: steps.append(1) or step(*a), raising=False)
-    stream = streamed(shared_tts, 3)
+    stream = streamed(shared_tts, 3, text=TEXT * 4, text_split_method="cut0")
     next(stream)
-    done = len(steps)
     assert states[0]() is not None
     stream.close()  # type: ignore[attr-defined]
-    gc.collect()
-    assert states[0]() is None and len(steps) == done
-    assert not torch.is_inference_mode_enabled() and list(stream) == []
+    models.engine.release()
+    wait_for(lambda: gc.collect() >= 0 and states[0]() is None)
+    done = len(steps)
+    assert not torch.is_inference_mode_enabled() and list(stream) == [] and len(steps) == done
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.01)
 
 
 def test_stop_ends_a_stream_within_a_segment(shared_tts: TTS) -> None:
@@ -293,7 +318,30 @@ def test_a_window_is_what_the_whole_is(pack_voice: TTS) -> None:
     codes = torch.randint(0, 1024, (60,), generator=torch.Generator().manual_seed(0))
     phones = job.segments[0].ids[None]
     whole, take = voice(codes[None, None], phones, 5), voice.take(phones, 5)
+    assert len(codes) < HISTORY_TOKENS
     for start, stop in ((0, 40), (85, 100), (100, 120)):
         torch.testing.assert_close(
             take.render(codes, start, stop), whole[start * take.hop : stop * take.hop], atol=1e-4, rtol=0
         )
+
+
+@torch.inference_mode()
+def test_a_piece_of_a_long_segment_costs_what_an_early_one_does(
+    pack_voice: TTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder sees a bounded stretch of tokens, and what it gives is close to what it gives for all of them."""
+    job = pack_voice._job(SynthesisRequest("Hello there.", "en", seed=1))
+    voice = WaveVoice(pack_voice._models.vits, job.refers, None, 1.0)
+    codes = torch.randint(0, 1024, (400,), generator=torch.Generator().manual_seed(0))
+    take = voice.take(job.segments[0].ids[None], 5)
+    seen: list[int] = []
+    prior = voice.vits.prior
+    monkeypatch.setattr(
+        voice.vits, "prior", lambda codes, *v, **n: seen.append(codes.shape[-1]) or prior(codes, *v, **n)
+    )
+    pieces = [take.render(codes[:known], 2 * known - 40, 2 * known) for known in (50, 200, 400)]
+    assert seen[0] == 50 and seen[1] == seen[2] < 140
+    monkeypatch.setattr(acoustic, "HISTORY_TOKENS", 10_000)
+    whole = voice.take(job.segments[0].ids[None], 5).render(codes, 760, 800)
+    error = float((whole - pieces[2]).square().sum() / whole.square().sum())
+    assert error < 0.05, f"{error:.3f} of its energy"

@@ -18,8 +18,10 @@ import pytest
 import torch
 
 from AR import checked
-from AR.decode import T2SResult
+from AR.backend import SamplingParams, T2SRequest
+from AR.engine import SpokenTokens
 from errors import AudioError, CheckpointError, ConfigError, GSVError, RequestError, TextError
+from TTS_infer_pack.language_model import LanguageModels
 from TTS_infer_pack.TTS import TTS, SynthesisRequest, TTS_Config
 
 TEXT = "Hello there, my good friend. Is it not? It really is."
@@ -210,42 +212,47 @@ def test_errors_come_at_the_first_item(shared_tts: TTS, values: dict[str, Any], 
 # -- retries, stopping -------------------------------------------------------------------------------------------------
 
 
+class Talker:
+    """An engine whose tries end as it is told, in turn."""
+
+    name = "talker"
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons, self.seeds = list(reasons), []
+
+    def stream(self, request: T2SRequest, sampling: SamplingParams) -> Iterator[SpokenTokens]:
+        self.seeds.append((request.segment, sampling.seed))
+        reason = self.reasons[min(len(self.seeds), len(self.reasons)) - 1]
+        return (part for part in [SpokenTokens(torch.arange(60), reason)])  # type: ignore[arg-type]
+
+    def release(self) -> None:
+        pass
+
+
+def spoken_by(tts: TTS, talker: Talker, monkeypatch: pytest.MonkeyPatch, **values: Any) -> list[Any]:
+    monkeypatch.setattr(LanguageModels, "engine", lambda *a, **k: checked.CheckedT2S(talker))
+    return list(tts.stream(SynthesisRequest(text_lang="en", seed=1, **values)))
+
+
 def test_collapsed_tokens_are_tried_again(
     shared_tts: TTS, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seeds: list[tuple[int, int | None]] = []
-
-    def fake(backend: object, requests: list, sampling: Any, should_stop: object) -> list[T2SResult]:
-        seeds.append((len(requests), sampling.seed))
-        good = T2SResult(torch.arange(60), "eos")
-        return [
-            good if len(seeds) > 1 and row == 0 else T2SResult(torch.arange(60), "length")
-            for row in range(len(requests))
-        ]
-
-    monkeypatch.setattr(checked, "decode", fake)
+    talker, text = Talker("length", "length", "length", "eos"), "One two three. Four five six."
     with caplog.at_level(logging.WARNING):
-        chunks = list(
-            shared_tts.stream(
-                SynthesisRequest("One two three. Four five six.", "en", seed=1, batch_size=2, split_bucket=False)
-            )
-        )
-    assert [count for count, _ in seeds] == [2, 2, 1] and len({seed for _, seed in seeds}) == 3
+        chunks = spoken_by(shared_tts, talker, monkeypatch, text=text, batch_size=2, split_bucket=False)
+    assert [segment for segment, _ in talker.seeds] == [0, 1, 0, 0] + [1] * (len(talker.seeds) - 4)
+    assert len({seed for segment, seed in talker.seeds if segment == 0}) == 3
     assert [chunk.finish_reason for chunk in chunks] == ["eos", "eos"] and not caplog.records
-    seeds.clear()
     monkeypatch.setattr(checked, "RETRIES", 0)
     with caplog.at_level(logging.WARNING):
-        list(shared_tts.stream(SynthesisRequest("One two three.", "en", seed=1)))
+        spoken_by(shared_tts, Talker("length"), monkeypatch, text="One two three.")
     assert "incomplete or garbled" in caplog.text
 
 
 def test_greedy_requests_are_not_retried(shared_tts: TTS, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[int] = []
-    monkeypatch.setattr(
-        checked, "decode", lambda b, r, s, stop: calls.append(1) or [T2SResult(torch.arange(60), "length") for _ in r]
-    )
-    whole(shared_tts, text="One two three.", top_k=1)
-    assert calls == [1]
+    talker = Talker("length")
+    spoken_by(shared_tts, talker, monkeypatch, text="One two three.", top_k=1)
+    assert len(talker.seeds) == 1
 
 
 def test_stop_ends_what_runs_and_nothing_else(shared_tts: TTS) -> None:

@@ -25,7 +25,7 @@ from module.versions import VERSIONS, VersionSpec
 from process_ckpt import save_s2
 from tests.GPT_SoVITS.conftest import S2_CONFIG, make_s1, tone
 from TTS_infer_pack.acoustic import MelVoice, PromptParts
-from TTS_infer_pack.models import V1_SYMBOL_ROWS, Companions, Placement, load_companions
+from TTS_infer_pack.models import Companions, Placement, load_companions
 from TTS_infer_pack.TTS import TTS, AudioChunk, SynthesisRequest, TTS_Config
 from vocoders import HiFiGANVocoder
 
@@ -125,7 +125,7 @@ def voices(tiny_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         if version not in loaded:
             s1, s2 = folder / f"{version}.ckpt", saved(folder, version)
             torch.manual_seed(0)
-            make_s1(s1, V1_SYMBOL_ROWS if version == "v1" else 732, TALKATIVE)
+            make_s1(s1, VERSIONS[version].text_rows, TALKATIVE)
             loaded[version] = TTS({"pack": str(tiny_pack), "vits_weights_path": str(s2), "t2s_weights_path": str(s1)})
         return loaded[version]
 

@@ -17,7 +17,7 @@ import s1_train
 from AR.backend import SamplingParams, T2SRequest
 from AR.decode import T2SResult
 from prepare_datasets import bert_stage, distill_stage, text_stage
-from prepare_datasets.distill_stage import Distillation, Distiller, Voice
+from prepare_datasets.distill_stage import Distillation, Distiller, NamedPrompt
 from prepare_datasets.job import Job
 from prepare_datasets.list_file import read_list
 from tests.GPT_SoVITS.test_s1_train import write_config
@@ -137,7 +137,7 @@ def test_distillation_uses_them_in_both_halves_and_writes_them(
         return [T2SResult(torch.arange(60), "eos") for _ in requests]
 
     monkeypatch.setattr(distill_stage, "decode_checked", decode)
-    voices = [Voice("anna", tts.prompt_of(clip, "天气好。", "zh"))]
+    voices = [NamedPrompt("anna", tts.prompt_of(clip, "天气好。", "zh"))]
     assert Distiller(tts, Distillation(tmp_path, "zh"), None).speak(["你好世界。"], voices) == 1
     [request] = asked
     assert request.bert is not None and request.bert[:, : request.prompt_phones].any()

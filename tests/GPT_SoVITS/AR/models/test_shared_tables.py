@@ -10,7 +10,7 @@ import torch
 
 from AR.backend import SamplingParams, T2SRequest
 from AR.decode import decode
-from AR.models import embedding, lm_fast, qwen3_t2s_model
+from AR.models import embedding, plain_decoder, qwen3_t2s_model
 from AR.models.embedding import SinePosition, sine_table
 
 PARAMS = SamplingParams(top_k=1, seed=0, max_tokens=12)
@@ -35,23 +35,21 @@ class SecondCall:
 def test_rotary_codes_of_two_first_calls(
     kind: str, make_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The longer call comes while the shorter one makes its table, which is then put in place of the longer one's."""
-    monkeypatch.setattr(lm_fast, "TABLE_BLOCK", 8)
-    model, fresh = make_lm(kind), make_lm(kind)
-    want = decode(fresh, [LONG], PARAMS)[0].tokens.tolist()
-    got: list[list[int]] = []
-    original = model._fast._reserve
+    """Before a call looks its positions up, a shorter call puts its own table in place of the longer one."""
+    monkeypatch.setattr(plain_decoder, "TABLE_ROWS", 8)
+    model = make_lm(kind)
+    want = decode(make_lm(kind), [LONG], PARAMS)[0].tokens.tolist()
+    plain = model.plain
+    original = plain._tables
 
-    def reserve(positions: int, like: torch.Tensor) -> Any:
-        tables = original(positions, like)
-        if positions > 60:  # before this step looks its positions up, a shorter call makes the table anew
-            model._fast.tables = {}
-            original(8, like)
-        return tables
+    def tables(rows: int, like: torch.Tensor) -> Any:
+        found = original(rows, like)
+        plain._codes = {}
+        original(8, like)
+        return found
 
-    monkeypatch.setattr(model._fast, "_reserve", reserve)
-    got.append(decode(model, [LONG], PARAMS)[0].tokens.tolist())
-    assert got == [want]
+    monkeypatch.setattr(plain, "_tables", tables)
+    assert decode(model, [LONG], PARAMS)[0].tokens.tolist() == want
 
 
 def test_sine_codes_of_two_first_calls(make_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,13 +57,14 @@ def test_sine_codes_of_two_first_calls(make_lm: Callable[..., Any], monkeypatch:
     model, want = make_lm("qwen3"), decode(make_lm("qwen3"), [LONG], PARAMS)[0].tokens.tolist()
     state, _ = model.prefill([SHORT])
     make = SecondCall(qwen3_t2s_model.sine_codes, lambda: decode(model, [LONG], PARAMS))
+    table = qwen3_t2s_model.CODE_ROWS, 2 * (state.cache.capacity + 1)
 
     def only_tables(positions: torch.Tensor, width: int) -> torch.Tensor:
-        return make(positions, width) if len(positions) in (8, 16, 20) else make.make(positions, width)
+        return make(positions, width) if len(positions) in table else make.make(positions, width)
 
     monkeypatch.setattr(qwen3_t2s_model, "sine_codes", only_tables)
     model._codes(state)
-    assert decode(model, [LONG], PARAMS)[0].tokens.tolist() == want
+    assert make.calls and decode(model, [LONG], PARAMS)[0].tokens.tolist() == want
 
 
 def test_position_codes_only_grow(monkeypatch: pytest.MonkeyPatch) -> None:
