@@ -12,6 +12,7 @@ import torch
 
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_half
+from AR.precision import has_bfloat16
 
 STAGES_FOLDER = "GPT_weights_qwen3"
 
@@ -104,7 +105,7 @@ def precision(device: torch.device, wanted: str) -> tuple[torch.dtype, bool]:
     if wanted == "float32":
         return torch.float32, False
     if device.type == "cuda":
-        return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
+        return (torch.bfloat16 if has_bfloat16() else torch.float16), False
     return torch.float32, device.type == "cpu" and lm_half.available()
 
 
