@@ -17,11 +17,18 @@ from config import REPO_ROOT
 
 TESTS = "tests/tools/host_plugin/test_host.py"
 
+TOKENIZERS = (("4.56", ">=0.22,<0.23"), ("4.46", ">=0.21,<0.22"), ("4.0", ">=0.19,<0.20"))
+"""From which transformers on which tokenizers belong to it, the newest first."""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
 
 def install(version: str, folder: Path) -> None:
     """transformers of a version with the packages whose versions it prescribes."""
-    tokenizers = "tokenizers>=0.19,<0.20" if version < "4.45" else "tokenizers>=0.21,<=0.22.2"
-    packages = [f"transformers=={version}", tokenizers, "huggingface_hub<1"]
+    tokenizers = next(wanted for first, wanted in TOKENIZERS if _numbers(version) >= _numbers(first))
+    packages = [f"transformers=={version}", f"tokenizers{tokenizers}", "huggingface_hub<1"]
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder)]
     subprocess.run([*pip, *packages], check=True)
 
