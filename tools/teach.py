@@ -85,6 +85,7 @@ def measured_speaking(wish: Wish, texts: Sequence[str]) -> float:
     voices = read_voices(tts, Path(wish.references) if wish.references else None)
     distiller = Distiller(tts, Distillation(wish.folder, wish.language))
     shown = list(texts[:: max(1, len(texts) // PROBE_TEXTS)][:PROBE_TEXTS])
+    distiller._read(shown[0])  # tables of the frontend are read at the first text
     started = time.perf_counter()
     rows = list(distiller._speak_batch(range(len(shown)), shown, voices, 0, 1))
     seconds = time.perf_counter() - started
@@ -106,7 +107,7 @@ def decide(wish: Wish, texts: Sequence[str]) -> tuple[Decided, list[str]]:
         raise CheckpointError(str(error), "a causal LM", "see the table of reasons in docs/qwen3.md") from error
     config = training_config(wish, plan.PRESETS[0].name)
     free = lm_backbone.free_memory(device)
-    fit = plan.choose_preset(config, shape, free, half)
+    fit = plan.choose_preset(config, shape, free, half, plan.presets_for(device.type))
     seeds = plan.seeds_for(texts, wish.language, wish.hours)
     hours = plan.list_seconds(texts, wish.language) * len(seeds) / 3600
     speed = plan.measured_operations(device, torch.bfloat16 if half else torch.float32)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from AR.errors import LMUnavailable
-from AR.models import lm_backbone
+from AR.models import lm_backbone, plain_backbone
 from AR.models.lm_folder import CONFIG_FILE, LMConfig, is_lm_folder
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 
@@ -102,7 +102,8 @@ def load_language_model(
     Raises:
         LMUnavailable: with the reason why not.
     """
-    lm_backbone.import_transformers()
+    if not plain_backbone.preferred():  # an older one may not even be asked
+        lm_backbone.import_transformers()
     folder = places.find(name)
     if folder is None:
         where = lm_backbone.on_disk(name)

@@ -66,6 +66,13 @@ PRESETS = (
     Preset("adapter only", 1000, 8, True, "frozen"),
 )
 """From the fastest to the one that takes the least memory; all have batches of about 8000 positions."""
+PROCESSOR_PRESETS = (Preset("processor", 1500, 1, False), Preset("small processor", 600, 1, True))
+"""Without a GPU time is what is short: small steps learn more in it."""
+
+
+def presets_for(device_type: str) -> tuple[Preset, ...]:
+    """The presets of a kind of device."""
+    return PROCESSOR_PRESETS if device_type == "cpu" else PRESETS
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,9 @@ class Fit:
         return sum(self.parts.values())
 
 
-def choose_preset(config: LMTrainConfig, shape: Any, free: int | None, half: bool) -> Fit:
+def choose_preset(
+    config: LMTrainConfig, shape: Any, free: int | None, half: bool, presets: Sequence[Preset] = PRESETS
+) -> Fit:
     """The first preset that fits into ``free`` bytes, else the smallest, which then says that it does not.
 
     Args:
@@ -90,8 +99,9 @@ def choose_preset(config: LMTrainConfig, shape: Any, free: int | None, half: boo
         shape: transformers configuration of the backbone.
         free: bytes; None where that cannot be known, which counts as enough.
         half: weights and activations in bfloat16.
+        presets: to choose from.
     """
-    fits = [_fit(preset, config, shape, free, half) for preset in PRESETS]
+    fits = [_fit(preset, config, shape, free, half) for preset in presets]
     return next((fit for fit in fits if fit.fits), fits[-1])
 
 

@@ -27,7 +27,7 @@ from AR.training.lm_config import LMTrainConfig, parse_lm_config
 from config import REPO_ROOT
 from errors import TrainingError
 from tools.evaluation.options import SETS
-from tools.teaching.plan import PRESETS
+from tools.teaching.plan import PRESETS, PROCESSOR_PRESETS
 from tools.teaching.wish import STEPS, Decided, Wish, as_sections
 
 logger = logging.getLogger("teach")
@@ -59,14 +59,14 @@ def training_config(wish: Wish, preset_name: str) -> LMTrainConfig:
             "epochs": wish.epochs,
             "exp_name": wish.name,
             "eval_steps": 100,
-            "checkpoint_minutes": 5.0,
+            "checkpoint_minutes": min(5.0, max(1.0, wish.minutes / 5)) if wish.minutes else 5.0,
             "token_noise": 0.1,
             **small,
         },
         "optimizer": {"adapter_lr": 0.002, "schedule": "time" if wish.minutes else "steps"},
         "data": {"held_out": 0.02, "held_out_max": 100},
     }
-    preset = next(one for one in PRESETS if one.name == preset_name)
+    preset = next(one for one in (*PRESETS, *PROCESSOR_PRESETS) if one.name == preset_name)
     return preset.on(parse_lm_config(raw))
 
 

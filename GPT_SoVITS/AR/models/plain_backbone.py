@@ -66,13 +66,26 @@ class FileTokenizer:
         except ImportError as error:
             raise LMUnavailable("transformers_missing", f"the package tokenizers is needed ({error})") from error
         try:
-            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+            content = json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
+            self._tokenizer = Tokenizer.from_str(json.dumps(with_older_merges(content), ensure_ascii=False))
         except Exception as error:  # noqa: BLE001 - the package raises plain Exceptions
             raise LMUnavailable("weights_missing", f"{folder} has no usable tokenizer ({error})") from error
 
     def __call__(self, text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
         """{"input_ids": ids} of a text."""
         return {"input_ids": list(self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids)}
+
+
+def with_older_merges(content: dict[str, Any]) -> dict[str, Any]:
+    """A ``tokenizer.json`` with its merges as "a b", which every version of tokenizers reads, in place of ["a", "b"].
+
+    Left as it is where a token has a space in it; byte-level vocabularies have none.
+    """
+    model = content.get("model") or {}
+    merges = model.get("merges") or []
+    if not merges or not isinstance(merges[0], list) or any(" " in part for pair in merges for part in pair):
+        return content
+    return {**content, "model": {**model, "merges": [" ".join(pair) for pair in merges]}}
 
 
 def read_config(folder: Path) -> FileConfig | None:
@@ -121,6 +134,10 @@ def write_for_older(folder: Path) -> None:
     if "dtype" in config:
         config.setdefault("torch_dtype", config["dtype"])
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    path = folder / TOKENIZER_FILE
+    if path.is_file():
+        content = with_older_merges(json.loads(path.read_text(encoding="utf-8")))
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     path = folder / TOKENIZER_CONFIG_FILE
     if path.is_file():
         settings = json.loads(path.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from AR.hardware import has_fast_bfloat16
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_half
 
@@ -104,7 +105,7 @@ def precision(device: torch.device, wanted: str) -> tuple[torch.dtype, bool]:
     if wanted == "float32":
         return torch.float32, False
     if device.type == "cuda":
-        return (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16), False
+        return (torch.bfloat16 if has_fast_bfloat16(device) else torch.float16), False
     return torch.float32, device.type == "cpu" and lm_half.available()
 
 

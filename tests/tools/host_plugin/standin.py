@@ -22,7 +22,8 @@ RESULT = "RESULT "
 def gsv_environment(root: Path, **variables: str) -> dict[str, str]:
     """The environment of a host's process: its two import roots, nothing of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().startswith(("qwen3", "use_qwen3"))}
-    kept |= {"PYTHONPATH": os.pathsep.join((str(root / "GPT_SoVITS"), str(root))), "OMP_NUM_THREADS": "1"}
+    roots = [str(root / "GPT_SoVITS"), str(root), *filter(None, [os.environ.get("GSV_HOST_SITE")])]
+    kept |= {"PYTHONPATH": os.pathsep.join(roots), "OMP_NUM_THREADS": "1"}
     return kept | {"PYTHONSAFEPATH": "1", "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"} | variables
 
 

@@ -70,5 +70,7 @@ def test_a_saved_stage_has_what_older_transformers_look_for(tmp_path: Path) -> N
     assert config["rope_theta"] == config["rope_parameters"]["rope_theta"] == 1e7
     settings = json.loads((tmp_path / "backbone" / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+    merges = json.loads((tmp_path / "backbone" / "tokenizer.json").read_text(encoding="utf-8"))["model"]["merges"]
+    assert merges and all(isinstance(pair, str) for pair in merges)
     again = Qwen3T2SModel.from_pretrained(tmp_path)
     assert tokens(again) == tokens(Qwen3T2SModel.from_pretrained(LM))
