@@ -1,4 +1,4 @@
-"""One run of adapter training (v3 and later): base model, adapter, optimiser; only what is trained is saved."""
+"""One run of adapter training (v3 and later): only what is trained is saved, resumed and exported."""
 
 from __future__ import annotations
 
