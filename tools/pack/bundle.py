@@ -1,13 +1,15 @@
 """Carry the voice pack's training to another machine in one file, and its results back in small ones.
 
     python tools/pack/bundle.py make --work work/pack --output work/bundle.tar       # clips, lists, tokens, encoder
+    python tools/pack/bundle.py make --without-clips --work work/pack --output training/gsv-tiny-1.tar.xz
     python tools/pack/bundle.py unpack work/bundle.tar --work work/pack              # there: ready for train_all.py
     python tools/pack/bundle.py split work/pack/gsv-tiny/s2G.pth --megabytes 15      # s2G.pth.part1, ...
     python tools/pack/bundle.py join s2G.pth.part1 --output s2G.pth
 
 The work folder is ``train_all.py``'s, with targets and encoder made. The other machine needs neither the corpus nor
 Whisper nor a text frontend: it gets clips at 16 kHz (Opus), phones, tokens, alignments and the trained encoder, and
-``train_all.py`` goes on there with SoVITS, AR and language model.
+``train_all.py`` goes on there with SoVITS, AR and language model. A bundle without clips is for a machine that has the
+corpora: it saves the teacher's pass, the alignment and the encoder's training. A name that ends with .xz is compressed.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ TABLES = ("2-name2text.txt", "6-name2semantic.tsv", "alignment.tsv", "speakers.t
 EMBED = "quantizer.vq.layers.0._codebook.embed"
 
 
-def make(work: Path, output: Path) -> int:
-    """Write the bundle of a work folder; returns its size in bytes.
+def make(work: Path, output: Path, clips: bool = True) -> int:
+    """Write the bundle of a work folder, with or without its clips; returns its size in bytes.
 
     Raises:
         DatasetError: the folder lacks a part, or the bundle is larger than machines take.
@@ -57,11 +59,12 @@ def make(work: Path, output: Path) -> int:
         raise DatasetError(f"{work} lacks {found}", "a work folder of train_all.py", "run it up to its encoder")
     output.parent.mkdir(parents=True, exist_ok=True)
     rows = [line.split("|", 3) for line in (work / "lists" / "train.list").read_text("utf-8").splitlines() if line]
-    with tarfile.open(output, "w") as archive:
+    with tarfile.open(output, "w:xz" if output.suffix == ".xz" else "w") as archive:
         lines = []
         for source, speaker, language, text in tqdm(rows, desc="clips", unit="clip"):
             name = Path(source).name
-            _add(archive, f"audio/{name}", _opus(Path(source)))
+            if clips:
+                _add(archive, f"audio/{name}", _opus(Path(source)))
             lines.append("|".join((f"../audio/{name}", speaker, language, text)))
         _add(archive, "lists/train.list", ("\n".join(lines) + "\n").encode())
         for name, path in parts.items():
@@ -85,19 +88,25 @@ def _opus(path: Path) -> bytes:
     return stream.getvalue()
 
 
-def unpack(bundle: Path, work: Path) -> None:
+def unpack(bundle: Path, work: Path, corpora: Sequence[Path] = ()) -> None:
     """Lay a bundle out as a work folder in which lists, targets and encoder are over.
 
     The targets' features are made of the codebook: a frame is the vector of its token.
 
+    Args:
+        bundle: what :func:`make` wrote.
+        work: the folder to make.
+        corpora: folders with ``corpus.list``, where the clips are that the bundle lacks.
+
     Raises:
-        DatasetError: no bundle, or one with paths that lead out of the folder.
+        DatasetError: no bundle, one with paths that lead out of the folder, or clips that are nowhere.
     """
     try:
         with tarfile.open(bundle) as archive:
             archive.extractall(work, filter="data")  # refuses absolute paths, links and .. that lead outside
     except (OSError, tarfile.TarError) as error:
         raise DatasetError(f"{bundle} cannot be unpacked ({error})", "what bundle.py make wrote") from error
+    sources = _find_clips(work, corpora)
     embed = load_file(work / "ssl" / "quantizer.safetensors")[EMBED]
     rows = (work / "targets" / "6-name2semantic.tsv").read_text("utf-8").splitlines()[1:]
     for row in tqdm(rows, desc="targets", unit="clip"):
@@ -106,10 +115,25 @@ def unpack(bundle: Path, work: Path) -> None:
         with atomic_file(ssl_path(work / "targets", name)) as stream:
             torch.save(features.T[None].contiguous(), stream)
         if not wav_path(work / "targets", name).is_file():
-            write_training_audio(work / "targets", name, read_recording(work / "audio" / name))
+            write_training_audio(work / "targets", name, read_recording(sources[name]))
     torch.save({"weight": load_file(work / "ssl" / "quantizer.safetensors")}, work / "targets" / "s2_init.pth")
     state = {name: {"seconds": 0.0, "over": True} for name in ("lists", "targets", "encoder")}
     (work / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+
+
+def _find_clips(work: Path, corpora: Sequence[Path]) -> dict[str, Path]:
+    """Where each clip of the list is, by name; the list is written anew with these paths."""
+    known = {path.name: path for corpus in corpora for path in (corpus / "audio").rglob("*") if path.is_file()}
+    known |= {path.name: path for path in (work / "audio").glob("*")}
+    train = work / "lists" / "train.list"
+    rows = [line.split("|", 3) for line in train.read_text("utf-8").splitlines() if line]
+    missing = [row[0] for row in rows if Path(row[0]).name not in known]
+    if missing:
+        raise DatasetError(f"{len(missing)} clips are nowhere, {missing[0]} among them", "a corpus that has them")
+    found = {Path(row[0]).name: known[Path(row[0]).name].resolve() for row in rows}
+    lines = ["|".join((str(found[Path(path).name]), *rest)) for path, *rest in rows]
+    train.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return found
 
 
 def split(path: Path, megabytes: float) -> list[Path]:
@@ -158,9 +182,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     one = commands.add_parser("make")
     one.add_argument("--work", type=Path, required=True)
     one.add_argument("--output", type=Path, required=True)
+    one.add_argument("--without-clips", action="store_true", help="for a machine that has the corpora")
     two = commands.add_parser("unpack")
     two.add_argument("bundle", type=Path)
     two.add_argument("--work", type=Path, required=True)
+    two.add_argument("--corpus", type=Path, action="append", default=[], help="where clips are that it lacks")
     three = commands.add_parser("split")
     three.add_argument("file", type=Path)
     three.add_argument("--megabytes", type=float, default=15.0)
@@ -171,9 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         if args.command == "make":
-            logger.info("%s: %.1f MB", args.output, make(args.work, args.output) / 1e6)
+            logger.info("%s: %.1f MB", args.output, make(args.work, args.output, not args.without_clips) / 1e6)
         elif args.command == "unpack":
-            unpack(args.bundle, args.work)
+            unpack(args.bundle, args.work, args.corpus)
         elif args.command == "split":
             logger.info("%s", ", ".join(str(path) for path in split(args.file, args.megabytes)))
         else:

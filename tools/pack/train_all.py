@@ -315,11 +315,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parse(argv)
         shared = REPO_ROOT.parent / "shared"
+        corpora = tuple(args.corpus or (shared / "corpus", shared / "corpus_long"))
         if args.bundle and not (args.work / "state.json").is_file():
-            unpack(args.bundle, args.work)
+            unpack(args.bundle, args.work, corpora)
         on_gpu = args.device == "cuda"
         recipe = Recipe(
-            corpora=tuple(args.corpus or (shared / "corpus", shared / "corpus_long")),
+            corpora=corpora,
             work=args.work.resolve(),
             device=args.device,
             threads=args.threads,

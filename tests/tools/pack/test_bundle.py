@@ -55,6 +55,19 @@ def test_what_was_packed_is_ready_on_the_other_side(work: Path, tmp_path: Path) 
     assert [state[n]["over"] for n in ("lists", "targets", "encoder")] == [True, True, True]
 
 
+def test_without_clips_the_corpus_gives_them(work: Path, tmp_path: Path) -> None:
+    bundle.make(work, tmp_path / "b.tar", clips=False)
+    assert "audio" not in " ".join(tarfile.open(tmp_path / "b.tar").getnames())
+    with pytest.raises(DatasetError, match="2 clips are nowhere"):
+        bundle.unpack(tmp_path / "b.tar", tmp_path / "here")
+    (tmp_path / "corpus").mkdir()
+    (work / "corpus").rename(tmp_path / "corpus" / "audio")
+    bundle.unpack(tmp_path / "b.tar", tmp_path / "here", [tmp_path / "corpus"])
+    line = (tmp_path / "here/lists/train.list").read_text(encoding="utf-8").splitlines()[1]
+    assert Path(line.split("|")[0]) == (tmp_path / "corpus/audio/c1.wav").resolve()
+    assert wav_path(tmp_path / "here/targets", "c1.wav").is_file()
+
+
 def test_an_unfinished_work_folder_is_named(work: Path, tmp_path: Path) -> None:
     (work / "targets/alignment.tsv").unlink()
     with pytest.raises(DatasetError, match=r"lacks targets/alignment\.tsv"):
