@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from text import clean_text
 from text.language import runs_for_mode
@@ -35,17 +34,7 @@ def test_a_quantity_stays_whole_in_the_language_of_its_sentence(language: str, m
         assert [tuple(run) for run in runs_for_mode(text, mode)] == [(language, text)]
 
 
-#: Languages whose normaliser lacks some of the table; take a language out when its frontend reads all of it.
-NOT_YET = ("en", "ja", "ko")
-
-
-def _marked(language: str) -> ParameterSet | str:
-    if language not in NOT_YET:
-        return language
-    return pytest.param(language, marks=pytest.mark.xfail(reason="units are missing in its normaliser", strict=True))
-
-
-@pytest.mark.parametrize("language", [_marked(language) for language in LANGUAGE_ROWS])
+@pytest.mark.parametrize("language", LANGUAGE_ROWS)
 def test_every_language_reads_every_unit_and_currency(language: str) -> None:
     """A frontend that does not know a unit drops its letters, or spells them: here both are faults."""
     if language in NEEDS:
