@@ -273,7 +273,7 @@ class TTS:
             TextError: a text that cannot be read.
         """
         ids, features, words = self._text.get_phones_and_bert(text, lang, self.voice.version)
-        return phones_of({"phones": ids, "bert_features": features, "norm_text": words})
+        return phones_of({"phones": ids, "bert_features": features, "norm_text": words, "spans": []})
 
     def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
         """The prepared clip, from the cache where the same content was seen with the same networks."""

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def decoding(model: Any, device: torch.device, rows: Sequence[int], tokens: int,
     found = []
     for count in rows:
         decode(model, [request] * count, SamplingParams(min_tokens=20, max_tokens=20, seed=1))  # captures, tables
-        seconds = timed(device, lambda n=count: decode(model, [request] * n, params))
+        seconds = timed(device, partial(decode, model, [request] * count, params))
         rate = count * tokens / seconds
         found.append(
             {"rows": count, "tokens_per_s": round(rate, 1), "of_bandwidth": round(rate / count * weights / limit, 3)}
