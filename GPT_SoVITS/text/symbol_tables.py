@@ -6,10 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from errors import TextError
-
-#: Model versions that use the symbols of v1; all others use those of v2.
-_V1 = frozenset({"v1"})
-_KNOWN = ("v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4")
+from module.versions import VERSIONS
 
 
 def symbol_version(version: str) -> str:
@@ -18,9 +15,10 @@ def symbol_version(version: str) -> str:
     Raises:
         TextError: for a version that is not known.
     """
-    if version not in _KNOWN:
-        raise TextError(f"model version {version!r} is not known", f"one of {', '.join(_KNOWN)}", "correct the version")
-    return "v1" if version in _V1 else "v2"
+    if version not in VERSIONS:
+        known = ", ".join(VERSIONS)
+        raise TextError(f"model version {version!r} is not known", f"one of {known}", "correct the version")
+    return VERSIONS[version].symbols
 
 
 @lru_cache(maxsize=2)
