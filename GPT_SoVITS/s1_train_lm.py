@@ -103,7 +103,8 @@ def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:
     train, held = load_clips(DataPaths.of_experiment(exp), config.qwen3.symbols, config.data)
     try:
         from AR.training import lm_model
-        from AR.training.lm_trainer import LMTrainer, last_state
+        from AR.training.lm_trainer import LMTrainer
+        from AR.training.state import last_state
 
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         start = trained_folder("qwen3.start_from", config.qwen3.start_from)

@@ -6,6 +6,7 @@ written last; a run that was killed while writing goes on from the state before.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import math
@@ -37,6 +38,7 @@ from AR.training.lm_teacher import Teacher
 from AR.training.loss import with_noise
 from AR.training.processes import agreed
 from AR.training.schedule import guided_weight
+from AR.training.state import last_state, step_of
 
 logger = logging.getLogger(__name__)
 WEIGHTS_FILE, AVERAGE_FILE, CLOCK_FILE = "trained.safetensors", "average.safetensors", "clock.json"
@@ -314,7 +316,7 @@ class LMTrainer(Trainer):  # type: ignore[misc]
     def fit(self) -> float:
         """Train to the end; returns the best held-out loss (inf without held-out clips)."""
         last = last_state(self.output)
-        if last is not None and _step_of(last) >= self._steps():  # transformers would take one step more
+        if last is not None and step_of(last) >= self._steps():  # transformers would take one step more
             logger.info("the run in %s is at its end", self.output)
             self._load_from_checkpoint(str(last))
             return self.best
@@ -374,17 +376,6 @@ class _Control(TrainerCallback):  # type: ignore[misc]
         return control
 
 
-def last_state(output: Path) -> Path | None:
-    """The newest whole training state in ``output``."""
-    found = [p for p in output.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
-    return max(found, key=_step_of, default=None)
-
-
-def _step_of(state: Path) -> int:
-    """The step after which a training state was written."""
-    return int(state.name.rpartition("-")[2])
-
-
 def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
     train = config.train
     cuda = torch.cuda.is_available()
@@ -408,11 +399,7 @@ def _arguments(config: LMTrainConfig, output: Path) -> TrainingArguments:
 
 
 def _reporters() -> list[str]:
-    try:
-        import torch.utils.tensorboard  # noqa: F401
-    except ImportError:
-        return []
-    return ["tensorboard"]
+    return ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
 
 
 def _span_of(clips: Sequence[Clip]) -> LearnedSpan:

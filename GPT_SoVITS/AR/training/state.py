@@ -1,4 +1,4 @@
-"""The training state file: written whole or not at all, read safely.
+"""Training states: the AR model's file, written whole or not at all and read safely, and the language model's folders.
 
 One file holds all that a run needs to go on: weights, optimizer, average, random generator and position.
 """
@@ -49,3 +49,14 @@ def read_state(path: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise T2SError(f"{path} is not a training state of this version; remove it or use another output folder")
     return state
+
+
+def last_state(output: Path) -> Path | None:
+    """The newest whole training state in ``output``."""
+    found = [p for p in output.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
+    return max(found, key=step_of, default=None)
+
+
+def step_of(state: Path) -> int:
+    """The step after which a training state was written."""
+    return int(state.name.rpartition("-")[2])

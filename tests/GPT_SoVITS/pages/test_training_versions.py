@@ -24,7 +24,7 @@ from pages.training_tab import CHANGING, opened, shown, start_preparation, start
 from pages.voice import Voice  # noqa: E402
 from pages.voice_folder import VoiceFolder  # noqa: E402
 from pages.weights import sovits_choices  # noqa: E402
-from prepare_datasets.cli import all_stages, audio, speakers, text, tokens  # noqa: E402
+from prepare_datasets.cli import all_stages, audio, features, speakers, text, tokens  # noqa: E402
 from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
 from tests.GPT_SoVITS.conftest import SSL_DIM  # noqa: E402
 from tests.GPT_SoVITS.pages import test_training as tab  # noqa: E402
@@ -95,7 +95,7 @@ def test_the_data_are_prepared_for_the_version(
     start_preparation(place, runner, GIVEN)  # type: ignore[arg-type]
     stages = all_stages(parse(ALL_OPTIONS, "", runner.specs[0].command[2:], {}))
     needs_speaker = version in ("v2Pro", "v2ProPlus")
-    assert list(stages) == [text, audio, *([speakers] if needs_speaker else []), tokens]
+    assert list(stages) == [text, features, audio, *([speakers] if needs_speaker else []), tokens]
     if not needs_speaker:
         return
     with pytest.raises(RequestError, match=f"speaker vectors, which {version} needs"):
