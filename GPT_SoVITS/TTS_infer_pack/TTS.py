@@ -192,7 +192,8 @@ class TTS:
         limit, alone = most_phones(span, whole), bool(span.phones) and not whole
         parts = self._text.preprocess(request.text, request.text_lang, method, version, limit, alone)
         segments = [phones_of(part) for part in parts]
-        hint_of_length(segments, span)
+        if whole:
+            hint_of_length(segments, span)
         path, text, lang = self._reference_of(request, voice)
         reference = self._reference(models, path)
         prompt = None

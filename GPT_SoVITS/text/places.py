@@ -70,6 +70,11 @@ class Placed(NamedTuple):
         """``text``, which some step made of this one: equal stretches keep their places, others those they replaced."""
         if text == self.text:
             return self
+        if len(text) == len(self.text) and all(
+            a == b or not (_plain(a) or _plain(b)) for a, b in zip(text, self.text, strict=True)
+        ):
+            # Another form of some characters: simplified ones, other marks.
+            return Placed(text, self.spans)
         old, new = _tokens(self.text), _tokens(text)
         spans: list[Span] = []
         for a, b, c, d in _aligned([token for token, _ in old], [token for token, _ in new]):
@@ -81,6 +86,11 @@ class Placed(NamedTuple):
             else:
                 spans += [self.span(start, end)] * (last - first)
         return Placed(text, spans)
+
+
+def _plain(char: str) -> bool:
+    """Whether a character is a Latin letter or a digit: one that numbers and their words are written with."""
+    return char.isascii() and char.isalnum()
 
 
 def _aligned(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
