@@ -147,8 +147,8 @@ class RowSampler:
         """Copy a row over another one."""
         for tensor in (self.top_k, self.values, self.counts, self.seen, self.recent, self.noise):
             tensor[target] = tensor[source]
-        for values in (self._params, self._generators, self._left):
-            values[target] = values[source]  # type: ignore[index]
+        self._params[target], self._left[target] = self._params[source], self._left[source]
+        self._generators[target] = self._generators[source]
 
     def variant(self, rows: int) -> Variant:
         """What the first ``rows`` rows need."""

@@ -93,8 +93,9 @@ class VoiceModels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "engine", local_engine(self.t2s))
-        generates = isinstance(self.vits, SynthesizerTrn)
-        object.__setattr__(self, "renderer", Renderer(self.vits.dec, self.device) if generates else None)
+        vits = self.vits
+        renderer = Renderer(vits.dec, self.device) if isinstance(vits, SynthesizerTrn) else None
+        object.__setattr__(self, "renderer", renderer)
 
     @property
     def output_rate(self) -> int:

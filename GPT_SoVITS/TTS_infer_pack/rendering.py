@@ -11,13 +11,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 MOST_TOGETHER = 8
 
-Generate = Callable[[Tensor, Tensor], Tensor]
+Generate = Callable[..., Any]
 """(latents [B, C, T_spec], styles [B, S, 1]) -> waveforms [B, 1, T]."""
 
 

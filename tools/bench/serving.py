@@ -101,7 +101,7 @@ def load(stage: str, alone: bool) -> Any:
     from config import PACK_DIR
     from TTS_infer_pack.TTS import TTS, TTS_Config
 
-    settings = {} if stage == "ar" else {"use_qwen3": True, "qwen3_model_name": stage}
+    settings: dict[str, Any] = {} if stage == "ar" else {"use_qwen3": True, "qwen3_model_name": stage}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tts: Any = TTS(TTS_Config(pack=str(PACK_DIR), device=device, **settings))
     if alone:

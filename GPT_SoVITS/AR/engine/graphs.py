@@ -7,6 +7,7 @@ launching the hundreds of kernels of a step costs it milliseconds. Knows nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ class StepGraphs:
     def __init__(self, device: torch.device, capture: bool = True) -> None:
         self._captures = capture and device.type == "cuda"
         self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
-        self._pool: tuple[int, int] | None = None
+        self._pool: Any = None
 
     def clear(self) -> None:
         """Forget all graphs: a tensor that they use has moved."""

@@ -87,8 +87,8 @@ class T2SEngine(Protocol):
 
 
 def close(stream: Iterator[SpokenTokens]) -> None:
-    """End the work behind a stream."""
-    stream.close()  # type: ignore[attr-defined] - what an engine returns can be closed, as generators can
+    """End the work behind a stream: what an engine returns can be closed, as generators can."""
+    stream.close()  # type: ignore[attr-defined]
 
 
 def until_stopped(stream: Iterator[SpokenTokens], should_stop: ShouldStop | None) -> Iterator[SpokenTokens]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from AR import checked
 from AR.backend import SamplingParams
 from AR.data.clips import DataPaths, Filters, read_clips
 from AR.decode import T2SResult
 from config import PACK_DIR
 from errors import DatasetError
+from prepare_datasets import distill_stage
 from prepare_datasets.distill_stage import Distillation, Distiller, main, read_texts, read_voices
 from text import cleaned_text_to_sequence
 from TTS_infer_pack.TTS import TTS
@@ -42,9 +42,10 @@ def test_files_are_those_of_recorded_data(shared_tts: TTS, tmp_path: Path) -> No
 def test_collapsed_results_are_dropped(shared_tts: TTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    monkeypatch.setattr(
-        checked, "decode", lambda b, requests, s, stop=None: [T2SResult(torch.arange(60), "length") for _ in requests]
-    )
+    def collapsed(backend: object, requests: list, sampling: object) -> list[T2SResult]:
+        return [T2SResult(torch.arange(60), "length") for _ in requests]
+
+    monkeypatch.setattr(distill_stage, "decode_checked", collapsed)
     with pytest.raises(DatasetError, match="collapsed"):
         run(shared_tts, tmp_path, (1,)).speak(TEXTS, read_voices(shared_tts, None))
 
