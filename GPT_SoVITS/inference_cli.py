@@ -134,7 +134,7 @@ def read_request(args: argparse.Namespace, voice: NamedVoice | None = None) -> S
         "temperature": args.temperature,
         "repetition_penalty": args.repetition_penalty,
         "speed_factor": args.speed,
-        "seed": args.seed,
+        "seed": args.seed if args.seed != -1 else None,
     }
     base = voice.request_values() if voice is not None else {}
     if args.t2s or args.lm:  # what the command line says of the stage counts more than what the voice says

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+import inference_cli as cli
+from errors import RequestError
 from inference_cli import main, output_file
 from TTS_infer_pack import TTS as TTS_module
 from TTS_infer_pack import tts_config
@@ -204,3 +207,36 @@ def test_the_script_fails_in_one_line(tmp_path: Path) -> None:
     done = shell("...", "-o", "hello.wav", cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "only punctuation" in done.stderr and list(tmp_path.iterdir()) == []
+
+
+def test_a_voice_brings_its_clip_and_arguments_count_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "voices" / "Anna"
+    folder.mkdir(parents=True)
+    (folder / "clip.wav").touch()
+    (folder / "clip.txt").write_text("What I say.", encoding="utf-8")
+    (folder / "voice.json").write_text('{"lang": "en", "t2s": "qwen3", "defaults": {"top_k": 3, "seed": 7}}')
+    monkeypatch.setenv("voices_root", str(tmp_path / "voices"))
+    voice = cli.project_voices().get("anna")
+    request = cli.read_request(cli.build_parser().parse_args(["Hello.", "--voice", "anna", "--top_k", "9"]), voice)
+    assert (request.ref_audio_path, request.prompt_text, request.prompt_lang) == (
+        str(folder / "clip.wav"),
+        "What I say.",
+        "en",
+    )
+    assert (request.top_k, request.seed, request.t2s) == (9, 7, "qwen3")
+    ar = cli.read_request(cli.build_parser().parse_args(["Hello.", "--voice", "anna", "--t2s", "ar"]), voice)
+    assert ar.t2s is None, "the settings, which --t2s has made, say who speaks"
+    assert cli.main(["--voice", "list"]) == 0 and capsys.readouterr().out == "Anna\n"
+    assert cli.main(["Hello.", "--voice", "nobody", "-o", str(tmp_path / "a.wav")]) == 2
+    assert "no voice 'nobody'" in capsys.readouterr().err
+
+
+def test_text_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = cli.build_parser().parse_args(["-"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Grüß dich.\n".encode())))
+    assert cli.read_request(arguments).text == "Grüß dich."
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x00")))
+    with pytest.raises(RequestError, match="standard input"):
+        cli.read_request(arguments)
