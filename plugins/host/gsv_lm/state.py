@@ -36,7 +36,7 @@ class Voice:
 
     def codebook(self) -> str:
         """Fingerprint of its codebook; empty where there is none, so that nothing is compared."""
-        synthesiser = self._synthesiser() if self._synthesiser is not None else None
+        synthesiser: Any = self._synthesiser() if self._synthesiser is not None else None
         try:
             entries = synthesiser.quantizer.vq.layers[0]._codebook.embed
         except (AttributeError, IndexError, TypeError):
