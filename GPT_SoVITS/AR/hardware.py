@@ -17,8 +17,10 @@ def has_fast_bfloat16(device: torch.device | str) -> bool:
     kind = torch.device(device).type
     if kind == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # the plugin's hosts have older torch, too
-    return kind == "cpu" and bool(capabilities().get("amx_bf16", False))
+    capabilities: dict[str, object] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # older hosts of the plugin lack it
+    return kind == "cpu" and bool(capabilities.get("amx_bf16"))
 
 
 def training_device() -> torch.device:
