@@ -24,7 +24,7 @@ In this project, or in a GPT-SoVITS checkout with its plugin: put the folder int
 
 ## How it was made
 Taught by an AR model ({gpt}), without recordings: it spoke {texts} texts ({language}), each {times} times, and results
-that collapsed were dropped. Backbone {backbone}, tuning {tuning}, {epochs} epochs. Nothing else went into it.
+that collapsed were dropped. Backbone {backbone}, tuning {tuning}, at most {epochs} epochs. Nothing else went into it.
 
 ## Measured
 {measured}
@@ -47,7 +47,7 @@ def model_card(decided: Decided, stage: Path, texts: int, results: Mapping[str, 
     config, wish = LMConfig.read(stage), decided.wish
     return CARD.format(
         name=wish.name,
-        backbone=wish.backbone,
+        backbone=Path(wish.backbone).name if Path(wish.backbone).is_absolute() else wish.backbone,
         codebook=config.codebook or "not known",
         symbols=config.symbols,
         text_mode=config.text_mode,
@@ -66,7 +66,7 @@ def measured_lines(results: Mapping[str, Any] | None) -> list[str]:
     lines: list[str] = []
     for name, table in (results or {}).get("tables", {}).items():
         lines += [
-            f"| {name} | {table['unit']} % (95 % interval) | sentences | collapsed |",
+            f"| {name} | {table['unit']} % (95 % interval) | sentences | falls |",
             "| --- | --- | --- | --- |",
         ]
         for system, found in table["systems"].items():
