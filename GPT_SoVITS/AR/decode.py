@@ -69,7 +69,7 @@ def stream_decode(
         if error is not None:
             errors.append(error)
 
-    batch = DecodeBatch(backend, max(1, len(requests)), deliver)
+    batch = DecodeBatch(backend, max(1, len(requests)), deliver, all_first=True)
     for row, request in enumerate(requests):
         batch.add(row, request, sampling)
     while live:

@@ -62,11 +62,19 @@ class DecodeBatch:
         deliver: told of new tokens.
         capture: capture steps as graphs, where the device can.
         look: steps between two looks of the host at the tokens; None: each on CPU, else ``LOOK_INTERVAL``.
+        all_first: read all that waits before the next step; fewer steps in all, but nobody hears anything meanwhile.
     """
 
     def __init__(
-        self, backend: T2SBackend, rows: int, deliver: Deliver, capture: bool = True, look: int | None = None
+        self,
+        backend: T2SBackend,
+        rows: int,
+        deliver: Deliver,
+        capture: bool = True,
+        look: int | None = None,
+        all_first: bool = False,
     ) -> None:
+        self._all_first = all_first
         self._backend, self._rows, self._deliver, self._device = backend, rows, deliver, backend.device
         self._look = look or (1 if self._device.type == "cpu" else LOOK_INTERVAL)
         self._graphs = StepGraphs(self._device, capture)
@@ -132,6 +140,8 @@ class DecodeBatch:
     def work(self) -> None:
         """Read one portion of the next request, and decode one look's worth of tokens of all live rows."""
         self._read_portion()
+        while self._all_first and (self._reading or (self._waiting and len(self._live) < self._rows)):
+            self._read_portion()
         if not self._live:
             return
         failed: BaseException | None = None
