@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ gr = pytest.importorskip("gradio")
 from config import LOOPBACK  # noqa: E402
 from errors import CheckpointError  # noqa: E402
 from pages.controls import Controls  # noqa: E402
-from pages.inference_tab import open_page, renewed  # noqa: E402
+from pages.inference_tab import _version_updates, open_page, renewed  # noqa: E402
 from pages.lm_group import LM_LABEL  # noqa: E402
 from pages.voice import Voice  # noqa: E402
 from tools.i18n import PAGE_LANGUAGES  # noqa: E402
@@ -105,6 +106,20 @@ def fetch(url: str, language: str) -> str:
 def test_inputs_keep_the_public_places() -> None:
     names = [field.name for field in fields(Controls)]
     assert names[:16] == PUBLIC and list(GOOD) == names
+
+
+@pytest.mark.parametrize(
+    ("version", "steps", "guidance"), [("v2", None, None), ("v4", 32, None), ("v5dev", 32, 1.3), ("v5turbo", 4, 0.0)]
+)
+def test_steps_and_guidance_show_the_values_of_the_version(
+    version: str, steps: int | None, guidance: float | None
+) -> None:
+    speaker = SimpleNamespace(configs=SimpleNamespace(version=version))
+    context: Any = SimpleNamespace(voice=SimpleNamespace(speaker=speaker))
+    for_steps, _, for_guidance = _version_updates(context)
+    assert for_steps["visible"] == (steps is not None) and for_guidance["visible"] == (guidance is not None)
+    if steps is not None:
+        assert for_steps["value"] == steps and for_guidance["value"] == (guidance or 0)
 
 
 def test_a_client_speaks(client: Any, toy: Any) -> None:
