@@ -186,7 +186,7 @@ def test_starting_from_a_file_that_holds_only_the_quantizer(
 def test_pretrained_weights_of_other_sizes_are_refused(tmp_path: Path) -> None:
     network = SynthesizerTrn(513, 10, **{**MODEL, "ssl_dim": 8})
     save_s2(tmp_path / "init.pth", network.state_dict(), configuration(tmp_path), "init", "v2")
-    with pytest.raises(CheckpointError, match="of other shape"):
+    with pytest.raises(CheckpointError, match="of another shape"):
         run(tmp_path, pretrained_s2G=str(tmp_path / "init.pth"))
 
 

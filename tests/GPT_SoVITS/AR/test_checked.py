@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import torch
@@ -97,8 +98,22 @@ def test_a_stream_notices_a_loop_while_it_runs() -> None:
 
 
 def test_a_stopped_stream_has_not_collapsed() -> None:
-    asked = iter([False] * 5 + [True] * 9)
-    parts = list(stream_checked(flaky(0), REQUEST, SamplingParams(seed=1), lambda: next(asked)))
+    heard, stopped = 0, threading.Event()
+
+    def say(request: T2SRequest, run: int, step: int) -> int:
+        if step == 30:  # the decode thread must not be at its end before the listener has said stop
+            stopped.wait(2)
+        return 16 * step if step < 60 else EOS
+
+    def should_stop() -> bool:
+        if heard >= 5:
+            stopped.set()
+        return heard >= 5
+
+    parts = []
+    for part in stream_checked(Scripted(say), REQUEST, SamplingParams(seed=1), should_stop):
+        parts.append(part)
+        heard += part.tokens.numel()
     assert parts[-1].finish_reason == "stopped" and parts[-1].collapsed is None and 5 <= len(of_last_try(parts)) < 60
 
 

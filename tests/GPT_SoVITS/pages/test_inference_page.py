@@ -224,13 +224,13 @@ def test_the_page_says_what_is_loading_then_fills_itself(context: Any, toy: Any)
         return toy
 
     object.__setattr__(context, "voice", Voice(factory))
-    opening = open_page(context, 2 + 6)
+    opening = open_page(context, 3 + 6)
     said = [next(opening)[0]]
     while "s1.ckpt" not in said[-1]:
         said.append(next(opening)[0])
     steps.set()
     last = list(opening)[-1]
-    assert "toy.ckpt" in last[0] and len(last) == 5 + 8 and last[-6] == 5 and last[-2] == "cut2"
+    assert "toy.ckpt" in last[0] and len(last) == 5 + 9 and last[-6] == 5 and last[-2] == "cut2"
 
 
 def test_missing_weights_are_told_and_tried_again(context: Any, toy: Any) -> None:

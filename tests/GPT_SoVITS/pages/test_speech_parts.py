@@ -51,6 +51,7 @@ def controls(**changes: Any) -> list[Any]:
         False,
         4,
         2,
+        1.0,
     )
     return list((good.__dict__ | changes).values())
 
