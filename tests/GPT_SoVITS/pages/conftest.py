@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -125,7 +126,7 @@ class Visitor:
     """A client of a served page's API over plain HTTP, in a session of its own."""
 
     def __init__(self, url: str, cookie: str = "") -> None:
-        self.url, self.session = url, f"visitor{id(self)}"
+        self.url, self.session = url, f"visitor-{uuid.uuid4().hex}"
         self._headers = {"Content-Type": "application/json", "Accept-Language": "en-US", "Cookie": cookie}
 
     def _open(self, path: str, body: Any = None) -> Any:
@@ -140,9 +141,11 @@ class Visitor:
         return event, self._follow(f"call/{name}/{event}")
 
     def _follow(self, path: str) -> Iterator[list[Any]]:
-        kind = ""
+        kind, begun = "", time.monotonic()
         with self._open(path) as lines:
             for line in lines:
+                if time.monotonic() - begun > 120:  # heartbeats would keep a lost event waiting for ever
+                    raise TimeoutError(f"{path} gave nothing for two minutes")
                 field, _, value = line.decode("utf-8").strip().partition(": ")
                 kind = value if field == "event" else kind
                 if field == "data" and kind == "error":
