@@ -5,16 +5,18 @@ Knows words and seconds; knows nothing of networks or HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from errors import RequestError
+from errors import OutputError, RequestError
 from TTS_infer_pack.request import AudioChunk
-from TTS_infer_pack.word_times import SpokenWord
+from TTS_infer_pack.word_times import MARKUP, SpokenWord
 
 LINE = 42
 """Most characters of a cue's line, as players and broadcasters advise; characters of double width count twice."""
@@ -91,6 +93,27 @@ def format_of(path: Path) -> str:
     return kind
 
 
+def write_subtitles(path: Path, words: Sequence[SpokenWord], text: str) -> None:
+    """Write words as the file's suffix says; the file appears whole or not at all.
+
+    Raises:
+        RequestError: another suffix.
+        OutputError: the file cannot be written.
+    """
+    content = FORMATS[format_of(path)](words, text)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(content, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        what = f"{path} cannot be written ({error.strerror})"
+        raise OutputError(what, "a writable folder with free space", "choose another path") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
 # -- cues ------------------------------------------------------------------------------------------------------------
 
 Cue = tuple[float, float, str]
@@ -134,14 +157,15 @@ def _tail(group: Sequence[SpokenWord], text: str) -> str:
 
 
 def _plain(group: Sequence[SpokenWord], text: str) -> str:
-    return " ".join((text[group[0].first : group[-1].last] + _tail(group, text)).split())
+    line = MARKUP.sub("", text[group[0].first : group[-1].last]) + _tail(group, text)
+    return " ".join(line.split())
 
 
 def _timed(group: Sequence[SpokenWord], text: str) -> str:
     """A line in which every word but the first has its time, in angle brackets."""
     parts = [html.escape(group[0].text, quote=False)]
     for before, word in pairwise(group):
-        between = html.escape(text[before.last : word.first], quote=False)
+        between = html.escape(MARKUP.sub("", text[before.last : word.first]), quote=False)
         parts += [between, f"<{_clock(word.start, '.')}>", html.escape(word.text, quote=False)]
     parts.append(html.escape(_tail(group, text), quote=False))
     return " ".join("".join(parts).split())

@@ -27,6 +27,8 @@ UNSPACED = "\u3005-\u30ff\u31f0-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 LETTER = rf"(?=\w)[^_{UNSPACED}][\u0300-\u036f]*"
 UNIT = re.compile(rf"(?=\w)[{UNSPACED}]|(?:{LETTER})+(?:['’](?:{LETTER})+)*|[%％&＆#@$€£¥￥₩+＋=＝°℃℉×÷±√<>]")
 """A word: letters and digits, an apostrophe among them; a character of an unspaced script; a symbol that is read."""
+MARKUP = re.compile(r"\[\[(?=[^\[\]|\n]+\|)|(?:\||\[\[)[^\[\]|\n]*\]\]|\[pause [^\]\n]*\]", re.IGNORECASE)
+"""What is written only to say how words are read (``text.markup``)."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def _units(text: str, spans: Sequence[Span]) -> list[Span]:
     inside = [span for span in spans if span[0] < span[1]]
     if not inside:
         return []
+    text = MARKUP.sub(lambda match: "_" * len(match[0]), text)  # no word has an underscore
     return [match.span() for match in UNIT.finditer(text, inside[0][0], inside[-1][1])]
 
 
