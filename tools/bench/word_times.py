@@ -2,8 +2,8 @@
 
 Clips of a corpus go through a pack's own encoder, and the words that its synthesiser's attention finds in their tokens
 are compared with an alignment of the same clips: a table, then one JSON line. The alignment is a file of lines
-"clip TAB phone of each token (25 Hz)"; its phones are in ``2-name2text.txt`` beside it. Where a clip's first word begins
-is not counted, since the alignment gives it the silence before.
+"clip TAB phone of each token (25 Hz)"; its phones are in ``2-name2text.txt`` beside it. The beginning of the first word
+of a clip is not counted, since the alignment gives it the silence before.
 """
 
 from __future__ import annotations
