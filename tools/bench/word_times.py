@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ def read_clips(corpus: Path, targets: Path, language: str) -> Iterator[Clip]:
             yield Clip(corpus / path, text, phones[name], places)
 
 
-def measure(tts: Any, clips: Iterator[Clip], count: int, language: str) -> dict[str, list[float]]:
+def measure(tts: Any, clips: Sequence[Clip], count: int, language: str) -> dict[str, list[float]]:
     """Distance of word edges in ms, by how the path was found."""
     from TTS_infer_pack.word_times import WordGroup, cost_of_leaving_out, mean_of_heads, monotonic_path, word_groups
 
@@ -84,7 +85,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from TTS_infer_pack.TTS import TTS, TTS_Config
 
     tts = TTS(TTS_Config(device=args.device))
-    found = measure(tts, read_clips(args.corpus, args.targets, args.language), args.clips, args.language)
+    clips = list(read_clips(args.corpus, args.targets, args.language))
+    spread = clips[
+        :: max(1, len(clips) // (2 * args.clips))
+    ]  # of all speakers; twice as many, since some are passed over
+    random.Random(0).shuffle(spread)
+    found = measure(tts, spread, args.clips, args.language)
     print(f"{'path of':16} {'edges':>6} {'median ms':>10} {'p95 ms':>8} {'mean ms':>8}")
     result = {}
     for name, errors in found.items():
