@@ -170,7 +170,8 @@ class TTS(PublicTTSNames):
         """
         voice = voice or self.voice
         rate = voice.models.output_rate
-        parts, clock = [], SpeechClock()
+        parts = []
+        clock = SpeechClock()
         for chunk in self.stream(replace(request, streaming_mode=WHOLE), None, on_fall, voice):
             parts.append(chunk.samples)
             rate = chunk.sample_rate

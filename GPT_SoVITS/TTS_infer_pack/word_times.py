@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Span = tuple[int, int]
-Scores = NDArray[np.floating]
+Scores = NDArray[np.floating[Any]]
 """Log-probabilities."""
 
 SKIPPED = -3.0
