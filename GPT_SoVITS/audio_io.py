@@ -107,9 +107,19 @@ def check_writable(path: PathLike) -> None:
         OutputError: unknown format, a folder stands there, or the nearest existing folder takes no files.
     """
     path = Path(path)
-    fix = "choose another output path"
     if path.suffix.lower() not in WRITABLE:
-        raise OutputError(f"output {path} has no known audio format", "a name ending in " + ", ".join(WRITABLE), fix)
+        known = "a name ending in " + ", ".join(WRITABLE)
+        raise OutputError(f"output {path} has no known audio format", known, "choose another output path")
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """The same for a file of any kind.
+
+    Raises:
+        OutputError: a folder stands there, or the nearest existing folder takes no files.
+    """
+    fix = "choose another output path"
     if path.is_dir():
         raise OutputError(f"output {path} is a folder", "a file", fix)
     folder = path.absolute().parent

@@ -19,11 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from audio_io import check_writable, to_int16, write_audio
+from audio_io import check_place, check_writable, to_int16, write_audio
 from errors import GSVError, RequestError
 from text.language_names import mode_of
 from TTS_infer_pack.request import MAX_TEXT, SynthesisRequest
+from TTS_infer_pack.subtitles import format_of, write_subtitles
 from TTS_infer_pack.voice_library import NamedVoice, project_voices
+from TTS_infer_pack.word_times import SpokenWord
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="audio file (wav, flac, ogg, mp3), or a folder for output.wav (default: output.wav)",
     )
+    parser.add_argument("--subtitles", metavar="FILE", help="when each word is spoken as well: a .srt, .vtt or .json")
     parser.add_argument("--target_text", metavar="TEXT", help="the text to speak, or a text file that holds it")
     parser.add_argument("--target_language", default="auto", metavar="LANG", help="its language mode (default: auto)")
     parser.add_argument("--voice", metavar="NAME", help="a voice of the folder voices/ (--voice list shows them)")
@@ -106,6 +109,18 @@ def output_file(path: str) -> Path:
     return target
 
 
+def subtitle_file(path: str) -> Path:
+    """The subtitles to write.
+
+    Raises:
+        GSVError: a suffix that is no format, or a folder that cannot be written to.
+    """
+    target = Path(path).expanduser()
+    format_of(target)
+    check_place(target)
+    return target
+
+
 def read_request(args: argparse.Namespace, voice: NamedVoice | None = None) -> SynthesisRequest:
     """The arguments as a checked request.
 
@@ -135,6 +150,7 @@ def read_request(args: argparse.Namespace, voice: NamedVoice | None = None) -> S
         "repetition_penalty": args.repetition_penalty,
         "speed_factor": args.speed,
         "seed": args.seed if args.seed != -1 else None,
+        "subtitles": bool(args.subtitles) or None,
     }
     base = voice.request_values() if voice is not None else {}
     if args.t2s or args.lm:  # what the command line says of the stage counts more than what the voice says
@@ -175,6 +191,7 @@ def speak_to_file(args: argparse.Namespace) -> str:
     """
     target = output_file(args.output_path)
     check_writable(target)
+    subtitles = subtitle_file(args.subtitles) if args.subtitles else None
     voice = project_voices().get(args.voice) if args.voice else None
     request = read_request(args, voice)
     from TTS_infer_pack.TTS import TTS, TTS_Config  # late: what is wrong above is said before torch is loaded
@@ -186,9 +203,14 @@ def speak_to_file(args: argparse.Namespace) -> str:
     if voice is not None:
         tts.keep_prepared(voice.reference.parent)
     begin = time.perf_counter()
-    speech = tts.synthesize(request, on_warning=lambda text: print(f"warning: {text}", file=sys.stderr))
+    words: list[SpokenWord] = []
+    speech = tts.synthesize(
+        request, on_warning=lambda text: print(f"warning: {text}", file=sys.stderr), on_words=words.extend
+    )
     took = time.perf_counter() - begin
     write_audio(target, to_int16(speech.samples), speech.rate)
+    if subtitles is not None:
+        write_subtitles(subtitles, words, request.text)
     if tts.last_fallback is not None:
         print(f"warning: {tts.last_fallback.reason}: {tts.last_fallback.message}", file=sys.stderr)
     return f"{target}: {speech.seconds:.2f} s of speech in {took:.2f} s (real-time factor {took / speech.seconds:.2f})"

@@ -37,11 +37,13 @@ from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
 from TTS_infer_pack.request import PUBLIC_SAMPLING, STAGES, WHOLE, AudioChunk, SynthesisRequest
 from TTS_infer_pack.speech import Falls, Speech
 from TTS_infer_pack.stage_request import Phones, Prompt, phones_of
+from TTS_infer_pack.subtitles import SpeechClock
 from TTS_infer_pack.synthesis import Job, ShouldStop, speak
 from TTS_infer_pack.text_segmentation_method import get_method
 from TTS_infer_pack.TextPreprocessor import TextPreprocessor
 from TTS_infer_pack.tts_config import TTS_Config
 from TTS_infer_pack.voice_holder import VoiceHolder
+from TTS_infer_pack.word_times import SpokenWord
 
 __all__ = [
     "NO_PROMPT_ERROR",
@@ -158,20 +160,26 @@ class TTS(PublicTTSNames):
         on_fall: OnFall | None = None,
         voice: LoadedVoice | None = None,
         on_warning: Callable[[str], None] | None = None,
+        on_words: Callable[[Sequence[SpokenWord]], None] | None = None,
     ) -> Audio:
         """The whole speech of ``request``: its segments, joined. Arguments and errors as :meth:`stream`.
 
         Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` is told what a listener has
-        to know, such as that words seem to be missing.
+        to know, such as that words seem to be missing; ``on_words``, where the request asks for subtitles, of the words
+        of each segment with their seconds in the whole speech.
         """
         voice = voice or self.voice
         rate = voice.models.output_rate
         parts = []
+        clock = SpeechClock()
         for chunk in self.stream(replace(request, streaming_mode=WHOLE), None, on_fall, voice):
             parts.append(chunk.samples)
             rate = chunk.sample_rate
             if chunk.warning and on_warning is not None:
                 on_warning(chunk.warning)
+            words = clock.add(chunk)
+            if words and on_words is not None:
+                on_words(words)
         return Audio(_join(parts), rate)
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
@@ -244,6 +252,7 @@ class TTS(PublicTTSNames):
             pieces=request.pieces,
             pause=request.fragment_interval,
             pace=span.pace,
+            subtitled=request.text if request.subtitles else "",
         )
 
     def _reference_of(self, request: SynthesisRequest, voice: LoadedVoice) -> tuple[str, str, str]:

@@ -21,6 +21,7 @@ from TTS_infer_pack.batching import PiecePlan
 
 if TYPE_CHECKING:
     from AR.fallback import FallbackInfo
+    from TTS_infer_pack.word_times import SpokenWord
 
 MAX_SEED = 2**63 - 1
 MAX_TEXT = 20_000
@@ -56,7 +57,7 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "min_chunk_length": (int, 2, 10000),
 }
 """Kind and inclusive range of every number."""
-SWITCHES = ("split_bucket", "parallel_infer", "return_fragment", "super_sampling", "resynthesis")
+SWITCHES = ("split_bucket", "parallel_infer", "return_fragment", "super_sampling", "resynthesis", "subtitles")
 TEXTS = ("text", "text_lang", "ref_audio_path", "prompt_text", "prompt_lang", "text_split_method")
 NAMES = ("t2s", "qwen3_model_name")
 STAGES = ("ar", "qwen3")
@@ -99,6 +100,7 @@ class SynthesisRequest:
         cfg_rate: guidance of that network towards the reference, for versions that are spoken with it (v5dev, v5turbo);
             0 for none, None: the version's own.
         super_sampling: raise the rate of the speech, for versions that something can raise.
+        subtitles: find out when each word is spoken: :attr:`AudioChunk.words`.
         t2s: which stage speaks the semantic tokens, "ar" or "qwen3"; None: the one that the settings wish.
         qwen3_model_name: which language model, where one speaks; None: the one in the settings.
 
@@ -136,6 +138,7 @@ class SynthesisRequest:
     min_chunk_length: int = 16
     t2s: str | None = None
     qwen3_model_name: str | None = None
+    subtitles: bool = False
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in RANGES.items():
@@ -268,6 +271,8 @@ class AudioChunk:
         fallback: why the AR model has spoken for the language model in this request so far, the last reason of several;
             None where it has not.
         warning: what the listener has to know of the segment, such as that words seem to be missing; in its last piece.
+        words: of the whole segment, with seconds from its beginning; in its last piece, where the request asks for
+            subtitles. :class:`~TTS_infer_pack.subtitles.SpeechClock` tells their times in the whole speech.
     """
 
     samples: NDArray[np.float32]
@@ -279,3 +284,4 @@ class AudioChunk:
     again: bool = False
     fallback: FallbackInfo | None = None
     warning: str = ""
+    words: tuple[SpokenWord, ...] = ()

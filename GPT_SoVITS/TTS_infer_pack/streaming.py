@@ -41,6 +41,11 @@ class SegmentStream:
         """Tokens whose sound has been given away."""
         return self._done
 
+    @property
+    def codes(self) -> Tensor:
+        """All tokens known so far [T_sem]."""
+        return torch.cat(self._codes)
+
     def add(self, tokens: Tensor) -> None:
         """Take over new tokens [n]."""
         self._codes.append(tokens)
@@ -74,7 +79,7 @@ class SegmentStream:
         return self._tail * np.linspace(1, 0, len(self._tail), dtype=np.float32)
 
     def _render(self, tokens: int, begin: int, stop: int) -> Samples:
-        wave = self._take.render(torch.cat(self._codes)[:tokens], begin, stop)
+        wave = self._take.render(self.codes[:tokens], begin, stop)
         return wave.float().cpu().numpy()
 
     def _joined(self, wave: Samples) -> Samples:

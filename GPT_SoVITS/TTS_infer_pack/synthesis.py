@@ -33,6 +33,7 @@ from TTS_infer_pack.request import AudioChunk
 from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 from TTS_infer_pack.streaming import Samples, SegmentStream
 from TTS_infer_pack.time_stretch import TimeStretch, stretched
+from TTS_infer_pack.word_times import SpokenWord, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Job:
         enhance: raise the rate of what is spoken, where the voice can.
         pieces: how segments are cut into pieces that are spoken while tokens still come; None: segments are whole.
         pace: usual tokens a phone of what the stage has learned; 0: not known.
+        subtitled: the request's text, to whose words their times are told; empty: no times.
 
     Raises:
         RequestError: the version needs more of the reference than there is.
@@ -76,6 +78,7 @@ class Job:
     enhance: bool = False
     pieces: PiecePlan | None = None
     pace: float = 0.0
+    subtitled: str = ""
 
     def __post_init__(self) -> None:
         if self.models.spec.mel is not None and (self.prompt is None or self.prompt_mel is None):
@@ -171,8 +174,9 @@ class _SegmentPieces:
     def _chunk(self, samples: Samples, reason: str = "", again: bool = False) -> AudioChunk:
         tokens, self._told = self._stream.done - self._told, self._stream.done
         text, warning = self._segment.text, self._warning
+        words = spoken_words(self._job, self._voice, self._index, self._stream.codes) if reason else ()
         return AudioChunk(
-            np.clip(samples, -1, 1), self._rate, self._index, text, tokens, reason, again, warning=warning
+            np.clip(samples, -1, 1), self._rate, self._index, text, tokens, reason, again, warning=warning, words=words
         )
 
 
@@ -250,6 +254,22 @@ def noise_seed(job: Job, index: int) -> int:
     return ((job.sampling.seed or 0) + index) % 2**63
 
 
+@torch.inference_mode()
+def spoken_words(job: Job, voice: Voice, index: int, codes: Tensor) -> tuple[SpokenWord, ...]:
+    """When the words of a segment with the tokens ``codes`` [T_sem] are heard, in seconds from its beginning.
+
+    One way for whole segments and for pieces, so that both tell the same. Nothing where no subtitles are asked for.
+    """
+    segment, models, tokens = job.segments[index], job.models, codes.numel()
+    if not job.subtitled or not segment.spans or not tokens:
+        return ()
+    phones = segment.ids.to(models.device)[None]
+    looks = models.vits.looks(codes.to(models.device)[None, None], phones)[0]
+    take = voice.take(phones, noise_seed(job, index))
+    seconds = take.total(tokens) * take.hop / models.output_rate / job.stretch
+    return words_of(job.subtitled, segment.spans, looks.float().cpu().numpy(), seconds)
+
+
 def silence_after(job: Job, index: int, rate: int) -> Samples:
     """The pause after a segment [T]: the usual one, and what the text asks for."""
     return np.zeros(int((job.pause + job.segments[index].pause) * rate), dtype=np.float32)
@@ -279,4 +299,5 @@ def _render(job: Job, voice: Voice, index: int, result: T2SResult) -> AudioChunk
         result.tokens.numel(),
         result.finish_reason,
         warning=warning_of(segment.text, result.collapsed),
+        words=spoken_words(job, voice, index, result.tokens),
     )

@@ -28,6 +28,8 @@ from http_api.paths import without_paths
 from http_api.service import Service
 from http_api.speaking import Facts, Part, Speech
 from TTS_infer_pack.request import SEGMENTS
+from TTS_infer_pack.subtitles import SpeechClock, as_rows, as_srt, as_vtt
+from TTS_infer_pack.word_times import SpokenWord
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +122,10 @@ class SpeechResponse(Response):
             return
         playback, metrics = Playback(), self._service.metrics
         async for part in speech.parts():
-            if part.data or self._started:
+            frame = self._frame(part)
+            if frame or self._started:
                 await self._send_start(speech.facts, send)
-                await self._send_body(self._frame(part), send)
+                await self._send_body(frame, send)
             if part.chunk is not None:
                 self._note_first()
                 playback.add(part.seconds)
@@ -181,9 +184,8 @@ class SpeechResponse(Response):
 
 
 class EventsResponse(SpeechResponse):
-    """The same as server-sent events of OpenAI's kind: base64 audio, who spoke, and what went wrong on the way.
-
-    This is the place for further events beside the audio (subtitles): a part carries the chunk it came from.
+    """The same as server-sent events of OpenAI's kind: base64 audio, who spoke, what went wrong on the way, and words
+    with their times after the sound of each segment, where the request asks for subtitles.
     """
 
     def __init__(self, service: Service, call: SpeechCall) -> None:
@@ -191,6 +193,7 @@ class EventsResponse(SpeechResponse):
             call = replace(call, request=replace(call.request, streaming_mode=SEGMENTS))
         super().__init__(service, call)
         self._told = 0
+        self._clock = SpeechClock()
 
     def _content_type(self) -> str:
         return "text/event-stream"
@@ -201,6 +204,9 @@ class EventsResponse(SpeechResponse):
         events = [event("speech.fallback", **fall_of(fall)) for fall in falls]
         if part.data:
             events.append(event("speech.audio.delta", audio=base64.b64encode(part.data).decode("ascii")))
+        timed = self._call.request.subtitles and part.chunk is not None
+        if timed and (words := self._clock.add(part.chunk)):
+            events.append(event("speech.words", segment=part.chunk.index, words=as_rows(words)))
         return b"".join(events)
 
     def _end(self, facts: Facts) -> bytes:
@@ -221,6 +227,45 @@ class EventsResponse(SpeechResponse):
         content = body_of("/v1", status_of(error), message_of(error))
         with anyio.move_on_after(1):
             await self._send_body(event("error", **content), send, more=False)
+
+
+class SubtitledResponse(SpeechResponse):
+    """The whole speech and its subtitles as one JSON object."""
+
+    def _content_type(self) -> str:
+        return "application/json"
+
+    async def _send_whole(self, speech: Speech, send: Send) -> None:
+        clock, words, sound = SpeechClock(), list[SpokenWord](), list[bytes]()
+        async for part in speech.parts():
+            sound.append(part.data)
+            if part.chunk is not None:
+                words += clock.add(part.chunk)
+        self._note_first()
+        body = self._body(b"".join(sound), words, speech.facts)
+        await self._send_start(speech.facts, send, {"Content-Length": str(len(body))})
+        await self._send_body(body, send, more=False)
+
+    def _body(self, sound: bytes, words: list[SpokenWord], facts: Facts) -> bytes:
+        text = self._call.request.text
+        content = {
+            "audio": base64.b64encode(sound).decode("ascii"),
+            "media_type": self._call.media_type,
+            "sample_rate": facts.rate,
+            "seconds": round(facts.seconds, 3),
+            "text": text,
+            "words": as_rows(words),
+            "srt": as_srt(words, text),
+            "vtt": as_vtt(words, text),
+        }
+        return json.dumps(content, ensure_ascii=False).encode()
+
+
+def answer_to(service: Service, call: SpeechCall, as_events: bool = False) -> SpeechResponse:
+    """The form of answer that a call asks for: audio; with subtitles JSON, and events where it streams."""
+    if as_events or (call.request.subtitles and not call.whole):
+        return EventsResponse(service, call)
+    return (SubtitledResponse if call.request.subtitles else SpeechResponse)(service, call)
 
 
 def event(kind: str, **values: Any) -> bytes:

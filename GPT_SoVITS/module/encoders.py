@@ -42,6 +42,13 @@ class TextAttention(nn.Module):
         mixed = self.cross_attention(frames, phones, text_mask) + frames + style.transpose(1, 2)
         return pointwise(mixed, self.c_post).transpose(1, 2)
 
+    def looks(self, x: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        """Where each head looks; arguments as :meth:`forward` -> log-probabilities [B, H, T, T_ph]."""
+        frames = pointwise(x.transpose(1, 2), self.c_pre)
+        phones = pointwise(text.transpose(1, 2), self.text_pre)
+        heads = range(self.cross_attention.n_heads)
+        return torch.stack([self.cross_attention.weights(frames, phones, text_mask, head) for head in heads], dim=1)
+
 
 class PriorEncoder(nn.Module):
     """Public name ``enc_p``: quantised semantic vectors and phones -> mean and log-scale of the latent."""
@@ -90,6 +97,15 @@ class PriorEncoder(nn.Module):
             mask = F.interpolate(mask, size=size, mode="nearest")
         m, logs = (self.proj(y) * mask).chunk(2, dim=1)
         return Prior(y, m, logs, mask)
+
+    def looks(self, y: Tensor, text: Tensor) -> Tensor:
+        """At which phones the frames look: y [B, ssl_dim, T_spec], text ids [B, T_ph], all of them real.
+
+        Returns log-probabilities [B, H, T_spec, T_ph], by head of the text attention.
+        """
+        y = self.encoder_ssl(self.ssl_proj(y), torch.ones_like(y[:, :1]))
+        valid = torch.ones_like(text, dtype=torch.bool)
+        return self.mrte.looks(y, self.encode_text(text, valid), valid)
 
     def encode_text(self, text: Tensor, valid: Tensor) -> Tensor:
         """Phone ids [B, T_ph], True where they are real -> [B, C, T_ph]; does not depend on the tokens."""

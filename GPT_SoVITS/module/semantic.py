@@ -94,6 +94,11 @@ class SemanticModel(nn.Module):
         return self.enc_p(quantized, lengths, text, text_lengths, self.prior_style(style), speed, phones)
 
     @torch.no_grad()
+    def looks(self, codes: Tensor, text: Tensor) -> Tensor:
+        """At which phones the frames of codes [B, 1, T_sem] look; text and result as :meth:`PriorEncoder.looks`."""
+        return self.enc_p.looks(self._to_frames(self.quantizer.decode(codes)), text)
+
+    @torch.no_grad()
     def extract_latent(self, ssl: Tensor) -> Tensor:
         """Semantic tokens of SSL features [B, ssl_dim, frames at 50 Hz] -> [B, 1, T_sem]."""
         return self.quantizer.encode(self.ssl_proj(ssl))

@@ -240,3 +240,17 @@ def test_text_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x00")))
     with pytest.raises(RequestError, match="standard input"):
         cli.read_request(arguments)
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt", "json"])
+def test_subtitles_are_written_beside_the_sound(run: Run, tmp_path: Path, kind: str) -> None:
+    code, _, error = run("Hello there, my friend.", "-o", tmp_path / "a.wav", "--subtitles", tmp_path / f"a.{kind}")
+    assert code == 0, error
+    content = (tmp_path / f"a.{kind}").read_text(encoding="utf-8")
+    assert "Hello" in content and "friend" in content
+    assert content.startswith({"srt": "1\n00:00:0", "vtt": "WEBVTT\n", "json": "{"}[kind])
+
+
+def test_a_subtitle_file_of_another_kind_is_refused_before_the_work(run: Run, tmp_path: Path) -> None:
+    code, _, error = run("Hello there.", "-o", tmp_path / "a.wav", "--subtitles", tmp_path / "a.txt")
+    assert code == 2 and ".srt" in error and not list(tmp_path.glob("a.*"))

@@ -17,7 +17,7 @@ from errors import RequestError
 from http_api.calls import SpeechCall
 from http_api.dialects.public import COMMANDS, need_public, public_call
 from http_api.incoming import all_values, renamed
-from http_api.responses import SpeechResponse
+from http_api.responses import answer_to
 from http_api.service import Service
 from text.language_names import mode_of
 
@@ -48,7 +48,7 @@ def build_legacy(service: Service) -> APIRouter:
             return JSONResponse({"message": "GPT-SoVITS", "docs": "/docs"})
         if values.get("command") in COMMANDS:
             raise RequestError("commands go to /control")
-        return SpeechResponse(service, root_call(service, values, request.headers.get("accept", "")))
+        return answer_to(service, root_call(service, values, request.headers.get("accept", "")))
 
     @router.api_route("/change_refer", methods=["GET", "POST"])
     async def change_refer(request: Request) -> Response:

@@ -7,6 +7,7 @@ clients take for granted; ``sample_rate`` changes that.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from errors import LimitError, RequestError
 from http_api.calls import SpeechCall
 from http_api.incoming import body_values
-from http_api.responses import EventsResponse, SpeechResponse
+from http_api.responses import answer_to
 from http_api.service import Service
-from TTS_infer_pack.request import PIECES, SEGMENTS
+from TTS_infer_pack.request import PIECES, SEGMENTS, WHOLE
 from TTS_infer_pack.voice_library import DEFAULT_VOICE, MAX_CLIP_BYTES, NamedVoice
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -74,7 +75,9 @@ async def speech(service: Service, request: Request) -> Response:
     values = await body_values(request)
     as_events = _choice(values, "stream_format", STREAM_FORMATS, "audio") == "sse"
     call = openai_call(service, values, as_events)
-    return (EventsResponse if as_events else SpeechResponse)(service, call)
+    if call.request.subtitles and not as_events:  # JSON, which is whole
+        call = replace(call, request=replace(call.request, streaming_mode=WHOLE))
+    return answer_to(service, call, as_events)
 
 
 def openai_call(service: Service, values: Mapping[str, Any], as_events: bool = False) -> SpeechCall:

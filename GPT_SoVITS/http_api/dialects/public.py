@@ -16,7 +16,7 @@ from http_api.answers import NotAllowedError
 from http_api.calls import SpeechCall
 from http_api.encoders import MEDIA_TYPES, PUBLIC_TYPES
 from http_api.incoming import all_values, renamed
-from http_api.responses import SpeechResponse
+from http_api.responses import answer_to
 from http_api.service import Service
 from text.language import MODES
 from text.language_names import mode_of
@@ -98,8 +98,8 @@ def build_public(service: Service) -> APIRouter:
         """Speak a text; keys as in docs/requests.md, and voice, media_type, sample_rate."""
         values = await all_values(request)
         if is_gsvi(values):
-            return SpeechResponse(service, gsvi_call(service, values))
-        return SpeechResponse(service, public_call(service, values))
+            return answer_to(service, gsvi_call(service, values))
+        return answer_to(service, public_call(service, values))
 
     @router.api_route("/control", methods=["GET", "POST"])
     async def control(request: Request) -> Response:

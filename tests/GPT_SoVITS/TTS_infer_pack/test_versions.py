@@ -178,6 +178,20 @@ def test_a_stream_of_any_version(voices: Callable[[str], TTS], clip: Path, versi
     np.testing.assert_array_equal(join(mixed), join(stream))  # the same seed, and nothing of the other stream
 
 
+@pytest.mark.parametrize("version", ["v2Pro", "v3", "v4"])
+def test_any_version_tells_its_words(voices: Callable[[str], TTS], clip: Path, version: str) -> None:
+    told = []
+    for mode in (0, 2):
+        ask = {"text": "Hello there, friend.", "text_split_method": "cut0", "subtitles": True}
+        parts = chunks(voices(version), clip, **ask, streaming_mode=mode)
+        words = [word for part in parts for word in part.words]
+        assert [word.text for word in words] == ["Hello", "there", "friend"]
+        assert all(one.end <= other.start for one, other in pairwise(words))
+        assert 0 < words[-1].end <= sum(len(part.samples) / part.sample_rate for part in parts)
+        told.append(words)
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("version", ALL)
 def test_several_references_are_averaged(
     voices: Callable[[str], TTS], clip: Path, tmp_path: Path, version: str
