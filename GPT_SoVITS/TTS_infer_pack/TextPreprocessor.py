@@ -182,7 +182,9 @@ class TextPreprocessor:
             "phones": [phone for phones in ids for phone in phones],
             "bert_features": _joined(features) if features else self._zeros(0),
             "norm_text": "".join(run.cleaned.norm_text for run in runs),
-            "spans": monotonic(span for run in runs for span in run.cleaned.spans),
+            "spans": runs[0].cleaned.spans
+            if len(runs) == 1
+            else monotonic(s for run in runs for s in run.cleaned.spans),
         }
 
     def get_bert_inf(self, phones: list[int], word2ph: list[int] | None, norm_text: str, language: str) -> torch.Tensor:
