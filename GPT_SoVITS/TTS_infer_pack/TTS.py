@@ -27,7 +27,7 @@ from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.acoustic import FlowSampling
 from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
-from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
+from TTS_infer_pack.language_model import LanguageModels, StageWish, learned_span, of_voice
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
 from TTS_infer_pack.prepared import kept_reference
 from TTS_infer_pack.prompt_cache import LRUCache
@@ -212,7 +212,7 @@ class TTS(PublicTTSNames):
         values = _values(request, voice)
         method = str(values["text_split_method"])
         get_method(method)
-        span = _span(voice)
+        span = _span(voice, StageWish.of(self.configs, request))
         whole = request.text_split_method == "cut0"  # a person has chosen that
         limit, alone = most_phones(span, whole), bool(span.phones) and not whole
         parts = self._text.preprocess(
@@ -447,9 +447,10 @@ def _values(request: SynthesisRequest, voice: LoadedVoice) -> dict[str, Any]:
     return PUBLIC_SAMPLING | dict(voice.recommended.sampling) | {n: v for n, v in named.items() if v is not None}
 
 
-def _span(voice: LoadedVoice) -> LearnedSpan:
-    """The longest speech that the stages have learned: the pack's, else what the GPT checkpoint says."""
-    told = voice.recommended.span
+def _span(voice: LoadedVoice, wish: StageWish) -> LearnedSpan:
+    """The longest speech that what speaks has learned: the language model's own, the pack's, or the checkpoint's."""
+    own = learned_span(wish.name) if wish.name else LearnedSpan()
+    told = own if own.phones else voice.recommended.span
     return told if told.phones else getattr(voice.models.t2s, "span", LearnedSpan())
 
 

@@ -180,9 +180,11 @@ class TextPreprocessor:
         ]
         return {
             "phones": [phone for phones in ids for phone in phones],
-            "bert_features": torch.cat(features, dim=1) if features else self._zeros(0),
+            "bert_features": _joined(features) if features else self._zeros(0),
             "norm_text": "".join(run.cleaned.norm_text for run in runs),
-            "spans": monotonic(span for run in runs for span in run.cleaned.spans),
+            "spans": runs[0].cleaned.spans
+            if len(runs) == 1
+            else monotonic(s for run in runs for s in run.cleaned.spans),
         }
 
     def get_bert_inf(self, phones: list[int], word2ph: list[int] | None, norm_text: str, language: str) -> torch.Tensor:
@@ -198,12 +200,18 @@ class TextPreprocessor:
         return spread(char_features(self.bert_model, self.tokenizer, norm_text, self.device), word2ph)
 
     def _zeros(self, length: int) -> torch.Tensor:
-        return torch.zeros((BERT_CHANNELS, length), dtype=torch.float32, device=self.device)
+        # One column for all phones: nobody writes into features, and a long text needs no memory for nothing.
+        return torch.zeros((BERT_CHANNELS, 1), dtype=torch.float32, device=self.device).expand(BERT_CHANNELS, length)
 
     @staticmethod
     def replace_consecutive_punctuation(text: str) -> str:
         """Repeated marks to the first of them: "!!!" to "!"."""
         return reduced(Placed.of(text)).text
+
+
+def _joined(features: list[torch.Tensor]) -> torch.Tensor:
+    """[1024, T_ph] of the runs of a segment, one behind the other; that of a single run is not copied."""
+    return features[0] if len(features) == 1 else torch.cat(features, dim=1)
 
 
 def _costs(piece: Placed, runs: Sequence[LanguageRun]) -> list[float]:

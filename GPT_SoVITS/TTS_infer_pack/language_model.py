@@ -24,7 +24,8 @@ from AR.fallback import FallbackInfo, FallbackT2S, OnFall, reason_of
 from AR.hardware import has_fast_bfloat16
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
 from AR.models import lm_half
-from AR.models.lm_folder import ADAPTER_FILE, CONFIG_FILE
+from AR.models.lm_folder import ADAPTER_FILE, CONFIG_FILE, LMConfig
+from AR.plausible import LearnedSpan
 from config import PACK_DIR, REPO_ROOT
 from errors import CheckpointError, RequestError
 
@@ -55,6 +56,15 @@ def at_home(name: str) -> str:
     """A model's name; the path of a folder starts at the repository, like every path in the settings."""
     local = REPO_ROOT / name
     return str(local) if local.is_dir() else name
+
+
+def learned_span(name: str) -> LearnedSpan:
+    """The longest speech that a language model has learned, as its folder says; unknown where that says nothing."""
+    folder = places().find(at_home(name))
+    try:
+        return LMConfig.read(folder).span if folder is not None else LearnedSpan()
+    except LMUnavailable:  # why it cannot speak is told when it is loaded
+        return LearnedSpan()
 
 
 def language_model_names() -> list[str]:

@@ -29,7 +29,7 @@ _NUMBERED = frozenset("no nos fig figs vol vols ch chap sec pp p pg art eq ext t
 #: Abbreviations that may end a sentence: they do where a capital letter follows.
 _MAY_END = frozenset(
     "etc inc ltd co corp jr bros ph.d m.d b.a m.a a.m p.m a.k.a a.d b.c e.g i.e jan feb mar apr jun jul aug sep sept "
-    "oct nov dec mon tue tues wed thu thur thurs fri sat sun min max hr hrs oz lb lbs in ft mi yd gal".split()
+    "oct nov dec mon tue tues wed thu thur thurs fri sat sun min max hr hrs oz lb lbs in ft mi yd gal sq".split()
 )
 _NEVER_ENDS = frozenset({"e.g", "i.e", "a.k.a"})
 _WORD_BEFORE = re.compile(r"[A-Za-z](?:[A-Za-z]|\.(?=[A-Za-z]))*$")
@@ -87,10 +87,10 @@ def _inside(text: str, at: int) -> bool:
         return True
     if char == "." and after.isdigit() and not before.isalnum():
         return True
-    return char == "." and _abbreviates(text, at)
+    return char == "." and abbreviates(text, at)
 
 
-def _abbreviates(text: str, at: int) -> bool:
+def abbreviates(text: str, at: int) -> bool:
     """Whether the full stop at a place ends an abbreviation, and no sentence."""
     match = _WORD_BEFORE.search(text, max(0, at - 12), at)
     if match is None:
@@ -98,7 +98,7 @@ def _abbreviates(text: str, at: int) -> bool:
     word, following = match[0].lower(), text[at + 1 : at + 4].lstrip(" ")[:1]
     spaced = text[at + 1 : at + 2] == " "
     if not spaced or not following:
-        return following in tuple(",;:'’?!)") and (word in _TITLES | _MAY_END or "." in word)
+        return following in tuple(",;:'’?!)-–") and (word in _TITLES | _MAY_END or "." in word)
     if word in _TITLES or (word in _NUMBERED and following.isdigit()):
         return True
     if len(match[0]) == 1 or ("." in word and all(len(part) == 1 for part in word.split("."))):
@@ -176,7 +176,7 @@ def _borders(text: str) -> dict[int, float]:
 
 def _in_abbreviation(text: str, at: int) -> bool:
     """Whether a space follows the full stop of an abbreviation: Dr. Smith."""
-    return text[at - 1] == " " and at > 1 and text[at - 2] == "." and _abbreviates(text, at - 2)
+    return text[at - 1] == " " and at > 1 and text[at - 2] == "." and abbreviates(text, at - 2)
 
 
 def _letters(text: str) -> dict[int, float]:

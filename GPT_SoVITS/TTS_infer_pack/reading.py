@@ -14,6 +14,7 @@ from text.cleaner import Cleaned, clean_placed, mark
 from text.language import neutral_language, runs_for_mode
 from text.markup import Given, split_pauses
 from text.places import Placed
+from TTS_infer_pack.marks import abbreviates
 from TTS_infer_pack.sentences import WORD, leading, sentences
 
 MIN_PHONES = 6
@@ -54,8 +55,13 @@ class Piece(NamedTuple):
 
 
 def reduced(text: Placed) -> Placed:
-    """Repeated marks to the first of them: "!!!" to "!"."""
-    return text.sub(_REPEATED, lambda match: match[1])
+    """Repeated marks to the first of them: "!!!" to "!"; the point of an abbreviation is no mark (St., U.S.-based)."""
+
+    def first(match: re.Match[str]) -> str:
+        kept = 2 if match[1] == "." and match[0][1] != "." and abbreviates(text.text, match.start()) else 1
+        return match[0][:kept]
+
+    return text.sub(_REPEATED, first)
 
 
 def marked_up(text: Placed, lang: str, version: str, neutral: str | None = None) -> tuple[Placed, Reading]:

@@ -60,6 +60,8 @@ _STRONG = frozenset("你您她们吗呢吧这么怎谁很没還沒嗎這麼們�
 #: Words of Chinese in characters that Japanese has too.
 _FUNCTION = frozenset("是他到把讓給跟也就要去")
 _MAX_TITLE = 8
+#: English words that stand between two numbers and say nothing of the language of a text.
+_CONNECTING = frozenset({"to", "and", "or", "vs", "x"})
 
 
 class Run(NamedTuple):
@@ -310,7 +312,14 @@ def neutral_language(text: str, mode: str) -> str:
     if row.kind == AUTO:
         return main_language(text)
     scripts = {piece.script for piece in _pieces(text)} - _NEUTRAL
-    return "en" if scripts == {"en"} else row.language
+    return "en" if scripts == {"en"} and not _connects(text) else row.language
+
+
+def _connects(text: str) -> bool:
+    """Whether the words of a text only stand between its numbers: 5% to ￥300."""
+    pieces = _pieces(text)
+    words = {text[piece.start : piece.end].lower() for piece in pieces if piece.script not in _NEUTRAL}
+    return words <= _CONNECTING and len(words) < len(pieces)
 
 
 def runs_for_mode(text: str, mode: str, neutral: str = "zh", given: Mapping[str, str] | None = None) -> list[Run]:
@@ -334,6 +343,8 @@ def runs_for_mode(text: str, mode: str, neutral: str = "zh", given: Mapping[str,
     if row.kind == ALONE:
         return [Run(row.language, text)] if text else []
     if row.kind == ALL:
+        return segments(text, row.language, given=given)
+    if row.kind != AUTO and neutral == row.language and has_words(text) and _connects(text):
         return segments(text, row.language, given=given)
     found = segments(text, neutral=neutral, given=given)
     if row.kind == AUTO:

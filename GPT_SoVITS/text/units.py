@@ -15,6 +15,8 @@ UNITS: tuple[str, ...] = (
     *("km", "cm", "mm", "nm", "μm", "µm", "m", "km²", "cm²", "mm²", "m²", "km2", "cm2", "m2", "m³", "cm³", "m3", "ha"),
     # mass, capacity
     *("kg", "mg", "μg", "µg", "g", "t", "ml", "mL", "dl", "dL", "cl", "L", "l"),
+    # amount of substance
+    *("mol", "mmol", "mol/L", "mmol/L"),
     # speed and other rates
     *(
         "km/h",
@@ -42,6 +44,8 @@ UNITS: tuple[str, ...] = (
     *("TB", "GB", "MB", "KB", "kB"),
     # imperial
     *("lb", "lbs", "oz", "ft", "mi", "yd", "gal"),
+    # money, by its code
+    *("USD", "EUR", "GBP", "JPY", "CNY", "HKD", "KRW"),
     # temperature
     *("°C", "°F", "℃", "℉"),
 )
@@ -52,6 +56,7 @@ NAMES_TOO = frozenset("A")
 #: Signs of a currency in front of a number.
 CURRENCIES: tuple[str, ...] = (
     *("US$", "HK$", "NT$", "CA$", "AU$", "A$", "C$", "S$", "R$", "RMB"),
+    *("USD", "EUR", "GBP", "JPY", "CNY", "HKD", "KRW"),
     *("$", "＄", "€", "£", "￡", "¥", "￥", "₩", "￦", "₹", "₽", "฿", "₫", "₴", "₺", "₱", "₿"),
 )
 

@@ -52,8 +52,7 @@ class Spoken:
 def read_texts(path: Path, count: int) -> list[tuple[str, str]]:
     """(kind, text) of ``kind<TAB>text`` lines: an even choice of at most ``count``, from all kinds alike."""
     rows = [line.split("\t", 1) for line in path.read_text(encoding="utf-8").split("\n") if "\t" in line]
-    step = max(1, len(rows) // count)
-    return [(kind, text) for kind, text in rows[::step]][:count]
+    return [(kind, text) for kind, text in rows[:: max(1, -(-len(rows) // count))]]
 
 
 def share_heard(text: str, heard: str) -> float:
@@ -109,10 +108,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--stages", nargs="+", default=["ar", "gsv-tiny"], help='"ar" or names of language models')
     parser.add_argument("--methods", nargs="+", default=["pack"], help='cutting methods; "pack": the recommended one')
+    parser.add_argument("--file", type=Path, default=TEXTS, help="lines of kind<TAB>text")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     tts = TTS(TTS_Config())
-    rows = summary(list(speeches(tts, read_texts(TEXTS, args.texts), args.stages, args.methods, args.seeds)))
+    rows = summary(list(speeches(tts, read_texts(args.file, args.texts), args.stages, args.methods, args.seeds)))
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(json.dumps({"texts": args.texts, "seeds": args.seeds, "rows": rows}))

@@ -15,6 +15,8 @@ JUDGE_RATE = 16000
 TEMPERATURES = (0.0, 0.2, 0.4)
 # Nobody speaks faster than this; it bounds what a loop can cost.
 TOKENS_AT_LEAST, TOKENS_PER_SECOND = 20, 12
+# Whisper holds 448 with its prompt, for each half minute of a longer recording.
+TOKENS_AT_MOST = 440
 
 
 def at_judge_rate(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -81,7 +83,7 @@ class WhisperJudge:
             best_of=1,
             temperature=TEMPERATURES,
             condition_on_previous_text=False,
-            max_new_tokens=int(TOKENS_AT_LEAST + TOKENS_PER_SECOND * len(samples) / JUDGE_RATE),
+            max_new_tokens=min(TOKENS_AT_MOST, int(TOKENS_AT_LEAST + TOKENS_PER_SECOND * len(samples) / JUDGE_RATE)),
         )
         return " ".join(segment.text.strip() for segment in segments)
 

@@ -21,9 +21,9 @@ def times(text: str) -> str:
     """10:30 a.m., 5pm, 9am-6pm, 14:05, 10:30:15; what is left of the form 3:2 is a ratio or a score."""
     text = _time_ranges(text)
     if ":" in text:
-        mark = r"(?:\s?([AaPp])\.?[Mm]\b(?:\.(?=\s+[a-z,;]))?)?"
+        mark = r"(?:\s?([AaPp])\.?[Mm]\b(?:\.(?=\s+[a-z,;]|[,;]))?)?"
         text = re.sub(r"\b([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:]|\.\d)" + mark, _clock, text)
-    text = re.sub(r"\b(1[0-2]|0?\d)\s?([AaPp])\.?[Mm]\b\.?(?=\s+[a-z,;])", _hour, text)
+    text = re.sub(r"\b(1[0-2]|0?\d)\s?([AaPp])\.?[Mm]\b\.?(?=\s+[a-z,;]|[,;])", _hour, text)
     text = re.sub(r"\b(1[0-2]|0?\d)\s?([AaPp])\.?[Mm]\b", _hour, text)
     # What is left is no time of day: a ratio or a score.
     return re.sub(r"(?<![\w:.,])\d{1,4}(?::\d{1,4})+(?![\w:]|[.,]\d)", lambda m: m[0].replace(":", " to "), text)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+import published
 from published import G2PW, ROBERTA, fetch_command, place
 
 logger = logging.getLogger(__name__)
@@ -33,16 +35,34 @@ _NO_READINGS: Mapping[int, str] = {}
 
 def folder() -> Path:
     """Where the model is looked for."""
-    named, usual, other = os.environ.get(VARIABLE), place(G2PW), place("pretrained_models/G2PWModel")
-    return Path(named) if named else other if other.is_dir() and not usual.is_dir() else usual
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    usual = place(G2PW)
+    other = place("pretrained_models/G2PWModel")
+    return other if other.is_dir() and not usual.is_dir() else usual
+
+
+def present() -> bool:
+    """Whether the model's folder is there; where it is not, that is said once."""
+    return _looked_for(os.environ.get(VARIABLE), published.LIBRARY, int(time.monotonic()))
+
+
+@lru_cache(maxsize=2)
+def _looked_for(named: str | None, library: Path, second: int) -> bool:
+    """As :func:`present`, once a second: to look takes as long as to read half a clause."""
+    where = folder()
+    if not where.is_dir():
+        _tell_once(where)
+        return False
+    return True
 
 
 def polyphones(clause: str) -> Mapping[int, str]:
     """Toned pinyin of the polyphones of a clause by position; empty without the model."""
-    where = folder()
-    if not where.is_dir():
-        _tell_once(where)
+    if not present():
         return _NO_READINGS
+    where = folder()
     model = _load(where)
     return model.readings(_traditional(clause[:_MAX_CHARS])) if model else _NO_READINGS
 

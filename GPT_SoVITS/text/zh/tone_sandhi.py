@@ -15,6 +15,8 @@ _NUMERALS = frozenset("零一二三四五六七八九十百千万亿点幺两")
 _AFTER_NUMBER = frozenset("几有两半多各整每做是这那哪某")
 _LIGHT_ENDS = frozenset("上下进出回过起开")
 _MAX_PAIR = 3
+#: Words whose last syllable keeps its tone behind other characters too.
+_NOT_LIGHT_ENDS = tuple(word for word in NOT_LIGHT if len(word) == 3)
 _DOUBLING = frozenset("n v vn vi vg nz ng r".split())
 _FINAL_PARTICLES = frozenset("吗呢吧嘛么呀啊")
 #: Verbs after which 不 with a result is light (看不见).
@@ -96,7 +98,7 @@ def _is_light(word: Word, before: str) -> bool:
         return True
     if text == "个":
         return bool(before) and (before in _NUMERALS or before in _AFTER_NUMBER)
-    if len(text) < 2 or text in NOT_LIGHT or any(text.endswith(w) for w in NOT_LIGHT if len(w) == 3):
+    if len(text) < 2 or text in NOT_LIGHT or text.endswith(_NOT_LIGHT_ENDS):
         return False
     if text[-1] == "个":
         return text[-2] in _NUMERALS or text[-2] in _AFTER_NUMBER

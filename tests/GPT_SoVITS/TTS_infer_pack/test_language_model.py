@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from config import PACK_DIR
 from process_ckpt import load_sovits_new
 from TTS_infer_pack import language_model
 from TTS_infer_pack.language_model import PACK_STAGES, at_home, language_model_names
+from TTS_infer_pack.request import SynthesisRequest
 from TTS_infer_pack.TTS import TTS, TTS_Config
 
 SMOLLM2 = PACK_DIR / PACK_STAGES["smollm2-135m"]
@@ -66,3 +69,21 @@ def test_a_relative_folder_starts_at_the_repository(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     assert at_home("GPT_SoVITS/configs") == str(language_model.REPO_ROOT / "GPT_SoVITS" / "configs")
     assert at_home("gsv-tiny") == "gsv-tiny" and at_home(str(tmp_path)) == str(tmp_path)
+
+
+def test_text_is_cut_to_the_span_of_the_language_model_that_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "short"
+    shutil.copytree(PACK_DIR / PACK_STAGES["gsv-tiny"], folder)
+    config = LMConfig.read(folder)
+    replace(config, training={**config.training, "span": {"phones": 30, "seconds": 3.0}}).write(folder)
+    monkeypatch.setattr(language_model, "LM_ROOT", tmp_path)
+    tts = TTS(TTS_Config())
+    text = "The old man walked slowly down the road to the harbour and looked at the boats."
+    lengths = {}
+    for name in ("short", "gsv-tiny"):
+        job = tts._job(SynthesisRequest(text, "en", t2s="qwen3", qwen3_model_name=name))
+        lengths[name] = max(segment.ids.numel() for segment in job.segments)
+    assert lengths["short"] <= 30 < lengths["gsv-tiny"], lengths
+    assert language_model.learned_span("no such model").phones == 0

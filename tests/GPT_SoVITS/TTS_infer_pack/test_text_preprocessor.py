@@ -166,3 +166,17 @@ def test_the_mark_in_front_is_no_decimal_point(
 def test_a_number_cut_off_from_its_words_keeps_their_language(frontend: TextPreprocessor) -> None:
     numbers = frontend.preprocess("The numbers are 31, 42, 53.", "zh", "cut5")
     assert "forty-two" in "".join(segment["norm_text"] for segment in numbers)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("5th St., New York", "5th St., New York"),
+        ("a U.S.-based actor", "a U.S.-based actor"),
+        ("pie etc.?! Yes", "pie etc.? Yes"),
+        ("It ended.,then", "It ended.then"),
+        ("Wait...", "Wait."),
+    ],
+)
+def test_the_point_of_an_abbreviation_is_no_repeated_mark(text: str, kept: str) -> None:
+    assert TextPreprocessor.replace_consecutive_punctuation(text) == kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from text import clean_text
-from text.language import runs_for_mode
+from text.language import neutral_language, runs_for_mode
 from text.registry import LANGUAGE_ROWS
 from text.units import CURRENCIES, UNITS
 
@@ -73,8 +73,11 @@ def _is_read(quantity: str, bare: str, language: str) -> bool:
         ("zh", "发到test_123@qq.com吧", [("zh", "发到"), ("en", "test_123@qq.com"), ("zh", "吧")]),
         ("zh", "今天好。3 people came.", [("zh", "今天好。"), ("en", "3 people came.")]),
         ("zh", "In 2024, 30 people came, 3, 4, 5.", [("en", "In 2024, 30 people came, 3, 4, 5.")]),
+        ("zh", "5% to ￥300", [("zh", "5% "), ("en", "to "), ("zh", "￥300")]),
+        ("ko", "3 to 5", [("ko", "3 "), ("en", "to "), ("ko", "5")]),
+        ("zh", "价格是USD 30吗", [("zh", "价格是USD 30吗")]),
         ("zh", "下午5pm见", [("zh", "下午"), ("en", "5pm"), ("zh", "见")]),
     ],
 )
 def test_whose_number_it_is(mode: str, text: str, runs: list[tuple[str, str]]) -> None:
-    assert [tuple(run) for run in runs_for_mode(text, mode)] == runs
+    assert [tuple(run) for run in runs_for_mode(text, mode, neutral_language(text, mode))] == runs
