@@ -13,37 +13,13 @@ from typing import Any
 from errors import RequestError
 from pages.guard import check_audio_upload, check_text
 from text.language import MODES
+from text.language_names import mode_of
 
 CUTS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 STREAMING = (0, 1, 2, 3)
 """Values of ``streaming_mode``: the whole at once; or as it is made: by sentence, smooth pieces, fast pieces."""
 SEED_LIMIT = 2**31 - 1
 
-LANGUAGE_WORDS = {
-    "中文": "all_zh",
-    "英文": "en",
-    "日文": "all_ja",
-    "粤语": "all_yue",
-    "韩文": "all_ko",
-    "中英混合": "zh",
-    "日英混合": "ja",
-    "粤英混合": "yue",
-    "韩英混合": "ko",
-    "多语种混合": "auto",
-    "多语种混合(粤语)": "auto_yue",
-    "Chinese": "all_zh",
-    "English": "en",
-    "Japanese": "all_ja",
-    "Cantonese": "all_yue",
-    "Korean": "all_ko",
-    "Chinese-English Mixed": "zh",
-    "Japanese-English Mixed": "ja",
-    "Yue-English Mixed": "yue",
-    "Korean-English Mixed": "ko",
-    "Multilingual Mixed": "auto",
-    "Multilingual Mixed(Yue)": "auto_yue",
-}
-"""What clients of the public page pass for a language, in Chinese and English, and the mode it means."""
 CUT_WORDS = {
     "不切": "cut0",
     "凑四句一切": "cut1",
@@ -118,11 +94,11 @@ class Controls:
         reference = check_audio_upload(self.ref_wav_path, say) if self.ref_wav_path else ""
         return {
             "text": check_text(self.text or "", say),
-            "text_lang": _known(self.text_language, LANGUAGE_WORDS, MODES, "page.unknown_language", say),
+            "text_lang": _known(mode_of(self.text_language or ""), {}, MODES, "page.unknown_language", say),
             "ref_audio_path": reference,
             "aux_ref_audio_paths": [check_audio_upload(path, say) for path in self.inp_refs or []],
             "prompt_text": "" if self.ref_free else check_text((self.prompt_text or "").strip(), say),
-            "prompt_lang": _known(self.prompt_language, LANGUAGE_WORDS, MODES, "page.unknown_language", say),
+            "prompt_lang": _known(mode_of(self.prompt_language or ""), {}, MODES, "page.unknown_language", say),
             "top_k": self.top_k,
             "top_p": self.top_p,
             "temperature": self.temperature,

@@ -23,9 +23,11 @@ LANGUAGE_NAMES = {
     "chinese-english mixed": "zh",
     "japanese-english mixed": "ja",
     "cantonese-english mixed": "yue",
+    "yue-english mixed": "yue",
     "korean-english mixed": "ko",
     "multilingual mixed": "auto",
     "multilingual mixed(cantonese)": "auto_yue",
+    "multilingual mixed(yue)": "auto_yue",
     "all": "auto",
 }
 """From a name in lower case to its mode."""
