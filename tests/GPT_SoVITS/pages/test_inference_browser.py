@@ -106,9 +106,16 @@ def page(site: str, visit: Visit) -> Any:
 
 
 def say(page: Any, text: str) -> None:
+    """Write and press Speak, again where it is not taken: a stopped speech that is still ending holds the button."""
     page.evaluate("document.querySelector('#progress textarea').value = ''")  # what is read next is new
     page.fill("#text textarea", text)
-    page.click("#speak")
+    for _ in range(10):
+        page.click("#speak")
+        try:
+            playwright.expect(page.locator("#progress textarea")).not_to_have_value("", timeout=4000)
+        except AssertionError:
+            continue
+        return
 
 
 def progress(page: Any, pattern: re.Pattern[str]) -> str:
