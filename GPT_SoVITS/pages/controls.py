@@ -94,16 +94,16 @@ class Controls:
         reference = check_audio_upload(self.ref_wav_path, say) if self.ref_wav_path else ""
         return {
             "text": check_text(self.text or "", say),
-            "text_lang": _known(mode_of(self.text_language or ""), {}, MODES, "page.unknown_language", say),
+            "text_lang": _known(self.text_language, mode_of, MODES, "page.unknown_language", say),
             "ref_audio_path": reference,
             "aux_ref_audio_paths": [check_audio_upload(path, say) for path in self.inp_refs or []],
             "prompt_text": "" if self.ref_free else check_text((self.prompt_text or "").strip(), say),
-            "prompt_lang": _known(mode_of(self.prompt_language or ""), {}, MODES, "page.unknown_language", say),
+            "prompt_lang": _known(self.prompt_language, mode_of, MODES, "page.unknown_language", say),
             "top_k": self.top_k,
             "top_p": self.top_p,
             "temperature": self.temperature,
             "repetition_penalty": self.repetition_penalty,
-            "text_split_method": _known(self.how_to_cut, CUT_WORDS, CUTS, "page.unknown_cut", say),
+            "text_split_method": _known(self.how_to_cut, _method_of, CUTS, "page.unknown_cut", say),
             "speed_factor": self.speed,
             "fragment_interval": self.pause_second,
             "seed": seed,
@@ -116,9 +116,14 @@ class Controls:
         }
 
 
-def _known(value: str | None, words: dict[str, str], codes: Sequence[str], key: str, say: Say) -> str:
+def _method_of(name: str) -> str:
+    """The cutting method that ``name`` stands for; one that is not known comes back in lower case."""
+    return CUT_WORDS.get(name.strip(), name.strip().lower())
+
+
+def _known(value: str | None, code_of: Callable[[str], str], codes: Sequence[str], key: str, say: Say) -> str:
     """The code for what a visitor chose or a client passed."""
-    code = words.get(str(value).strip(), str(value).strip().lower())
+    code = code_of(str(value))
     if code not in codes:
         raise RequestError(say(key, value=value, known=", ".join(codes)))
     return code

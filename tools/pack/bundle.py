@@ -29,10 +29,12 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from errors import ConfigError, DatasetError, GSVError
+from feature_extractor.training.codebook import EMBED
 from feature_extractor.training.teacher import RATE, load_16k
 from prepare_datasets.audio import read_recording
 from prepare_datasets.hubert_stage import ssl_path, wav_path, write_training_audio
 from prepare_datasets.journal import atomic_file
+from tools.evaluation.systems import read_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,6 @@ LIMIT = 45_000_000
 COMPRESSION = 0.95
 """libsndfile's for Opus: about 20 kbit/s at 16 kHz."""
 TABLES = ("2-name2text.txt", "6-name2semantic.tsv", "alignment.tsv", "speakers.tsv")
-EMBED = "quantizer.vq.layers.0._codebook.embed"
 
 
 def make(work: Path, output: Path, clips: bool = True) -> int:
@@ -108,10 +109,9 @@ def unpack(bundle: Path, work: Path, corpora: Sequence[Path] = ()) -> None:
         raise DatasetError(f"{bundle} cannot be unpacked ({error})", "what bundle.py make wrote") from error
     sources = _find_clips(work, corpora)
     embed = load_file(work / "ssl" / "quantizer.safetensors")[EMBED]
-    rows = (work / "targets" / "6-name2semantic.tsv").read_text("utf-8").splitlines()[1:]
-    for row in tqdm(rows, desc="targets", unit="clip"):
-        name, tokens = row.split("\t")
-        features = embed[torch.tensor([int(t) for t in tokens.split()])].repeat_interleave(2, dim=0)
+    spoken = read_tokens(work / "targets" / "6-name2semantic.tsv")
+    for name, tokens in tqdm(spoken.items(), desc="targets", unit="clip"):
+        features = embed[torch.tensor(tokens)].repeat_interleave(2, dim=0)
         with atomic_file(ssl_path(work / "targets", name)) as stream:
             torch.save(features.T[None].contiguous(), stream)
         if not wav_path(work / "targets", name).is_file():

@@ -28,22 +28,16 @@ from AR.backend import EOS
 from AR.models.lm_folder import LMConfig, codebook_fingerprint
 from errors import DatasetError
 from feature_extractor.cnhubert import CNHubert
-from feature_extractor.training.codebook import CODES
+from feature_extractor.training.codebook import CODES, EMBED
 from feature_extractor.training.teacher import load_16k
 from prepare_datasets.semantic_stage import load_tokenizer
 from ssl_train import Row, read_list
+from tools.evaluation.systems import read_tokens
 
 logger = logging.getLogger(__name__)
 
 S1_TABLES = ("model.ar_audio_embedding.word_embeddings.weight", "model.ar_predict_layer.weight")
-EMBED = "quantizer.vq.layers.0._codebook.embed"
 LM_TABLES = ("semantic_embedding.weight", "head.weight")
-
-
-def read_tokens(table: Path) -> dict[str, list[int]]:
-    """Tokens by clip name, from 6-name2semantic.tsv."""
-    rows = [row.split("\t") for row in table.read_text(encoding="utf-8").splitlines()[1:]]
-    return {name: [int(token) for token in tokens.split()] for name, tokens in rows}
 
 
 @torch.inference_mode()

@@ -18,6 +18,9 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 CODES = 1024
+QUANTIZER = "quantizer.vq.layers.0._codebook."
+EMBED = QUANTIZER + "embed"
+"""Public name of the codebook in a SoVITS checkpoint, [CODES, ssl_dim]."""
 
 
 def pair_means(rows: np.ndarray) -> np.ndarray:
@@ -96,12 +99,11 @@ def quantizer_weights(head: Tensor, bias: Tensor, centres: np.ndarray, ssl_dim: 
     full_bias[:dims] = bias
     embed = torch.zeros(len(centres), ssl_dim)
     embed[:, :dims] = torch.from_numpy(centres)
-    prefix = "quantizer.vq.layers.0._codebook."
     return {
         "ssl_proj.weight": weight,
         "ssl_proj.bias": full_bias,
-        prefix + "inited": torch.ones(1),
-        prefix + "cluster_size": torch.ones(len(centres)),
-        prefix + "embed": embed,
-        prefix + "embed_avg": embed.clone(),
+        QUANTIZER + "inited": torch.ones(1),
+        QUANTIZER + "cluster_size": torch.ones(len(centres)),
+        EMBED: embed,
+        QUANTIZER + "embed_avg": embed.clone(),
     }

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from errors import DatasetError
+from feature_extractor.training.codebook import EMBED
 from prepare_datasets.hubert_stage import ssl_path, wav_path
 from tools.pack import bundle
 
@@ -34,7 +35,7 @@ def work(tmp_path: Path) -> Path:
     for name in ("2-name2text.txt", "alignment.tsv", "speakers.tsv"):
         (folder / "targets" / name).write_text(f"{name}\n", encoding="utf-8")
     (folder / "ssl/hubert/config.json").write_text("{}", encoding="utf-8")
-    save_file({bundle.EMBED: torch.arange(4096.0).view(1024, 4)}, folder / "ssl/quantizer.safetensors")
+    save_file({EMBED: torch.arange(4096.0).view(1024, 4)}, folder / "ssl/quantizer.safetensors")
     return folder
 
 
