@@ -34,7 +34,7 @@ from feature_extractor.training.teacher import RATE, load_16k
 from prepare_datasets.audio import read_recording
 from prepare_datasets.hubert_stage import ssl_path, wav_path, write_training_audio
 from prepare_datasets.journal import atomic_file
-from tools.evaluation.systems import read_tokens
+from side_tables import read_tokens
 
 logger = logging.getLogger(__name__)
 

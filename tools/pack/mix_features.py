@@ -5,10 +5,10 @@
         --limit jf_alpha=60 --limit jf_tebukuro=60
 
 The AR model speaks codes of the targets that the SSL encoder aims at; at re-synthesis the generator hears the
-encoder's own codes, which are noisier. ``--exp`` is a folder of the usual stages (encoder's features); the targets of
-``--early`` (``early_start.py``) are added as ``target_<name>``, expressed in the encoder's feature space so that one
-quantiser reads both. ``s2_init.pth`` holds that quantiser. ``--limit`` keeps only so many clips of a speaker: a small
-network learns the voices that matter sooner.
+encoder's own codes, which are noisier. ``--exp`` is a folder of the usual stages (encoder's features and tokens); the
+targets of ``--early`` (``early_start.py``) are added as ``target_<name>``, expressed in the encoder's feature space so
+that one quantiser reads both, with their tokens. ``s2_init.pth`` holds that quantiser. ``--limit`` keeps only so many
+clips of a speaker: a small network learns the voices that matter sooner.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from side_tables import read_table
 
 logger = logging.getLogger(__name__)
 PREFIX = "target_"
+TOKENS = "6-name2semantic.tsv"
 
 
 def to_feature_space(targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -101,6 +102,19 @@ def add_targets(rows: list[str], early: Path, exp: Path, weight: Tensor, bias: T
     return added
 
 
+def add_tokens(early: Path, exp: Path, rows: list[str]) -> None:
+    """Put the targets' tokens of these rows behind those of the encoder's features; nothing without a table."""
+    table, targets = exp / TOKENS, early / TOKENS
+    if not (table.is_file() and targets.is_file()):
+        return
+    head, *own = table.read_text(encoding="utf-8").splitlines()
+    names = {row.split("\t", 1)[0] for row in rows}
+    spoken = [PREFIX + row for row in targets.read_text(encoding="utf-8").splitlines()[1:]]
+    kept = [row for row in own if not row.startswith(PREFIX)]
+    added = [row for row in spoken if row.split("\t", 1)[0] in names]
+    write_atomic(table, "".join(f"{row}\n" for row in (head, *kept, *added)))
+
+
 def main(argv: list[str] | None = None) -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,6 +134,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = [row for row in table.read_text(encoding="utf-8").splitlines() if not row.startswith(PREFIX)]
     rows = limited(rows, read_table(args.exp / "speakers.tsv"), limits)
     added = add_targets(rows, args.early, args.exp, parts["ssl_proj.weight"], parts["ssl_proj.bias"])
+    add_tokens(args.early, args.exp, added)
     known = read_table(args.alignment)
     names = [row.split("\t", 1)[0] for row in rows + added]
     aligned = [f"{name}\t{known[name.removeprefix(PREFIX)]}\n" for name in names if name.removeprefix(PREFIX) in known]

@@ -29,7 +29,8 @@ def public(name: str = "s2.json") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["s2.json", "s2_gsv_tiny_acoustic.json", "s2_gsv_tiny.json", "s2_gsv_tiny_decoder.json"]
+    "name",
+    ["s2.json", "s2_gsv_tiny_acoustic.json", "s2_gsv_tiny.json", "s2_gsv_tiny_decoder.json", "s2_gsv_tiny_joint.json"],
 )
 def test_our_configurations_can_be_read(name: str) -> None:
     settings = parse_settings(public(name), Path("/root_folder"))
