@@ -28,10 +28,7 @@ def public(name: str = "s2.json") -> dict[str, Any]:
     return raw
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["s2.json", "s2_gsv_tiny_acoustic.json", "s2_gsv_tiny.json", "s2_gsv_tiny_decoder.json", "s2_gsv_tiny_joint.json"],
-)
+@pytest.mark.parametrize("kind", ["s2", *(f"s2_gsv_tiny{kind}" for kind in ("", "_acoustic", "_decoder", "_joint"))])
 def test_our_configurations_can_be_read(name: str) -> None:
     settings = parse_settings(public(name), Path("/root_folder"))
     assert settings.segment_frames * settings.data.hop_length == settings.train.segment_size
