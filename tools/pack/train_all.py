@@ -4,9 +4,10 @@
 
 Inputs (lists, targets of the encoder, features, tokens) are made first and count on top of the budget; each is made
 once. The budget is then divided among the trainings: encoder, SoVITS (acoustic, then decoder; both at once on a GPU),
-AR and language model. On a GPU, or with ``--lanes 2``, SoVITS and the two text-to-semantic stages train side by side. A training that has had
-its share is not begun again by the same command; ``--more`` gives all of them a further round. Every step is a command
-of this project that goes on from its own checkpoints; this file only knows their order, their arguments and the clock.
+AR and language model. On a GPU, or with ``--lanes 2``, SoVITS and the two text-to-semantic stages train side by side. A
+training that has had its share is not begun again by the same command; ``--more`` gives all of them a further round.
+Every step is a command of this project that goes on from its own checkpoints; this file only knows their order, their
+arguments and the clock.
 """
 
 from __future__ import annotations
@@ -124,23 +125,24 @@ def _encoder(recipe: Recipe, minutes: float) -> list[Command]:
     return [_ssl(recipe, "--minutes", f"{minutes:.2f}", *recipe.older("hubert"))]
 
 
-def _features(recipe: Recipe, _: float) -> list[Command]:
-    """Features of the trained encoder, and the targets beside them: SoVITS learns from both."""
+def _tokens(recipe: Recipe, _: float) -> list[Command]:
+    """What the trained encoder hears in the clips: SoVITS learns from its tokens and from the targets'."""
     train, exp, ssl = recipe.at("lists", "train.list"), recipe.at("sovits"), recipe.at("ssl")
-    Path(exp).mkdir(parents=True, exist_ok=True)
     out = ["--list", train, "--out", exp]
-    mix = ["--early", recipe.at("targets"), "--exp", exp, "--quantizer", f"{ssl}/quantizer.safetensors"]
     return [
-        *(_copy(recipe.at("targets", name), exp) for name in ("2-name2text.txt", "speakers.tsv")),
         python(STAGES / "2-get-hubert-wav32k.py", *out, "--hubert", f"{ssl}/hubert", "--device", recipe.device),
         python(STAGES / "3-get-semantic.py", *out, "--s2", recipe.at("targets", "s2_init.pth")),
-        python(
-            "tools/pack/mix_features.py",
-            *mix,
-            "--alignment",
-            recipe.at("targets", "alignment.tsv"),
-            *recipe.older("s2G.pth"),
-        ),
+    ]
+
+
+def _start(recipe: Recipe, _: float) -> list[Command]:
+    """Both kinds of tokens in one folder, and the generator to begin with."""
+    exp, targets = recipe.at("sovits"), recipe.at("targets")
+    folders = ["--early", targets, "--exp", exp, "--alignment", f"{targets}/alignment.tsv"]
+    quantizer = ["--quantizer", recipe.at("ssl", "quantizer.safetensors")]
+    return [
+        *(_copy(f"{targets}/{name}", exp) for name in ("2-name2text.txt", "speakers.tsv")),
+        python("tools/pack/mix_tokens.py", *folders, *quantizer, *recipe.older("s2G.pth")),
     ]
 
 
@@ -198,7 +200,7 @@ def _pack(recipe: Recipe, _: float) -> list[Command]:
 
 
 INPUTS = (Stage("lists", _split), Stage("targets", _targets))
-ENCODER = (Stage("encoder", _encoder, 0.25), Stage("features", _features))
+ENCODER = (Stage("encoder", _encoder, 0.25), Stage("tokens", _tokens), Stage("start", _start))
 SOVITS_LANES = {
     "cpu": (
         *ENCODER,
