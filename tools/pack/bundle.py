@@ -28,6 +28,7 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
+from config import CONFIGS_ROOT
 from errors import ConfigError, DatasetError, GSVError
 from feature_extractor.training.teacher import RATE, load_16k
 from prepare_datasets.audio import read_recording
@@ -43,6 +44,7 @@ COMPRESSION = 0.95
 """libsndfile's for Opus: about 20 kbit/s at 16 kHz."""
 ENCODED = "sovits/6-name2semantic.tsv"
 """Tokens that the trained encoder hears; where they are in a bundle, nothing has to be encoded."""
+S2_CONFIG = CONFIGS_ROOT / "s2_gsv_tiny.json"
 TABLES = ("2-name2text.txt", "6-name2semantic.tsv", "alignment.tsv", "speakers.tsv")
 
 
@@ -112,7 +114,9 @@ def unpack(bundle: Path, work: Path, corpora: Sequence[Path] = ()) -> None:
     for name in tqdm(read_tokens(work / "targets" / "6-name2semantic.tsv"), desc="clips", unit="clip"):
         if not wav_path(work / "sovits", name).is_file():
             write_training_audio(work / "sovits", name, read_recording(sources[name]))
-    torch.save({"weight": load_file(work / "ssl" / "quantizer.safetensors")}, work / "targets" / "s2_init.pth")
+    # a whole checkpoint of the quantiser alone: tokens are made with it, and the language model is told whose they are
+    weights, config = load_file(work / "ssl" / "quantizer.safetensors"), json.loads(S2_CONFIG.read_text("utf-8"))
+    torch.save({"weight": weights, "config": config, "info": "quantiser"}, work / "targets" / "s2_init.pth")
     over = ("lists", "targets", "encoder", *(["tokens"] if (work / ENCODED).is_file() else []))
     state = {name: {"seconds": 0.0, "over": True} for name in over}
     (work / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")

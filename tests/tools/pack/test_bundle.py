@@ -50,6 +50,8 @@ def test_what_was_packed_is_ready_on_the_other_side(work: Path, tmp_path: Path) 
     samples, rate = soundfile.read(here / "lists" / path)
     assert rate == 16_000 and abs(len(samples) - 16_000) <= 400
     assert wav_path(here / "sovits", "c1.wav").is_file()
+    start = torch.load(here / "targets/s2_init.pth", weights_only=True)
+    assert start["config"]["model"]["version"] == "v2" and start["weight"][EMBED].shape == (1024, 4)
     assert len(read_tokens(here / "sovits/6-name2semantic.tsv")["c0.wav"]) == 24
     state = json.loads((here / "state.json").read_text(encoding="utf-8"))
     assert [state[n]["over"] for n in ("lists", "targets", "encoder", "tokens")] == [True] * 4
