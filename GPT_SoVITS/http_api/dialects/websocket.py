@@ -3,17 +3,19 @@
 Messages in:  {"type": "session.config", voice, response_format, ...}, {"type": "input.text", "text"},
               {"type": "input.done"}, {"type": "input.cancel"}, {"type": "session.close"}
 Messages out: {"type": "audio.start", "sentence_index", "sentence_text", "format", "sample_rate"}, binary audio,
+              {"type": "audio.words", "sentence_index", "segment", "words"} where the session asks for subtitles,
               {"type": "audio.done", "sentence_index", "t2s"}, {"type": "audio.cancelled"}, {"type": "session.done"},
               {"type": "error", "error": {...}}
 
-All binary messages up to ``session.done`` are one stream of the format, not a file a sentence.
+All binary messages up to ``session.done`` are one stream of the format, not a file a sentence. Words have the seconds
+of that stream and the characters of all text since the last ``input.done`` or ``input.cancel``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,10 +28,12 @@ from http_api.answers import body_of, message_of, status_of
 from http_api.dialects.openai import openai_call
 from http_api.incoming import json_object
 from http_api.responses import fall_of
-from http_api.sentences import SentenceBuffer
+from http_api.sentences import Sentence, SentenceBuffer
 from http_api.service import Service
 from http_api.speaking import Speech, StreamEncoder
 from TTS_infer_pack.request import MAX_TEXT
+from TTS_infer_pack.subtitles import SpeechClock, as_rows
+from TTS_infer_pack.word_times import SpokenWord
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +60,14 @@ class Turn:
     """What is said between two ends of the input: one stream of sound.
 
     Attributes:
-        sentences: to say; None ends the turn.
         encoder: goes on from sentence to sentence.
+        sentences: to say; None ends the turn.
+        seconds: of sound in the sentences before the one that is spoken.
     """
 
     encoder: StreamEncoder
-    sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    sentences: asyncio.Queue[Sentence | None] = field(default_factory=asyncio.Queue)
+    seconds: float = 0.0
 
 
 class Session:
@@ -129,9 +135,9 @@ class Session:
         for sentence in self._buffer.feed(text):
             self._say(sentence)
 
-    def _say(self, sentence: str) -> None:
+    def _say(self, sentence: Sentence) -> None:
         if self._turn is None:
-            call = openai_call(self._service, self._values | {"input": sentence}, as_events=True)
+            call = openai_call(self._service, self._values | {"input": sentence.text}, as_events=True)
             self._turn = Turn(StreamEncoder(call.media_type, call.rate, whole=False))
             self._speakers = [speaker for speaker in self._speakers if not speaker.done()]
             self._speakers.append(asyncio.create_task(self._speak(self._turn, tuple(self._speakers))))
@@ -141,6 +147,7 @@ class Session:
         """Let what is left be said; the end of the turn is told when all of it was sent."""
         for sentence in self._buffer.rest():
             self._say(sentence)
+        self._buffer.clear()
         turn, self._turn = self._turn, None
         self._characters = 0
         if turn is not None:
@@ -176,25 +183,34 @@ class Session:
             await self._socket.send_bytes(rest)
         await self._socket.send_json({"type": "session.done"})
 
-    async def _speak_sentence(self, turn: Turn, index: int, sentence: str) -> None:
-        call = openai_call(self._service, self._values | {"input": sentence}, as_events=True)
+    async def _speak_sentence(self, turn: Turn, index: int, sentence: Sentence) -> None:
+        call = openai_call(self._service, self._values | {"input": sentence.text}, as_events=True)
         call = replace(call, dialect="websocket")
         self._speech = speech = await self._service.start(call, turn.encoder)
-        started = False
+        started, clock = False, SpeechClock(turn.seconds)
         try:
             async for part in speech.parts():
                 if not started:
                     started = True
-                    start = {"sentence_index": index, "sentence_text": sentence, "format": call.media_type}
+                    start = {"sentence_index": index, "sentence_text": sentence.text, "format": call.media_type}
                     await self._socket.send_json({"type": "audio.start", **start, "sample_rate": turn.encoder.rate})
                 if part.data:
                     await self._socket.send_bytes(part.data)
+                if call.request.subtitles and part.chunk is not None:
+                    await self._tell_words(index, sentence, part.chunk.index, clock.add(part.chunk))
         finally:
             speech.cancel()
+        turn.seconds += speech.facts.seconds
         done = {"sentence_index": index, "seconds": round(speech.facts.seconds, 3), "t2s": speech.facts.spoke}
         falls = [fall_of(fall) for fall in speech.facts.falls]
         more = {"falls": falls, "warnings": speech.facts.warnings}
         await self._socket.send_json({"type": "audio.done", **done, **more})
+
+    async def _tell_words(self, index: int, sentence: Sentence, segment: int, words: Sequence[SpokenWord]) -> None:
+        if words:
+            rows = as_rows([word.moved(sentence.at) for word in words])
+            told = {"sentence_index": index, "segment": segment, "words": rows}
+            await self._socket.send_json({"type": "audio.words", **told})
 
     async def _tell_error(self, error: GSVError, **more: Any) -> None:
         content = body_of("/v1", status_of(error), message_of(error))

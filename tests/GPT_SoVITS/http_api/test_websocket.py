@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from AR import plausible
 from http_api.sentences import SentenceBuffer
 
 client = pytest.importorskip("websockets.sync.client")
@@ -63,6 +66,34 @@ def test_sentences_are_spoken_while_the_text_is_written(server: Any) -> None:
         rest, more = line.until("session.done")
     assert [one.get("sentence_index") for one in rest] == [1, 1, None] and rest[1]["t2s"] == "ar"
     assert len(more) > 5000
+
+
+WRITTEN = "Hello there, my  friend. It is 5 miles to the sea! And back?"
+WORDS = ["Hello", "there", "my", "friend", "It", "is", "5", "miles", "to", "the", "sea", "And", "back"]
+
+
+def test_words_and_their_times(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plausible, "MIN_TOKENS_PER_PHONE", 0.5)  # the random voice ends by chance
+    with Line(server) as line:
+        line.send("session.config", voice="alice", seed=7, subtitles=True)
+        for turn in range(2):  # the second counts from 0 again
+            for piece in re.findall(r"\S+\s*", WRITTEN):
+                line.send("input.text", text=piece)
+            line.send("input.done")
+            messages, audio = line.until("session.done")
+            words = [word for one in messages if one["type"] == "audio.words" for word in one["words"]]
+            assert [word["text"] for word in words] == WORDS, turn
+            assert all(WRITTEN[word["from"] : word["to"]] == word["text"] for word in words)
+            assert all(one["end"] <= other["start"] for one, other in pairwise(words))
+            assert words[-1]["end"] <= len(audio) / 2 / 24000 + 0.05
+            seconds = [one["seconds"] for one in messages if one["type"] == "audio.done"]
+            begins = {one["sentence_index"]: one["words"][0]["start"] for one in messages if "words" in one}
+            for index in range(3):
+                assert sum(seconds[:index]) <= begins[index] < sum(seconds[: index + 1])
+        line.send("session.config", voice="alice", seed=7)
+        line.send("input.text", text=WRITTEN)
+        line.send("input.done")
+        assert all(one["type"] != "audio.words" for one in line.until("session.done")[0])
 
 
 @pytest.mark.parametrize("kind", ["mp3", "opus", "wav"])
@@ -141,16 +172,20 @@ def test_key_and_origin(serve: Callable[..., Any]) -> None:
         (['He said "go!" ', "and went."], ['He said "go!"', "and went."]),
         (["One\ntwo\n\n", "..."], ["One", "two"]),
         (["Wait... what? "], ["Wait...", "what?"]),
+        (["It is 5 p.m. ", "He left."], ["It is 5 p.m.", "He left."]),
+        (["At 5 p.m. ", "he left. ", "No. ", "Not No. ", "7."], ["At 5 p.m. he left.", "No.", "Not No. 7."]),
+        (["In the U.S. Senate, e.g. ", "today. "], ["In the U.S. Senate, e.g. today."]),
     ],
 )
 def test_sentence_buffer(pieces: list[str], sentences: list[str]) -> None:
-    buffer = SentenceBuffer()
-    found = [sentence for piece in pieces for sentence in buffer.feed(piece)]
-    assert found + buffer.rest() == sentences
-    letter_by_letter = [sentence for char in "".join(pieces) for sentence in buffer.feed(char)]
-    assert letter_by_letter + buffer.rest() == sentences
+    text = "".join(pieces)
+    for fed in (pieces, list(text)):  # as they come, and letter by letter
+        buffer = SentenceBuffer()
+        found = [sentence for piece in fed for sentence in buffer.feed(piece)] + buffer.rest()
+        assert [one.text for one in found] == sentences
+        assert all(text[one.at : one.at + len(one.text)] == one.text for one in found)
 
 
 def test_a_text_without_an_end_is_cut() -> None:
     found = SentenceBuffer().feed("many words, " * 100)
-    assert len(found) > 1 and all(len(one) <= 400 for one in found)
+    assert len(found) > 1 and all(len(one.text) <= 400 for one in found)
