@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import os
 import random
 from collections import Counter
@@ -20,8 +19,6 @@ import pytest
 from http_api.settings import ApiSettings, Limits
 
 httpx = pytest.importorskip("httpx")
-
-logger = logging.getLogger(__name__)
 
 WORDS = ("Hello there.", "My good friend.", "Is it you?")
 FORMATS = ("wav", "mp3", "flac")
@@ -118,7 +115,7 @@ def test_ten_thousand_leave_no_memory_behind(
 ) -> None:
     """16 in flight; resident memory after the last is at most 2 % above that after the first 500.
 
-    ``--log-file FILE --log-file-level INFO`` follows it.
+    With ``-s`` it tells how far it is (log records would be kept by pytest, and count as growth).
     """
     psutil = pytest.importorskip("psutil")
     count = int(os.environ.get("SOAK_REQUESTS", "10000"))
@@ -129,7 +126,7 @@ def test_ten_thousand_leave_no_memory_behind(
 
         def note(done: int) -> None:
             memory[done] = psutil.Process().memory_info().rss
-            logger.info("%d of %d requests: %.1f MiB", done, count, memory[done] / 2**20)
+            print(f"{done} of {count} requests: {memory[done] / 2**20:.1f} MiB", flush=True)
 
         asyncio.run(soak(server, count, note))
         begun, ended = memory[min(500, count // 2)], memory[max(memory)]
