@@ -21,9 +21,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from errors import GSVError, LimitError, RequestError
+from http_api.admission import QueueFullError
 from http_api.answers import body_of, message_of, status_of
 from http_api.dialects.openai import openai_call
 from http_api.incoming import json_object
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 300.0
 DEFAULT_FORMAT = "pcm"
+MOST_TURNS = 8
+"""Ends of the input whose sentences may wait to be said; text for more is refused."""
 
 
 def build_websocket(service: Service) -> APIRouter:
@@ -129,6 +132,10 @@ class Session:
     def _add_text(self, text: Any) -> None:
         if not isinstance(text, str):
             raise RequestError("text is missing", "a piece of text")
+        self._speakers = [speaker for speaker in self._speakers if not speaker.done()]
+        if self._turn is None and len(self._speakers) >= MOST_TURNS:
+            what = f"{MOST_TURNS} texts wait to be said"
+            raise QueueFullError(what, "fewer at a time", "wait for session.done, or send input.cancel")
         self._characters += len(text)
         if self._characters > MAX_TEXT:
             raise LimitError(f"the input has {self._characters} characters", f"at most {MAX_TEXT}", "send input.done")
@@ -139,7 +146,6 @@ class Session:
         if self._turn is None:
             call = openai_call(self._service, self._values | {"input": sentence.text}, as_events=True)
             self._turn = Turn(StreamEncoder(call.media_type, call.rate, whole=False))
-            self._speakers = [speaker for speaker in self._speakers if not speaker.done()]
             self._speakers.append(asyncio.create_task(self._speak(self._turn, tuple(self._speakers))))
         self._turn.sentences.put_nowait(sentence)
 
@@ -174,14 +180,20 @@ class Session:
         while (sentence := await turn.sentences.get()) is not None:
             try:
                 await self._speak_sentence(turn, index, sentence)
-            except GSVError as error:
+            except Exception as error:  # noqa: BLE001 - every kind is told; the sentences behind it are spoken
+                if self._is_gone(error):
+                    return
+                if status_of(error) == 500:
+                    logger.exception("a sentence failed", exc_info=error)
                 await self._tell_error(error, sentence_index=index)
-            except (WebSocketDisconnect, RuntimeError):  # the client is gone
-                return
             index += 1
         if rest := turn.encoder.finish():
             await self._socket.send_bytes(rest)
         await self._socket.send_json({"type": "session.done"})
+
+    def _is_gone(self, error: Exception) -> bool:
+        states = (self._socket.client_state, self._socket.application_state)
+        return isinstance(error, WebSocketDisconnect) or any(state is not WebSocketState.CONNECTED for state in states)
 
     async def _speak_sentence(self, turn: Turn, index: int, sentence: Sentence) -> None:
         call = openai_call(self._service, self._values | {"input": sentence.text}, as_events=True)
@@ -200,7 +212,7 @@ class Session:
                     await self._tell_words(index, sentence, part.chunk.index, clock.add(part.chunk))
         finally:
             speech.cancel()
-        turn.seconds += speech.facts.seconds
+            turn.seconds += speech.facts.seconds
         done = {"sentence_index": index, "seconds": round(speech.facts.seconds, 3), "t2s": speech.facts.spoke}
         falls = [fall_of(fall) for fall in speech.facts.falls]
         more = {"falls": falls, "warnings": speech.facts.warnings}
@@ -212,6 +224,6 @@ class Session:
             told = {"sentence_index": index, "segment": segment, "words": rows}
             await self._socket.send_json({"type": "audio.words", **told})
 
-    async def _tell_error(self, error: GSVError, **more: Any) -> None:
+    async def _tell_error(self, error: Exception, **more: Any) -> None:
         content = body_of("/v1", status_of(error), message_of(error))
         await self._socket.send_json({"type": "error", **content, **more})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from AR import plausible
+from http_api.dialects.websocket import MOST_TURNS
+from http_api.engines import VoiceEngine
 from http_api.sentences import SentenceBuffer
+from http_api.settings import Limits
 
 client = pytest.importorskip("websockets.sync.client")
 from websockets.exceptions import InvalidStatus  # noqa: E402
@@ -136,6 +139,39 @@ def test_errors_leave_the_session_open(server: Any) -> None:
         line.until("error")
         line.send("input.text", text="Hello there. ")
         line.send("session.close")
+        assert line.until("session.done")[1]
+
+
+def test_a_fault_of_the_server_is_told_and_the_next_sentence_spoken(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Any, request: Any, *more: Any) -> Iterator[Any]:
+        if "one" in request.text:
+            raise RuntimeError("a fault in /home/me/secret")
+        yield from speak(self, request, *more)
+
+    speak = VoiceEngine.stream
+    monkeypatch.setattr(VoiceEngine, "stream", fail)
+    with Line(server) as line:
+        line.send("input.text", text="This one fails. Hello there. ")
+        line.send("input.done")
+        messages, audio = line.until("session.done")
+    assert [one["type"] for one in messages] == ["error", "audio.start", "audio.done", "session.done"] and audio
+    assert messages[0]["sentence_index"] == 0 and "secret" not in str(messages[0])
+
+
+def test_texts_do_not_pile_up(serve: Callable[..., Any]) -> None:
+    running = serve(limits=Limits(running=1, queue=4))
+    with Line(running) as line:
+        for _ in range(MOST_TURNS + 1):
+            line.send("input.text", text="Hello there my good old friend. " * 30)
+            line.send("input.done")
+        error = line.until("error")[0][-1]["error"]
+        assert error["code"] == "429" and "wait" in error["message"]
+        line.send("input.cancel")
+        line.until("audio.cancelled")
+        line.send("input.text", text="And now this. ")
+        line.send("input.done")
         assert line.until("session.done")[1]
 
 
