@@ -21,7 +21,7 @@ from http_api.settings import ApiSettings
 from web_names import LOOPBACK_NAMES, host_name, is_foreign
 
 OPEN_PATHS = ("/health", "/ready", "/v1/health")
-UPLOAD_PATHS = ("/v1/audio/voices", "/audio/voices")
+UPLOAD_PATHS = ("/v1/audio/voices", "/audio/voices", "/v1/audio/conversions", "/audio/conversions")
 STATE_PATHS = ("/control", "/set_gpt_weights", "/set_sovits_weights", "/set_refer_audio", "/change_refer", "/set_model")
 FORBIDDEN = 1008
 """Close code of a WebSocket that breaks a rule."""
