@@ -30,6 +30,7 @@ from TTS_infer_pack.bert_features import load_if_present
 from TTS_infer_pack.conversion import Hear, convert
 from TTS_infer_pack.conversion_request import ConversionRequest
 from TTS_infer_pack.language_model import LanguageModels, StageWish, learned_span, of_voice
+from TTS_infer_pack.memory import RequestMemory, bound_primitive_cache
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
 from TTS_infer_pack.prepared import kept_reference
 from TTS_infer_pack.prompt_cache import LRUCache
@@ -92,6 +93,8 @@ class TTS(PublicTTSNames):
     def __init__(self, configs: TTS_Config | Mapping[str, Any] | PathLike | None = None) -> None:
         self.configs = configs if isinstance(configs, TTS_Config) else TTS_Config(configs)
         self.last_fallback: Fallback | None = None
+        bound_primitive_cache()
+        self._memory = RequestMemory()
         self._references: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
         self._stops = 0
         self._lms = LanguageModels()
@@ -154,7 +157,7 @@ class TTS(PublicTTSNames):
         job = self._job(request, voice, stop)
         falls = Falls(self._note_fall, on_fall)
         engine = self._t2s(voice, falls, request)
-        return Speech(speak(job, engine, stop), falls)
+        return Speech(self._memory.watch(speak(job, engine, stop)), falls)
 
     def synthesize(
         self,
@@ -208,7 +211,7 @@ class TTS(PublicTTSNames):
         def read(text: str, lang: str) -> torch.Tensor:
             return phones_of(self._text.whole(text, lang, voice.version)).ids
 
-        return convert(request, job, read, self._stop_signal(should_stop), hear)
+        return self._memory.watch(convert(request, job, read, self._stop_signal(should_stop), hear))
 
     def _voice_job(self, request: ConversionRequest, voice: LoadedVoice) -> Job:
         """A job without segments: the wanted voice alone."""
