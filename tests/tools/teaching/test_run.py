@@ -105,10 +105,10 @@ def test_a_folder_is_worked_in_by_one_run_even_when_only_its_child_lives(tmp_pat
 
 
 def test_lists_come_with_the_project(wish: Wish) -> None:
-    for language in ("en", "ja", "all_ja", "zh", "all_zh"):
-        assert len(replace(wish, language=language).read_texts()) > 500
+    for language in ("en", "ja", "all_ja", "zh", "all_zh", "ko", "all_ko", "yue", "all_yue"):
+        assert len(replace(wish, language=language).read_texts()) > 250
     with pytest.raises(DatasetError, match="--texts"):
-        replace(wish, language="ko").read_texts()
+        replace(wish, language="auto").read_texts()
 
 
 RESULTS = {
