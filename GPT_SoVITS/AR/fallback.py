@@ -34,7 +34,7 @@ def reason_of(error: BaseException) -> FallbackReason:
         return error.reason
     if isinstance(error, FloatingPointError):
         return "numerical_error"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "out_of_memory"
     return "transformers_missing" if isinstance(error, ImportError) else "runtime_error"
 
