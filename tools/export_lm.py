@@ -4,9 +4,9 @@
     python tools/export_lm.py GPT_weights_qwen3/mine out/mine --dtype bfloat16
 
 LoRA weights are merged and packed ones (GGUF) made dense. The folder holds ``config.json``, ``model.safetensors``, the
-tokenizer and ``gsv_manifest.json`` (which id means what, fingerprints of codebook and symbols). A stage whose embeddings
-carry place codes needs the package plugins/vllm_gsv beside vLLM; one trained with ``qwen3.position_gain: 0`` does not.
-docs/scale.md says how such a folder is served and asked.
+tokenizer and ``gsv_manifest.json`` (which id means what, fingerprints of codebook and symbols). A stage whose
+embeddings carry place codes needs the package plugins/vllm_gsv beside vLLM; one trained with ``qwen3.position_gain: 0``
+does not. docs/scale.md says how such a folder is served and asked.
 """
 
 from __future__ import annotations

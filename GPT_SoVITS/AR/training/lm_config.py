@@ -38,8 +38,8 @@ class ModelSection:
         lora_targets: "all-linear", or module names separated by commas.
         stream_dropout: probability with which each text stream of a row is dropped (never both).
         position_gain: height at which the codes of the place in a stream begin, as a factor on the embeddings' scale;
-            they are trained from there. 0: there are none and never will be, so that an exported stage is a plain causal
-            LM, which vLLM serves without a plugin (tools/export_lm.py).
+            they are trained from there. 0: there are none and never will be, so that an exported stage is a plain
+            causal LM, which vLLM serves without a plugin (tools/export_lm.py).
         adapter_steps: first so many steps train the adapter alone.
         warm_start: AR checkpoint (.ckpt) whose phone and semantic embeddings are the start of the adapter's.
         teacher: a trained folder, or its name in a model list, that speaks the same tokens: its probabilities are
