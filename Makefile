@@ -4,6 +4,8 @@
 #   make test-ui    run the browser tests (needs chromium, else they are skipped)
 #   make webui      open the web page on http://127.0.0.1:9874
 #   make api        serve the HTTP API on http://127.0.0.1:9880 (API_ARGS for more)
+#   make serve-ray  serve it with replicas on Ray Serve (RAY_ARGS for more)
+#   make test-vllm  compare vLLM with our own loop (makes an environment of its own: 3.5 GB)
 #   make lint       ruff and mypy
 PYTHON ?= python3
 VENV := .venv
