@@ -22,17 +22,15 @@ from typing import Any
 
 import torch
 
-from AR.lm_loader import load_language_model
+from AR.errors import T2SError
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from config import PACK_DIR, REPO_ROOT
 from errors import GSVError
 from tools.export_lm import export
-from tools.vllm_stage import checks, environment, server
-from TTS_infer_pack.language_model import at_home, places
+from tools.vllm_stage import checks, environment, server, stages
 from TTS_infer_pack.request import PIECES, SynthesisRequest
 
 TABLE = REPO_ROOT / "tests" / "data" / "eval_en.tsv"
-STAGES = ("gsv-tiny", "smollm2-135m")
 LEAST_P = 0.001
 LONG_TEXT = "The train left the station at half past seven, and it did not stop before it had come to the sea."
 
@@ -107,8 +105,8 @@ def run(args: argparse.Namespace) -> int:
     found: dict[str, Any] = {}
     good = True
     with tempfile.TemporaryDirectory(prefix="gsv-vllm-") as folder:
-        for place, stage in enumerate(args.stages):
-            model = load_language_model(at_home(stage), places())
+        for place, stage in enumerate(args.stages or stages.defaults()):
+            model = stages.load(stage)
             target = Path(folder) / stage
             export(model, target)
             log = Path(folder) / f"{stage}.log"
@@ -127,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--env", type=Path, default=environment.default_folder(), help="environment with vLLM")
-    parser.add_argument("--stages", nargs="+", default=list(STAGES), help="trained stages by name or folder")
+    parser.add_argument("--stages", nargs="+", help="stages by name or folder, or random-llama, random-plain")
     parser.add_argument("--rows", type=int, default=64, help="greedy rows that are compared")
     parser.add_argument("--draws", type=int, default=2000, help="draws at temperature 1, for each of two requests")
     parser.add_argument("--throughput", type=int, nargs="*", default=[1, 4, 16, 64], help="numbers of rows")
@@ -138,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         return run(args)
-    except GSVError as error:
+    except (GSVError, T2SError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 

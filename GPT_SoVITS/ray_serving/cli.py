@@ -1,4 +1,4 @@
-"""``python serve_ray.py``: starts or joins Ray, deploys the HTTP API with its replicas, and serves until interrupted."""
+"""``python serve_ray.py``: starts or joins Ray, deploys the HTTP API with its replicas, serves until interrupted."""
 
 from __future__ import annotations
 

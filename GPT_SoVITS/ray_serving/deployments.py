@@ -120,9 +120,7 @@ class Front:
         except NotAllowedError as error:
             return error_response(request.url.path, error)
         if request.url.path in STATE_PATHS:
-            return refusal(
-                409, "weights and references are changed for all replicas at once: serve_ray.py --gpt/--sovits"
-            )
+            return refusal(409, "weights are changed for all replicas at once, see docs/scale.md")
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._settings.limits.upload_bytes:
             return refusal(413, f"the body has {length} bytes, at most {self._settings.limits.upload_bytes}")
@@ -162,7 +160,7 @@ class Front:
 
 
 class Parts(AsyncIterator[bytes]):
-    """The bytes of an answer that has begun. Where the replica dies, events end with one that says so; sound breaks off.
+    """The bytes of an answer that has begun. If its replica dies, events end with one that says so; sound breaks off.
 
     Args:
         messages: of the answer, from the second on.

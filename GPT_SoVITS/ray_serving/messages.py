@@ -8,28 +8,15 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message
 
-PLAIN = (
-    "type",
-    "http_version",
-    "method",
-    "scheme",
-    "path",
-    "raw_path",
-    "query_string",
-    "root_path",
-    "headers",
-    "client",
-)
-"""What of a scope travels."""
+PLAIN = ("type", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "client")
+"""What of a scope travels, beside its headers."""
 
 
 def plain_scope(scope: Mapping[str, Any]) -> dict[str, Any]:
     """A scope without objects of the server that made it."""
     kept = {name: scope[name] for name in PLAIN if name in scope}
-    return kept | {
-        "headers": [(bytes(name), bytes(value)) for name, value in scope["headers"]],
-        "asgi": {"version": "3.0"},
-    }
+    headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+    return kept | {"headers": headers, "asgi": {"version": "3.0"}}
 
 
 async def answer(app: ASGIApp, scope: Mapping[str, Any], body: bytes) -> AsyncGenerator[Message, None]:

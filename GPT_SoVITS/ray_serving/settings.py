@@ -39,9 +39,7 @@ class RaySettings:
         if not 1 <= self.least <= self.most:
             raise ConfigError(f"{self.least} to {self.most} replicas", "at least 1, and not more than --max-replicas")
         if self.cpus < 0 or self.gpus < 0 or (self.gpus > 1 and self.gpus % 1):
-            raise ConfigError(
-                f"{self.cpus} CPUs and {self.gpus} GPUs a replica", "0 or more; of a GPU a part, or 1, 2 ..."
-            )
+            raise ConfigError(f"{self.cpus} CPUs and {self.gpus} GPUs a replica", "0 or more, whole ones above 1")
         if min(self.ongoing, self.queue) < 1 or self.target <= 0:
             raise ConfigError("--ongoing, --queue and --target have to be above 0", "a number above 0")
 

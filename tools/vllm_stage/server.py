@@ -75,7 +75,8 @@ def serving(python: Path, folder: Path, name: str, log: Path, threads: int = 1) 
     """
     port = free_port()
     environment = os.environ | QUIET | {"OMP_NUM_THREADS": str(threads), "VLLM_CPU_KVCACHE_SPACE": "1"}
-    environment.pop("PYTHONPATH", None)
+    for variable in ("PYTHONPATH", "VLLM_ENV"):
+        environment.pop(variable, None)
     with log.open("wb") as out:
         process = subprocess.Popen(
             command_of(python, folder, name, port), env=environment, stdout=out, stderr=out, start_new_session=True

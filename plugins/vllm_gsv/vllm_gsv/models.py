@@ -5,14 +5,13 @@ Shapes: N positions of a batch, R rows that are sampled, C hidden channels, V vo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from vllm.config import VllmConfig
 from vllm.model_executor.layers.logits_processor import LogitsProcessor
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
-from vllm.model_executor.models.interfaces import SupportsMRoPE
 from vllm.model_executor.models.llama import LlamaForCausalLM
 from vllm.model_executor.models.qwen2 import Qwen2ForCausalLM
 from vllm.model_executor.models.qwen3 import Qwen3ForCausalLM
@@ -21,12 +20,14 @@ from vllm.model_executor.models.utils import PPMissingLayer, maybe_prefix
 from vllm_gsv.places import SPEECH, Ids, place_codes, row_positions
 
 
-class SpeechTokens(SupportsMRoPE):
+class SpeechTokens:
     """What makes a causal LM of vLLM a text-to-semantic stage; to be named before it in the bases.
 
     The folder's ``config.json`` has a section ``gsv`` (phones, semantic, start) and ``mrope_section`` at its top, which
     makes vLLM keep position channels. ``lm_head`` has 1025 rows; ``position_gain`` is a weight beside the decoder's.
     """
+
+    supports_mrope: ClassVar[Literal[True]] = True  # vLLM's SupportsMRoPE by its members: a Protocol would end __init__
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__(vllm_config=vllm_config, prefix=prefix)  # type: ignore[call-arg]

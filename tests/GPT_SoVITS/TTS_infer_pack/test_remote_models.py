@@ -61,7 +61,13 @@ def test_an_engine_elsewhere_speaks(tiny_pack: Path, lm_root: Path, stand_in: St
 
 
 def test_killed_in_mid_sentence_the_sentence_begins_again(tiny_pack: Path, lm_root: Path, stand_in: StandIn) -> None:
-    stand_in.die_at, stand_in.pause = 45, 0.01
+    said = stand_in.say({})
+
+    def killed(body: Any) -> list[int]:
+        stand_in.well = False
+        return said
+
+    stand_in.die_at, stand_in.pause, stand_in.say = 45, 0.01, killed
     tts = tts_of(tiny_pack, stand_in.address())
     speech = tts.stream(ask(streaming_mode=PIECES))
     chunks = list(speech)
