@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 from config import REPO_ROOT
 from errors import GSVError, MismatchError
+from TTS_infer_pack.model_names import shown_name
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ class Voice:
 
 def asked_for(settings: Any) -> str | None:
     """The language model that the settings want to speak, None for the AR model."""
-    return settings.qwen3_model_name if settings.use_qwen3 and settings.qwen3_enable_inference else None
+    return shown_name(settings.qwen3_model_name) if settings.use_qwen3 and settings.qwen3_enable_inference else None
 
 
 def who_speaks(model_name: str | None, fallback: Any, say: Say) -> str:
