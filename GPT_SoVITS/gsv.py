@@ -25,6 +25,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "speak": Command("inference_cli", "speak a text into a file"),
+    "convert": Command("conversion_cli", "speak a recording in another voice"),
     "api": Command("http_api.server", "the HTTP API, port 9880"),
     "webui": Command("gsv", "the page, port 9874", "webui"),
     "train": Command("gsv", "train a stage: s1, s2, s2-v3, ssl", "train"),

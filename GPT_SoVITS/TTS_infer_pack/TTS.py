@@ -27,7 +27,10 @@ from errors import AudioError, ConfigError, RequestError
 from TTS_infer_pack.acoustic import FlowSampling
 from TTS_infer_pack.batching import make_batches
 from TTS_infer_pack.bert_features import load_if_present
+from TTS_infer_pack.conversion import Hear, convert
+from TTS_infer_pack.conversion_request import ConversionRequest
 from TTS_infer_pack.language_model import LanguageModels, StageWish, learned_span, of_voice
+from TTS_infer_pack.memory import RequestMemory, bound_primitive_cache
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
 from TTS_infer_pack.prepared import kept_reference
 from TTS_infer_pack.prompt_cache import LRUCache
@@ -90,6 +93,8 @@ class TTS(PublicTTSNames):
     def __init__(self, configs: TTS_Config | Mapping[str, Any] | PathLike | None = None) -> None:
         self.configs = configs if isinstance(configs, TTS_Config) else TTS_Config(configs)
         self.last_fallback: Fallback | None = None
+        bound_primitive_cache()
+        self._memory = RequestMemory()
         self._references: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
         self._stops = 0
         self._lms = LanguageModels()
@@ -152,7 +157,7 @@ class TTS(PublicTTSNames):
         job = self._job(request, voice, stop)
         falls = Falls(self._note_fall, on_fall)
         engine = self._t2s(voice, falls, request)
-        return Speech(speak(job, engine, stop), falls)
+        return Speech(self._memory.watch(speak(job, engine, stop)), falls)
 
     def synthesize(
         self,
@@ -181,6 +186,52 @@ class TTS(PublicTTSNames):
             if words and on_words is not None:
                 on_words(words)
         return Audio(_join(parts), rate)
+
+    def convert(
+        self,
+        request: ConversionRequest,
+        should_stop: ShouldStop | None = None,
+        voice: LoadedVoice | None = None,
+        hear: Hear | None = None,
+    ) -> Iterator[AudioChunk]:
+        """Speak a recording in another voice, part by part; see :mod:`TTS_infer_pack.conversion`.
+
+        Args:
+            request: the recording, its words, and the clip of the wanted voice.
+            should_stop: asked between parts.
+            voice: what speaks it; None: the voice that is loaded now.
+            hear: a recogniser, for a request without words.
+
+        Raises:
+            GSVError: words or a clip that cannot be used.
+        """
+        voice = voice or self.voice
+        job = self._voice_job(request, voice)
+
+        def read(text: str, lang: str) -> torch.Tensor:
+            return phones_of(self._text.whole(text, lang, voice.version)).ids
+
+        return self._memory.watch(convert(request, job, read, self._stop_signal(should_stop), hear))
+
+    def _voice_job(self, request: ConversionRequest, voice: LoadedVoice) -> Job:
+        """A job without segments: the wanted voice alone."""
+        models = voice.models
+        path, text, lang = self._reference_of(request, voice)
+        reference = self._reference(models, path)
+        prompt = None
+        if text and reference.tokens is not None and not reference.shortened:
+            prompt = Prompt(phones_of(self._text.prompt(text, lang, voice.version)), reference.tokens)
+        return Job(
+            models=models,
+            segments=(),
+            prompt=prompt,
+            refers=[reference.spec],
+            speakers=[reference.speaker] if reference.speaker is not None else [],
+            prompt_mel=reference.mel,
+            flow=FlowSampling.of(models.spec.mel, request.sample_steps, request.cfg_rate),
+            sampling=SamplingParams(seed=request.seed if request.seed >= 0 else secrets.randbelow(SEED_RANGE)),
+            batches=(),
+        )
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Speak a request given by the keys of the public HTTP API; yields (sample rate, int16 samples [T]).
@@ -255,7 +306,7 @@ class TTS(PublicTTSNames):
             subtitled=request.text if request.subtitles else "",
         )
 
-    def _reference_of(self, request: SynthesisRequest, voice: LoadedVoice) -> tuple[str, str, str]:
+    def _reference_of(self, request: SynthesisRequest | ConversionRequest, voice: LoadedVoice) -> tuple[str, str, str]:
         """(path, text, language) of the reference: the request's, the one set before, or the pack's."""
         path = request.ref_audio_path or self._ref_audio_path
         if path:

@@ -142,7 +142,7 @@ class SynthesisRequest:
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in RANGES.items():
-            _set(self, name, _number(name, getattr(self, name), kind, low, high))
+            _set(self, name, checked_number(name, getattr(self, name), kind, low, high))
         for name in SWITCHES:
             _set(self, name, _switch(name, getattr(self, name)))
         for name in (*TEXTS, *NAMES):
@@ -238,7 +238,12 @@ def _set(request: SynthesisRequest, name: str, value: Any) -> None:
     object.__setattr__(request, name, value)  # frozen for everyone else
 
 
-def _number(name: str, value: Any, kind: type, low: float, high: float) -> Any:
+def checked_number(name: str, value: Any, kind: type, low: float, high: float) -> Any:
+    """``value`` as a ``kind`` within [low, high]; None stays None.
+
+    Raises:
+        RequestError: anything else.
+    """
     if value is None:
         return None
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from errors import GSVError
 from http_api.answers import error_response, plain_error
+from http_api.dialects.conversion import build_conversion
 from http_api.dialects.legacy import build_legacy
 from http_api.dialects.openai import build_openai
 from http_api.dialects.public import build_public
@@ -21,7 +22,7 @@ from http_api.guard import Guard
 from http_api.responses import EXPOSED
 from http_api.service import Service
 
-BUILDERS = (build_public, build_legacy, build_openai, build_websocket, build_status)
+BUILDERS = (build_public, build_legacy, build_openai, build_conversion, build_websocket, build_status)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -11,16 +11,19 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from audio_io import Audio
 from errors import RequestError
 from http_api.encoders import media_type
 from http_api.engines import Weights
 from http_api.paths import find_file, stem
 from http_api.settings import ApiSettings
 from text.language_names import mode_of
+from TTS_infer_pack.conversion_request import ConversionRequest
 from TTS_infer_pack.request import RANGES, SWITCHES, SynthesisRequest
 from TTS_infer_pack.voice_library import AUDIO_SUFFIXES, DEFAULT_VOICE, NamedVoice, VoiceLibrary
 
 FIELDS = frozenset(field.name for field in fields(SynthesisRequest))
+CONVERSION_FIELDS = frozenset(field.name for field in fields(ConversionRequest)) - {"recording"}
 WEIGHT_SUFFIXES = (".ckpt", ".pth", ".safetensors")
 LANGUAGE_KEYS = ("text_lang", "prompt_lang")
 SEED_RANGE = 2**31
@@ -42,7 +45,7 @@ class SpeechCall:
         dialect: for the metrics.
     """
 
-    request: SynthesisRequest
+    request: SynthesisRequest | ConversionRequest
     weights: Weights = Weights()
     media_type: str = "wav"
     rate: int | None = None
@@ -126,6 +129,34 @@ class CallMaker:
             voice=voice.name if voice else DEFAULT_VOICE,
             dialect=dialect,
         )
+
+    def make_conversion(self, values: Mapping[str, Any], recording: Audio, dialect: str = "openai") -> SpeechCall:
+        """A checked call to speak a recording in another voice.
+
+        Args:
+            values: ``voice`` or ``ref_audio_path`` with ``prompt_text`` and ``prompt_lang``: the wanted voice;
+                ``text`` and ``text_lang``: the words of the recording; ``seed``, ``sample_steps``, ``cfg_rate``,
+                ``media_type``, ``sample_rate``. Other keys are passed over; None and "" count as not given.
+            recording: that is converted.
+            dialect: for the metrics.
+
+        Raises:
+            GSVError: a value, voice or path that cannot be used.
+        """
+        given = {name: value for name, value in values.items() if value is not None and value != ""}
+        voice, given = self._voice(given)
+        defaults = self.defaults
+        base = voice.request_values() if voice else defaults.request_values()
+        if "ref_audio_path" in given:
+            base = {}
+        named = {name: value for name, value in (base | given).items() if name in CONVERSION_FIELDS}
+        request = ConversionRequest(recording, **self._checked(named))
+        if request.seed < 0:
+            request = replace(request, seed=secrets.randbelow(SEED_RANGE))
+        name = str(given.get("media_type", "wav")).lower()
+        media_type(name)
+        weights, rate = _weights_of(voice, defaults.weights), _sample_rate(given.get("sample_rate"))
+        return SpeechCall(request, weights, name, rate, voice.name if voice else DEFAULT_VOICE, dialect)
 
     def _voice(self, given: Mapping[str, Any]) -> tuple[NamedVoice | None, dict[str, Any]]:
         """The voice that is named, and the values with ``ref_audio_path`` resolved or taken out.

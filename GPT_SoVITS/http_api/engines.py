@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from errors import BusyError
+from tools.recordings.hearing import find_recogniser
+from TTS_infer_pack.conversion_request import ConversionRequest
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Engine(Protocol):
     def stream(
         self, request: Any, should_stop: Callable[[], bool] | None = None, on_fall: Callable[[Any], None] | None = None
     ) -> Iterator[Any]:
-        """``AudioChunk``s of a ``SynthesisRequest``."""
+        """``AudioChunk``s of a ``SynthesisRequest``, or of a ``ConversionRequest``."""
         ...
 
     @property
@@ -172,6 +174,7 @@ class TTSFactory:
         if tts is not None and voices is not None:
             tts.keep_prepared(voices)
         self._lock = threading.Lock()
+        self._hear = find_recogniser()
 
     def __call__(self, weights: Weights) -> Engine:
         """The engine of ``weights``; what is "" in them is the settings' own."""
@@ -183,15 +186,16 @@ class TTSFactory:
                 if self._voices is not None:
                     self._tts.keep_prepared(self._voices)
         if not any(weights):
-            return VoiceEngine(self._tts, self._tts.voice)
-        return VoiceEngine(self._tts, self._tts.prepare_voice(weights.gpt or None, weights.sovits or None))
+            return VoiceEngine(self._tts, self._tts.voice, self._hear)
+        voice = self._tts.prepare_voice(weights.gpt or None, weights.sovits or None)
+        return VoiceEngine(self._tts, voice, self._hear)
 
 
 class VoiceEngine:
-    """One loaded voice of a ``TTS``."""
+    """One loaded voice of a ``TTS``; ``hear`` is a recogniser for conversions without words."""
 
-    def __init__(self, tts: Any, voice: Any) -> None:
-        self._tts, self.voice = tts, voice
+    def __init__(self, tts: Any, voice: Any, hear: Any = None) -> None:
+        self._tts, self.voice, self._hear = tts, voice, hear
         self.configs = tts.configs
 
     @property
@@ -202,6 +206,9 @@ class VoiceEngine:
     def stream(
         self, request: Any, should_stop: Callable[[], bool] | None = None, on_fall: Callable[[Any], None] | None = None
     ) -> Iterator[Any]:
-        """As ``TTS.stream``, with this voice."""
+        """As ``TTS.stream`` or ``TTS.convert``, with this voice."""
+        if isinstance(request, ConversionRequest):
+            converted: Iterator[Any] = self._tts.convert(request, should_stop, self.voice, self._hear)
+            return converted
         speech: Iterator[Any] = self._tts.stream(request, should_stop, on_fall, self.voice)
         return speech

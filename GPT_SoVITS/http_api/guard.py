@@ -8,7 +8,6 @@ answers under names of this computer only, or a page could reach it by a name th
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers, QueryParams
@@ -18,10 +17,11 @@ from errors import LimitError
 from http_api.admission import SlowBodyError
 from http_api.answers import NotAllowedError, error_response
 from http_api.service import Service
-from http_api.settings import LOOPBACK_NAMES, ApiSettings
+from http_api.settings import ApiSettings
+from web_names import LOOPBACK_NAMES, host_name, is_foreign
 
 OPEN_PATHS = ("/health", "/ready", "/v1/health")
-UPLOAD_PATHS = ("/v1/audio/voices", "/audio/voices")
+UPLOAD_PATHS = ("/v1/audio/voices", "/audio/voices", "/v1/audio/conversions", "/audio/conversions")
 STATE_PATHS = ("/control", "/set_gpt_weights", "/set_sovits_weights", "/set_refer_audio", "/change_refer", "/set_model")
 FORBIDDEN = 1008
 """Close code of a WebSocket that breaks a rule."""
@@ -105,10 +105,10 @@ def check(scope: Scope, settings: ApiSettings) -> None:
     """
     headers = Headers(scope=scope)
     host = headers.get("host", "")
-    if settings.key is None and _name(host) not in (*LOOPBACK_NAMES, *settings.hosts):
+    if settings.key is None and host_name(host) not in (*LOOPBACK_NAMES, *settings.hosts):
         raise NotAllowedError(400, "this server is not known under that name", "localhost", "start it with --host NAME")
     origin = headers.get("origin")
-    if origin is not None and origin.rstrip("/") not in settings.origins and urlsplit(origin).netloc != host:
+    if origin is not None and is_foreign(origin, host, settings.origins):
         raise NotAllowedError(
             403, "pages of that origin may not ask", "a named origin", "start the server with --origin URL"
         )
@@ -138,13 +138,6 @@ def _shown_key(scope: Scope, headers: Headers) -> str:
 def _same(key: str, shown: str) -> bool:
     """Compared in a time that does not tell how much of it is right."""
     return hmac.compare_digest(key.encode("utf-8"), shown.encode("utf-8", "surrogateescape"))
-
-
-def _name(host: str) -> str:
-    """The name of a Host header, without its port."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].lower()
 
 
 def dialect_of(path: str) -> str:

@@ -17,7 +17,6 @@ from TTS_infer_pack.voice_library import weight_folders
 
 LEAST_KEY = 8
 MIB = 2**20
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "SAMEORIGIN"),
             ("Connection", "close"),
         ):
             self.send_header(name, value)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from config import LOOPBACK, REPO_ROOT, resolve_path
 from errors import RequestError
 from pages.live import LiveStore
+from pages.scratch import QUOTA
 from pages.stops import Stops
 from tools.i18n import Translator
 
@@ -53,6 +54,8 @@ class PageSettings:
         allow: folders outside the project in which paths typed by a visitor may lie.
         language: a page language, or "auto" for each visitor's own.
         exp_root: folder of training runs.
+        names: further names under which browsers reach the page.
+        quota: bytes of all uploads and speeches together.
     """
 
     host: str = LOOPBACK
@@ -62,6 +65,8 @@ class PageSettings:
     allow: tuple[Path, ...] = ()
     language: str = "auto"
     exp_root: Path = REPO_ROOT / "logs"
+    names: tuple[str, ...] = ()
+    quota: int = QUOTA
 
 
 @dataclass(frozen=True)

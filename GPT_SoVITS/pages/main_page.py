@@ -1,4 +1,4 @@
-"""The two pages, put together from tabs: the inference page, and the main page with data set and training beside it."""
+"""The two pages, put together from tabs: the inference page, and the main page with the rest beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from pages.context import PageContext
+from pages.conversion_tab import build_conversion_tab
 from pages.dataset_tab import build_dataset_tab
 from pages.inference_tab import build_inference_tab
 from pages.training_tab import build_training_tab
@@ -28,9 +29,10 @@ def build_inference_page(context: PageContext) -> gr.Blocks:
 
 
 def build_main_page(context: PageContext) -> gr.Blocks:
-    """The page of port 9874: inference, data set, training."""
+    """The page of port 9874: inference, voice conversion, data set, training."""
     tabs: list[tuple[str, Build]] = [
         ("inference", build_inference_tab),
+        ("conversion", build_conversion_tab),
         ("dataset", build_dataset_tab),
         ("training", build_training_tab),
     ]

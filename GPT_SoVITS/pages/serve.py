@@ -11,15 +11,17 @@ import logging
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from config import LOOPBACK, Config, is_loopback, parse_port, resolve_path
+from config import LOOPBACK, Config, is_loopback, parse_int, parse_port, resolve_path
 from errors import ConfigError, GSVError
 from pages.antechamber import Antechamber
 from pages.context import PageContext, PageSettings
+from pages.scratch import MIB, QUOTA, Scratch, open_folder
 from pages.voice import Voice
 from tools.i18n import Translator
 
@@ -45,15 +47,42 @@ def start(port_setting: str, main_page: bool, argv: Sequence[str] | None = None)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = read_settings(arguments, port_setting)
-        with tempfile.TemporaryDirectory(prefix="gpt-sovits-page-") as folder:
-            os.environ[TEMP_VARIABLE] = folder  # the one way to tell gradio where uploads go
-            page = open_page(make_context(settings, Path(folder), main_page), main_page)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl+C does: jobs are stopped first
-            page.block_thread()
+        with _ended_by_signal() as asked, open_folder() as folder:
+            os.environ[TEMP_VARIABLE] = str(folder)  # the one way to tell gradio where uploads go
+            page = open_page(make_context(settings, folder, main_page), main_page)
+            if asked.is_set():  # a signal during an import may end in the imported package's own except
+                page.close(verbose=False)
+            else:
+                page.block_thread()
     except GSVError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        logger.info("stopped while starting")
     return 0
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[threading.Event]:
+    """SIGTERM ends the block as Ctrl+C does, so that jobs are stopped and folders removed; a second one is ignored.
+
+    Gives what says whether a signal came.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main one may handle signals
+        yield asked
+        return
+
+    def stop(*_: object) -> NoReturn:
+        asked.set()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -81,6 +110,16 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=[],
         metavar="FOLDER",
         help="folder outside the project that the page may read and write; may be repeated",
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="further name under which browsers reach the page, such as a proxy's; may be repeated",
+    )
+    parser.add_argument(
+        "--quota", default=QUOTA // MIB, metavar="MIB", help="for uploads and speeches together (default: 2048)"
     )
     return parser.parse_args(argv)
 
@@ -114,6 +153,8 @@ def read_settings(arguments: argparse.Namespace, port_setting: str) -> PageSetti
         allow=tuple(_folder(name) for name in arguments.allow),
         language=config.language,
         exp_root=Path(config.exp_root),
+        names=tuple(arguments.name),
+        quota=parse_int("--quota", arguments.quota, 64, 2**24) * MIB,
     )
 
 
@@ -169,7 +210,7 @@ def open_page(context: PageContext, main_page: bool) -> gr.Blocks:
     """
     settings = context.settings
     antechamber = Antechamber(settings.host, settings.port, settings.language)
-    logger.info("the page opens on http://%s:%d", settings.host, antechamber.port)
+    logger.info("the page opens on http://%s:%d", in_url(settings.host), antechamber.port)
     try:
         from pages import main_page as pages  # takes seconds: gradio
 
@@ -182,6 +223,11 @@ def open_page(context: PageContext, main_page: bool) -> gr.Blocks:
     return page
 
 
+def in_url(host: str) -> str:
+    """``host`` as it stands in a URL: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
     """Serve ``page`` and give its URL; port 0 takes a free one.
 
@@ -190,14 +236,16 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
     """
     from starlette.middleware import Middleware
 
+    from pages.doors import Doors
     from pages.guard import MAX_UPLOAD
     from pages.localise import Localise
 
     settings = context.settings
-    more = {"middleware": [Middleware(Localise, language=settings.language)], "routes": [context.live.route()]}
+    doors = Middleware(Doors, settings=settings, scratch=Scratch(context.uploads, settings.quota))
+    more = {"middleware": [doors, Middleware(Localise, language=settings.language)], "routes": [context.live.route()]}
     try:
         _, url, _ = page.launch(
-            server_name=settings.host,
+            server_name=in_url(settings.host),
             server_port=port or None,
             share=settings.share,
             quiet=True,
@@ -206,6 +254,7 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
             prevent_thread_lock=True,
             app_kwargs=more,
             max_file_size=MAX_UPLOAD,
+            enable_monitoring=False,
             footer_links=["api"],
             ssr_mode=False,
             _frontend=False,

@@ -17,6 +17,7 @@ from pages.context import PageContext
 from pages.job_panel import build_job_panel, current, runner_of
 from pages.jobs import JobRunner, JobState
 from pages.loss_curves import LossCurves
+from pages.teaching_group import build_teaching_group
 from pages.training_bases import PRESETS, Base, bases, devices, free_gib
 from pages.training_jobs import (
     LIMITS,
@@ -51,6 +52,7 @@ def build_training_tab(context: PageContext) -> None:
             wish = _training_widgets(context)
             start = gr.Button(context.t("training.start"), variant="primary", elem_id="training-start")
     build_job_panel(context, runner, KINDS, "training")
+    build_teaching_group(context, runner)
     _loss_plot(context, runner)
     _wire(context, runner, source, wish, (prepare, start))
 

@@ -15,7 +15,7 @@ LOOK_SECONDS = 4.0
 def build_voice_list(context: PageContext, label: str, info: str | None, elem_id: str) -> gr.Dropdown:
     """Adds the list to the container that is open; it looks for new voices while the page is open."""
     voices = gr.Dropdown([], label=label, info=info, allow_custom_value=True, elem_id=elem_id)
-    seen = gr.State(list[str])
+    seen = gr.State([])  # a callable here would become an entry of the page's API
 
     def look(before: list[str]) -> list[Any]:
         now = voice_names(context)

@@ -25,6 +25,7 @@ from config import REPO_ROOT
 from errors import GSVError, TrainingError
 from module.training.dataset import Batch, S2Dataset
 from module.training.loading import make_loader
+from module.training.on_device import DeviceClips, DeviceLoader
 from module.training.run import TrainingRun
 from module.training.sampler import LengthBatchSampler
 from module.training.settings import S2Settings, load_settings
@@ -51,7 +52,7 @@ class StopFlag:
         self.wanted = True
 
 
-def fit(run: TrainingRun, step: Step, dataset: S2Dataset, stop: StopFlag) -> Path | None:
+def fit(run: TrainingRun, step: Step, dataset: S2Dataset | DeviceClips, stop: StopFlag) -> Path | None:
     """Train until the epochs, steps or minutes of the settings are used up, or ``stop`` is set.
 
     Returns:
@@ -99,7 +100,7 @@ def make_accelerator(settings: S2Settings) -> Accelerator:
     return accelerator
 
 
-def batches(run: TrainingRun, loader: DataLoader[Batch], sampler: LengthBatchSampler) -> Iterator[Batch]:
+def batches(run: TrainingRun, loader: DataLoader[Batch] | DeviceLoader, sampler: LengthBatchSampler) -> Iterator[Batch]:
     """From where the run stands to the end of its last epoch."""
     while not done(run):
         sampler.set_position(run.position.epoch, run.position.batch)

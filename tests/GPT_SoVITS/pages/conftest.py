@@ -235,12 +235,17 @@ def serving(context: PageContext, main_page: bool = False) -> Iterator[str]:
             thread.submit(page.close, verbose=False).result()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def new_toy() -> type[Toy]:
+    return Toy
+
+
+@pytest.fixture(scope="session")
 def served() -> Callable[..., Any]:
     return serving
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_context() -> MakeContext:
     return make_toy_context
 
