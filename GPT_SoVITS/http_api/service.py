@@ -14,16 +14,12 @@ from errors import GSVError
 from http_api.admission import Gate
 from http_api.calls import CallMaker, Defaults, SpeechCall
 from http_api.engines import EnginePool, Factory, TTSFactory, Weights
-from http_api.memory import give_back_memory
 from http_api.metrics import Metrics
 from http_api.settings import ApiSettings
 from http_api.speaking import Speech, StreamEncoder
 from TTS_infer_pack.voice_library import DEFAULT_VOICE, NamedVoice, VoiceLibrary
 
 logger = logging.getLogger(__name__)
-
-TRIM_SECONDS = 30.0
-"""At least between two times that freed memory is given back to the system, while requests come."""
 
 
 @dataclass
@@ -67,7 +63,6 @@ class Service:
         self.gate = Gate(settings.limits)
         self._workers = ThreadPoolExecutor(settings.limits.running, "speech")
         self._loader = ThreadPoolExecutor(1, "load")
-        self._trimmed = time.monotonic()
 
     # -- speaking ----------------------------------------------------------------------------------------------------
 
@@ -80,12 +75,8 @@ class Service:
         await self.gate.enter()
         begun = time.monotonic()
         speech = Speech(call, self.pool, self.settings.limits, encoder)
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._workers, speech.run)
+        work = asyncio.get_running_loop().run_in_executor(self._workers, speech.run)
         work.add_done_callback(lambda _: self._ended(speech, begun))
-        if begun - self._trimmed > TRIM_SECONDS:
-            self._trimmed = begun
-            loop.run_in_executor(None, give_back_memory)
         return speech
 
     def _ended(self, speech: Speech, begun: float) -> None:
