@@ -75,8 +75,7 @@ class Service:
         await self.gate.enter()
         begun = time.monotonic()
         speech = Speech(call, self.pool, self.settings.limits, encoder)
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._workers, speech.run)
+        work = asyncio.get_running_loop().run_in_executor(self._workers, speech.run)
         work.add_done_callback(lambda _: self._ended(speech, begun))
         return speech
 
