@@ -15,7 +15,7 @@ from pages.voice_folder import VoiceFolder
 from tools.recordings.slicing import SliceSettings
 
 LANE = "data set"
-DATASET_KINDS = ("slice", "denoise", "transcribe")
+DATASET_KINDS = ("separate", "slice", "denoise", "transcribe")
 PREPARE_KIND = "prepare"
 
 

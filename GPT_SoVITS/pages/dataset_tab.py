@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pages.context import PageContext
 from pages.guard import check_audio_upload
 from pages.job_panel import build_job_panel, runner_of
 from pages.jobs import JobRunner
+from pages.separation_step import separate_job, separated
 from pages.training_bases import devices
 from pages.voice_folder import VoiceFolder, model_name, voice_folder
 from pages.voice_list import build_voice_list
@@ -24,6 +25,7 @@ from prepare_datasets.list_file import LANGUAGES
 from tools.recordings.files import find_recordings
 from tools.recordings.list_rows import ListRow, audio_path, read_rows, write_rows
 from tools.recordings.slicing import SliceSettings
+from tools.recordings.transcription import ENGINES
 
 WHISPER_MODELS = ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo")
 LIST_LANGUAGES = ("auto", *dict.fromkeys(LANGUAGES.values()))
@@ -49,6 +51,8 @@ class DatasetWish:
     hop_size: float
     max_sil_kept: float
     max_length: float
+    separate: bool = False
+    engine: str = next(iter(ENGINES))
 
     def slicing(self) -> SliceSettings:
         """The slicer's settings.
@@ -110,6 +114,8 @@ def _step_widgets(context: PageContext) -> dict[str, Any]:
             info=t("dataset.whisper_info"),
             allow_custom_value=True,
         ),
+        "engine": gr.Dropdown(list(ENGINES), value=next(iter(ENGINES)), label=t("dataset.engine")),
+        "separate": gr.Checkbox(False, label=t("dataset.separate"), info=t("dataset.separate_info")),
         "denoise": gr.Checkbox(False, label=t("dataset.denoise"), info=t("dataset.denoise_info")),
         "strength": gr.Slider(0.1, 1, value=0.9, step=0.05, label=t("dataset.strength")),
     }
@@ -137,14 +143,20 @@ def start_jobs(context: PageContext, runner: JobRunner, wish: DatasetWish) -> li
     recordings = chosen_recordings(context, wish, voice)
     if wish.language not in LIST_LANGUAGES:
         raise RequestError(context.say("dataset.bad_language"))
+    if wish.engine not in ENGINES:
+        raise RequestError(context.say("dataset.bad_engine"))
     whisper = model_name(context, wish.whisper)
 
     def title(step: str) -> str:
         return context.say(f"dataset.{step}_job", voice=voice.name)
 
     jobs = []
+    if recordings and wish.separate:
+        jobs.append(runner.submit(separate_job(title("separate"), voice, recordings)))
+        recordings = [separated(voice)]
     if recordings:
-        jobs.append(runner.submit(dataset_jobs.slice_job(title("slice"), voice, recordings, wish.slicing())))
+        spec = dataset_jobs.slice_job(title("slice"), voice, recordings, wish.slicing())
+        jobs.append(runner.submit(replace(spec, after=jobs[-1] if jobs else "")))
     source = voice.sliced
     if wish.denoise:
         after = jobs[-1] if jobs else ""
@@ -152,6 +164,7 @@ def start_jobs(context: PageContext, runner: JobRunner, wish: DatasetWish) -> li
         source = voice.denoised
     after, device = jobs[-1] if jobs else "", devices()[0]
     spec = dataset_jobs.transcribe_job(title("transcribe"), voice, source, wish.language, whisper, device, after)
+    spec = replace(spec, command=(*spec.command, f"--engine={wish.engine}"))
     return [*jobs, runner.submit(spec)]
 
 

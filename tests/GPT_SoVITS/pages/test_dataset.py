@@ -259,3 +259,19 @@ def test_the_main_page_has_both_tabs(place: PageContext, runner: JobRunner) -> N
 def test_a_page_without_jobs_says_so() -> None:
     with pytest.raises(RequestError, match=r"webui\.py"):
         job_panel.runner_of(SimpleNamespace(new_runner=None))  # type: ignore[arg-type]
+
+
+def test_separation_comes_first_and_the_recogniser_is_the_one_that_was_chosen(context: PageContext) -> None:
+    folder = context.settings.exp_root / "in"
+    folder.mkdir(parents=True)
+    (folder / "song.wav").touch()
+    runner = NoRunner()
+    wish = replace(WISH, typed=str(folder), separate=True, engine="sense-voice")
+    start_jobs(context, runner, wish)  # type: ignore[arg-type]
+    assert [spec.kind for spec in runner.specs] == ["separate", "slice", "transcribe"]
+    assert [spec.after for spec in runner.specs] == ["", "job1", "job2"]
+    cut = runner.specs[1].command
+    assert str(voice_folder(context, "anna").folder / "separated") in cut and str(folder / "song.wav") not in cut
+    assert "--engine=sense-voice" in runner.specs[2].command
+    with pytest.raises(RequestError):
+        start_jobs(context, runner, replace(WISH, typed=str(folder), engine="ear"))  # type: ignore[arg-type]
