@@ -139,19 +139,16 @@ def start_jobs(context: PageContext, runner: JobRunner, wish: DatasetWish) -> li
         raise RequestError(context.say("dataset.bad_language"))
     whisper = model_name(context, wish.whisper)
 
-    def title(step: str) -> str:
-        return context.say(f"dataset.{step}_job", voice=voice.name)
-
     jobs = []
     if recordings:
-        jobs.append(runner.submit(dataset_jobs.slice_job(title("slice"), voice, recordings, wish.slicing())))
+        jobs.append(runner.submit(dataset_jobs.slice_job(voice, recordings, wish.slicing())))
     source = voice.sliced
     if wish.denoise:
         after = jobs[-1] if jobs else ""
-        jobs.append(runner.submit(dataset_jobs.denoise_job(title("denoise"), voice, wish.strength, after)))
+        jobs.append(runner.submit(dataset_jobs.denoise_job(voice, wish.strength, after)))
         source = voice.denoised
     after, device = jobs[-1] if jobs else "", devices()[0]
-    spec = dataset_jobs.transcribe_job(title("transcribe"), voice, source, wish.language, whisper, device, after)
+    spec = dataset_jobs.transcribe_job(voice, source, wish.language, whisper, device, after)
     return [*jobs, runner.submit(spec)]
 
 

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +71,26 @@ def text_of(key: str, language: str) -> str:
 def put_texts(document: str, language: str) -> str:
     """``document`` (JSON, or HTML with JSON inside) with every mark replaced by its text, escaped for both."""
     return MARK.sub(lambda mark: json.dumps(text_of(mark[1], language))[1:-1].translate(HTML_ESCAPES), document)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence that is told later, to whoever looks, each in their own language.
+
+    Attributes:
+        key: of its text.
+        values: what stands in it; a value may be a message itself.
+    """
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def told(self, say: Callable[..., str]) -> str:
+        """The sentence, by a function that is :meth:`Translator.say` for somebody."""
+        return say(self.key, **{k: v.told(say) if isinstance(v, Message) else v for k, v in self.values.items()})
+
+    def __str__(self) -> str:
+        return self.told(lambda key, **values: text_of(key, FALLBACK_LANGUAGE).format(**values))
 
 
 class Translator:
