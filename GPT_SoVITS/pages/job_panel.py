@@ -67,7 +67,7 @@ def build_job_panel(context: PageContext, runner: JobRunner, kinds: tuple[str, .
         log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False, elem_id=f"{name}-log")
     with gr.Row(equal_height=True):
         which = gr.Dropdown([], label=context.t("jobs.which"), visible=False, scale=4, elem_id=f"{name}-job")
-        stop = gr.Button(context.t("jobs.stop"), variant="stop", scale=1, elem_id=f"{name}-stop")
+        stop = gr.Button(context.t("jobs.stop"), variant="stop", visible=False, scale=1, elem_id=f"{name}-stop")
     timer = gr.Timer(LOOK_SECONDS)
     seen = gr.State(())
 
@@ -77,7 +77,7 @@ def build_job_panel(context: PageContext, runner: JobRunner, kinds: tuple[str, .
     timer.tick(
         context.guard(look),
         [seen, which],
-        [seen, overview, bars, log, which],
+        [seen, overview, bars, log, which, stop],
         show_progress="hidden",
         api_visibility="private",
         concurrency_limit=None,
@@ -119,7 +119,7 @@ def current(views: list[JobView]) -> JobView | None:
 
 
 def panel_values(say: Callable[..., str], views: list[JobView], before: Seen, chosen: str | None = None) -> list[Any]:
-    """What is seen now (to be passed in the next time), and the overview, bars, log and list; only what changed."""
+    """What is seen now (to be passed in the next time), and overview, bars, log, list and button; only what changed."""
     shown, live = current(views), _live(views)
     now = (
         _overview(say, views),
@@ -130,10 +130,11 @@ def panel_values(say: Callable[..., str], views: list[JobView], before: Seen, ch
     present = current(live)
     value = chosen if any(view.id == chosen for view in live) else present.id if present else None
     which = gr.Dropdown(list(now[3]), value=value, visible=len(live) > 1)
-    values = [*now[:3], which]
+    values = [*now[:3], which, gr.Button(visible=bool(live))]
     if not before:
         return [now, *values]
     changed = [new != old for new, old in zip(now, before, strict=True)]
+    changed.append(changed[-1])  # the button goes with the list
     return [now, *(value if new else gr.skip() for value, new in zip(values, changed, strict=True))]
 
 

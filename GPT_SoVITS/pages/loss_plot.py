@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,30 @@ from pages.training_jobs import TRAIN_KIND
 from pages.voice_folder import NAME
 
 CURVE_SECONDS = 3.0
-COLOURS = {"loss": "#2563eb", "held-out": "#dc2626", "preference": "#059669", "total": "#2563eb", "mel": "#d97706"}
-COLOURS |= {"kl": "#7c3aed"}
+COLOURS = {
+    "loss": "#2563eb",
+    "total": "#2563eb",
+    "held-out": "#dc2626",
+    "preference": "#059669",
+    "mel": "#d97706",
+    "kl": "#7c3aed",
+}
+"""Curves and their colours."""
 Seen = tuple[Any, ...]
 
 
 def build_loss_plot(context: PageContext, runner: JobRunner, voice: gr.Dropdown, run: gr.Dropdown) -> None:
     """Adds the plot to the container that is open. It is shown once there is a first point."""
     t = context.t
+    legend = gr.HTML(visible=False, elem_id="training-legend")  # the plot's own is cut off below
     plot = gr.LinePlot(
         x="step",
         y="value",
         color="curve",
         x_title=t("training.axis_step"),
         y_title=t("training.axis_loss"),
-        color_title=t("training.axis_curve"),
-        color_map=COLOURS,
+        color_title=" ",
+        colors_in_legend=[],
         label=t("training.losses"),
         height=320,
         visible=False,
@@ -40,12 +50,16 @@ def build_loss_plot(context: PageContext, runner: JobRunner, voice: gr.Dropdown,
     curves, seen = LossCurves(), gr.State(())
 
     def look(before: Seen, name: str | None, key: str | None) -> list[Any]:
-        return loss_values(context.settings.exp_root, runner, curves, before, (name or "", key or ""))
+        changed = loss_values(context.settings.exp_root, runner, curves, before, (name or "", key or ""))
+        if changed is None:
+            return [gr.skip()] * 3
+        now, points = changed
+        return [now, *plot_of(context.say, points)]
 
     gr.Timer(CURVE_SECONDS).tick(
         context.guard(look),
         [seen, voice, run],
-        [seen, plot],
+        [seen, legend, plot],
         show_progress="hidden",
         api_visibility="private",
         concurrency_limit=None,
@@ -54,8 +68,8 @@ def build_loss_plot(context: PageContext, runner: JobRunner, voice: gr.Dropdown,
 
 def loss_values(
     exp_root: Path, runner: JobRunner, curves: LossCurves, before: Seen, chosen: tuple[str, str] = ("", "")
-) -> list[Any]:
-    """What is seen now (to be passed in the next time), and the curves where they changed.
+) -> tuple[Seen, list[Point]] | None:
+    """What is seen now (to be passed in the next time) and its points; None where nothing has changed.
 
     Args:
         exp_root: folder of the voices.
@@ -68,10 +82,24 @@ def loss_values(
     points = curves.read(folder) if folder is not None else []
     now = (str(folder), len(points), points[-1].step if points else 0)
     if now == before or (not points and not (before and before[1])):
-        return [gr.skip(), gr.skip()]
-    if not points:  # an empty table would make the axes lists of words for good
-        return [now, gr.LinePlot(visible=False)]
-    return [now, gr.LinePlot(table_of(points), visible=True)]
+        return None
+    return now, points
+
+
+def plot_of(say: Callable[..., str], points: list[Point]) -> list[Any]:
+    """Legend and plot. Without points both are hidden: an empty table would make the axes lists of words for good."""
+    if not points:
+        return [gr.HTML(visible=False), gr.LinePlot(visible=False)]
+    names = {
+        curve: say(f"training.curve_{curve.replace('-', '_')}") for curve in dict.fromkeys(p.curve for p in points)
+    }
+    dots = "".join(
+        f'<span style="margin-right:1.5em"><span style="color:{COLOURS[curve]}">●</span> {html.escape(name)}</span>'
+        for curve, name in names.items()
+    )
+    colours = {name: COLOURS[curve] for curve, name in names.items()}
+    plot = gr.LinePlot(table_of([p._replace(curve=names[p.curve]) for p in points]), color_map=colours, visible=True)
+    return [gr.HTML(dots, visible=True), plot]
 
 
 def shown_folder(exp_root: Path, runner: JobRunner, chosen: tuple[str, str]) -> Path | None:

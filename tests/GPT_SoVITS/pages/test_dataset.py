@@ -20,6 +20,7 @@ from pages import dataset_jobs, dataset_tab, job_panel, training_wish  # noqa: E
 from pages.context import PageContext  # noqa: E402
 from pages.dataset_tab import DatasetWish, load_table, play_row, save_table, start_jobs  # noqa: E402
 from pages.jobs import JobRunner, JobSpec, JobState  # noqa: E402
+from pages.loss_plot import COLOURS  # noqa: E402
 from pages.voice_folder import VoiceFolder, model_name, voice_folder, voice_names  # noqa: E402
 from tools.i18n.translator import texts  # noqa: E402
 
@@ -189,12 +190,12 @@ def test_the_panel_tells_of_every_job_and_only_what_is_new(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(job_panel.gr, "Info", told.append)
-    seen, overview, bars, log, _ = job_panel.panel_values(context.say, [], ())
+    seen, overview, bars, log, *_ = job_panel.panel_values(context.say, [], ())
     assert overview == "No jobs yet" and bars == log == ""
     code = "from tqdm import tqdm\nfor _ in tqdm(range(4), desc='<b>text'): pass\nraise ValueError('<i>bad list')"
     job = runner.submit(JobSpec("Cut <b>anna", "slice", (sys.executable, "-c", code), "a"))
     assert runner.wait(job, 60).state is JobState.FAILED
-    seen, overview, bars, log, _ = job_panel.panel_values(context.say, runner.views("slice"), seen)
+    seen, overview, bars, log, *_ = job_panel.panel_values(context.say, runner.views("slice"), seen)
     assert "❌" in overview and "bad list" in overview and "failed after" in overview and "Traceback" in log
     assert "4/4" in bars and "value='1.000'" in bars
     assert "<b>" not in overview + bars and "<i>" not in overview, "what a job says is text, not markup"
@@ -214,6 +215,7 @@ def test_keys_that_the_code_puts_together_have_texts() -> None:
         *(f"training.stage_{stage}" for stage in training_wish.STAGES),
         *(f"training.{name}" for name in training_wish.LIMITS),
         *(f"runs.state_{state}" for state in ("live", "waiting", "done", "failed", "stopped")),
+        *(f"training.curve_{name.replace('-', '_')}" for name in COLOURS),
         *(f"runs.ask_{what}" for what in ("anew", "remove")),
         *(f"training.preset_{fits}" for fits in ("fits", "too_big", "unknown")),
     }

@@ -22,7 +22,7 @@ from pages import training_bases, training_start, training_tab  # noqa: E402
 from pages.context import PageContext  # noqa: E402
 from pages.jobs import JobSpec, JobState  # noqa: E402
 from pages.loss_curves import LossCurves, Point  # noqa: E402
-from pages.loss_plot import loss_values  # noqa: E402
+from pages.loss_plot import COLOURS, loss_values, plot_of  # noqa: E402
 from pages.runs import Run, run_folder  # noqa: E402
 from pages.training_bases import PRESETS, Base  # noqa: E402
 from pages.training_jobs import training_job, weights_folder  # noqa: E402
@@ -368,26 +368,36 @@ def test_a_run_that_goes_on_goes_on_in_the_curve(tmp_path: Path, write: Callable
     assert [point[:2] for point in curves.read(tmp_path / "lm")] == [(10, 3.0), (20, pytest.approx(1.9)), (30, 1.5)]
 
 
-def test_the_plot_gets_new_points_once(tmp_path: Path, write: Callable[..., None]) -> None:
+def test_the_plot_gets_new_points_once(context: PageContext, tmp_path: Path, write: Callable[..., None]) -> None:
     spec = JobSpec("t", "train", ("x",), "cpu", facts={"output": str(tmp_path / "lm")})
     view = SimpleNamespace(id="1", spec=spec, state=JobState.RUNNING, seconds=1.0)
     runner, curves = NoRunner(view), LossCurves()
 
-    def look(before: Any, *chosen: str, by: NoRunner = runner) -> list[Any]:
+    def look(before: Any, *chosen: str, by: NoRunner = runner) -> Any:
         return loss_values(tmp_path, by, curves, before, chosen or ("", ""))  # type: ignore[arg-type]
 
-    skipped = look((), by=NoRunner())
-    assert look(()) == skipped, "an empty table would make the axes lists of words for good"
+    assert look((), by=NoRunner()) is None
+    assert look(()) is None, "an empty table would make the axes lists of words for good"
     write("lm", {"train/loss": [(1, 3.0), (2, 2.0)]})
-    seen, plot = look(())
-    assert plot.visible and plot.value["columns"] == ["step", "value", "curve"]
-    assert plot.value["data"] == [[1, 3.0, "loss"], [2, 2.0, "loss"]]
-    assert plot.value["datatypes"]["step"] == "quantitative"
-    assert look(seen) == skipped, "nothing is sent twice"
+    seen, points = look(())
+    assert points == [Point(1, 3.0, "loss"), Point(2, 2.0, "loss")]
+    assert look(seen) is None, "nothing is sent twice"
     write("anna/runs/s1-anna/states/tb", {"train/token_loss": [(1, 5.0)]})
-    seen, plot = look(seen, "anna", "s1-anna")
-    assert plot.value["data"] == [[1, 5.0, "loss"]], "the run that is chosen is shown, whatever trains"
-    seen, plot = look(seen, "anna", "s1-other")
-    assert not plot.visible and look(seen, "anna", "s1-other") == skipped
+    seen, points = look(seen, "anna", "s1-anna")
+    assert points == [Point(1, 5.0, "loss")], "the run that is chosen is shown, whatever trains"
+    seen, points = look(seen, "anna", "s1-other")
+    assert points == [] and look(seen, "anna", "s1-other") is None
+    assert [widget.visible for widget in plot_of(context.say, points)] == [False, False]
     for chosen in (("..", "lm"), ("anna", "..")):
-        assert look(seen, *chosen)[1].value["data"][0] == [1, 3.0, "loss"], "what is no run shows the present one"
+        assert look(seen, *chosen)[1][0] == Point(1, 3.0, "loss"), "what is no run shows the present one"
+
+
+def test_the_legend_is_whole_and_axes_are_numbers(context: PageContext) -> None:
+    curves = [Point(step, 1.0, name) for name in COLOURS for step in (1, 2)]
+    legend, plot = plot_of(context.say, curves)
+    assert (
+        all(colour in legend.value for colour in COLOURS.values())
+        and "on clips that are not trained on" in legend.value
+    )
+    assert plot.value["datatypes"] == {"step": "quantitative", "value": "quantitative", "curve": "nominal"}
+    assert {row[2] for row in plot.value["data"]} == set(plot.color_map)
