@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from config import LOOPBACK, REPO_ROOT, resolve_path
 from errors import RequestError
+from pages.history import History
 from pages.live import LiveStore
 from pages.stops import Stops
 from tools.i18n import Translator
+from TTS_infer_pack.voice_library import VoiceLibrary, project_voices
 
 if TYPE_CHECKING:
     from pages.jobs import JobRunner
@@ -76,6 +78,8 @@ class PageContext:
         weights: where trained weights lie.
         live: speech that is being made, for the page's player.
         stops: the same, for the stop button.
+        history: what each visitor has had spoken.
+        library: the saved voices.
         new_runner: makes a JobRunner; None on a page without training.
     """
 
@@ -86,6 +90,8 @@ class PageContext:
     weights: WeightRoots = field(default_factory=WeightRoots)
     live: LiveStore = field(default_factory=LiveStore)
     stops: Stops = field(default_factory=Stops)
+    history: History = field(default_factory=History)
+    library: Callable[[], VoiceLibrary] = project_voices
     new_runner: Callable[[], JobRunner] | None = None
 
     def t(self, key: str) -> str:

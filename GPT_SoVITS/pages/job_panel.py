@@ -14,9 +14,10 @@ import gradio as gr
 
 from errors import RequestError
 from pages.context import PageContext
-from pages.guard import plain
+from pages.guard import plain, readable
 from pages.jobs import JobRunner, JobState, JobView
 from tools.i18n import Message
+from tools.i18n.error_texts import told_line
 
 LOOK_SECONDS = 1.5
 SHOWN_JOBS = 6
@@ -152,7 +153,7 @@ def _line(say: Callable[..., str], view: JobView) -> str:
     said = say(f"jobs.{view.state.value}", seconds=round(view.seconds))
     if view.blocked_by:
         said = say("jobs.blocked", title=html.escape(told(say, view.blocked_by)))
-    reason = f": {html.escape(view.error)}" if view.error else ""
+    reason = f": {html.escape(readable(told_line(say, view.error)))}" if view.error else ""
     return f"{MARKS[view.state]} {title} – {said}{reason}"
 
 

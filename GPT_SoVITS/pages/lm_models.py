@@ -49,9 +49,9 @@ class LMEntry:
 
     def label(self, say: Say) -> str:
         """The line as the visitor reads it."""
-        parts = [say("lm.adapter" if self.trained else "lm.no_adapter")]
+        parts = [say("lm.adapter" if self.trained else "lm.cannot_speak")]
         parts.append(say("lm.memory_unknown") if self.needed is None else say("lm.memory", size=size(self.needed)))
-        if self.fits is not None:
+        if self.trained and self.fits is not None:  # that one that cannot speak fits would mislead
             parts.append(say("lm.fits" if self.fits else "lm.too_big"))
         return f"{self.name} · {' · '.join(parts)}"
 

@@ -20,6 +20,7 @@ from config import LOOPBACK, Config, is_loopback, parse_port, resolve_path
 from errors import ConfigError, GSVError
 from pages.antechamber import Antechamber
 from pages.context import PageContext, PageSettings
+from pages.live import LiveStore
 from pages.voice import Voice
 from tools.i18n import Translator
 
@@ -157,7 +158,12 @@ def make_context(settings: PageSettings, uploads: Path, main_page: bool, voice: 
             return jobs
 
     return PageContext(
-        settings, Translator(settings.language, accept_language), voice or Voice(), uploads, new_runner=runner
+        settings,
+        Translator(settings.language, accept_language),
+        voice or Voice(),
+        uploads,
+        live=LiveStore(uploads / "speeches"),
+        new_runner=runner,
     )
 
 
@@ -192,6 +198,7 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
 
     from pages.guard import MAX_UPLOAD
     from pages.localise import Localise
+    from pages.look import CSS, HEAD
 
     settings = context.settings
     more = {"middleware": [Middleware(Localise, language=settings.language)], "routes": [context.live.route()]}
@@ -206,6 +213,8 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
             prevent_thread_lock=True,
             app_kwargs=more,
             max_file_size=MAX_UPLOAD,
+            css=CSS,
+            head=HEAD,
             footer_links=["api"],
             ssr_mode=False,
             _frontend=False,

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 LOCALE_DIR = Path(__file__).resolve().parent / "locale"
 PAGE_LANGUAGES = ("zh_CN", "en_US", "ja_JP", "ko_KR")
 FALLBACK_LANGUAGE = "en_US"
+LANGUAGE_COOKIE = "gsv_language"
+"""A visitor's own choice, which wins over what the browser asks for."""
 MARK = re.compile(r"@@([a-z_]+\.[a-z0-9_]+)@@")
 HTML_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
 
@@ -57,6 +59,12 @@ def language_of(header: str) -> str:
             continue
         wishes.append((-weight, order, tag.split("-")[0].split("_")[0].lower()))
     return next((known[tag] for weight, _, tag in sorted(wishes) if tag in known and weight < 0), FALLBACK_LANGUAGE)
+
+
+def wished_language(cookies: Mapping[str, str], header: str) -> str:
+    """The page language of a visitor with these cookies and this Accept-Language header."""
+    chosen = cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in PAGE_LANGUAGES else language_of(header)
 
 
 def text_of(key: str, language: str) -> str:
