@@ -55,12 +55,12 @@ def build_inference_tab(context: PageContext) -> None:
                 speech["picture"] = _picture()
         with gr.Column(scale=4, min_width=320):
             cards = build_voice_cards(context)
-            with gr.Accordion(t("inference.reference_title"), open=True):
-                widgets |= _reference_widgets(context)
-                made = build_card_buttons(context, cards)
             with gr.Group():
                 status = gr.Markdown(t("voice.waiting_label"), elem_id="voice-status", padding=True)
                 group = build_lm_group(context, status)
+            with gr.Accordion(t("inference.reference_title"), open=True):
+                widgets |= _reference_widgets(context)
+                made = build_card_buttons(context, cards)
             with gr.Accordion(t("models.title"), open=False):
                 lists = build_model_lists(context)
     ordered = {field.name: widgets[field.name] for field in fields(Controls)}
@@ -82,12 +82,12 @@ def _text_widgets(context: PageContext) -> Widgets:
         max_length=MAX_TEXT,
         elem_id="text",
     )
-    counter = gr.Markdown(f"0 / {MAX_TEXT}", elem_id="text-counter")
+    with gr.Row(elem_id="text-foot"):
+        example = gr.Button(t("inference.example"), size="sm", scale=0, min_width=90, elem_id="example")
+        counter = gr.Markdown(f"0 / {MAX_TEXT}", elem_id="text-counter")
     text.change(None, text, counter, js=keep_and_count(MAX_TEXT), queue=False, api_visibility="private")
     gr.on(None, None, None, text, js=RESTORE_TEXT, queue=False, **QUIET)
-    with gr.Row(equal_height=True):
-        language = _languages(context, "inference.text_language", scale=3, min_width=150)
-        example = gr.Button(t("inference.example"), scale=1, min_width=90, elem_id="example")
+    language = _languages(context, "inference.text_language", elem_id="text-language")
     example.click(context.guard(lambda: example_of(context)), None, text, **QUIET)
     note = gr.Markdown(visible=False, elem_id="language-note")
     return {"text": text, "text_language": language, "language_note": note}

@@ -19,6 +19,10 @@ CSS = """
 #theme {max-width: 44px; min-width: 44px !important; flex: none}
 #title h3 {margin: 0}
 #voice-status {font-size: .9em}
+#text-foot {align-items: center; margin-top: -8px}
+#reference {min-height: 150px; max-height: 210px}
+#reference button.center, #reference .center {min-height: 90px}
+#progress {padding: 0; border: none; background: none}
 #text-counter {text-align: right; font-size: .85em}
 #live audio {display: block}
 #voice-cards .wrap {display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 6px}
@@ -30,7 +34,7 @@ CSS = """
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill); cursor: pointer}
 #training-legend {padding: 0 8px}
 @media (max-width: 640px) {
-  #title p {display: none}
+  #title p {font-size: .75em; margin: 0}
   .gradio-container {padding-left: 8px !important; padding-right: 8px !important}
 }
 """
