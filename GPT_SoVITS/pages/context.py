@@ -112,11 +112,15 @@ class PageContext:
         """
         if not text.strip() or "\0" in text:
             raise RequestError(self.say("page.path_empty"))
-        path = resolve_path(text.strip().strip("\"'"))
+        try:
+            path = resolve_path(text.strip().strip("\"'"))
+            there = path.exists()
+        except OSError as error:  # a name that no file system takes
+            raise RequestError(self.say("page.path_missing", path=f"{text.strip()[:80]} …")) from error
         roots = (REPO_ROOT, self.uploads, self.settings.exp_root, self.weights.root, *self.settings.allow)
         if not any(path.is_relative_to(root.resolve()) for root in roots):
             raise RequestError(self.say("page.path_outside", path=path))
-        if must_exist and not path.exists():
+        if must_exist and not there:
             raise RequestError(self.say("page.path_missing", path=path))
         return path
 

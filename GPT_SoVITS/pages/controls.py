@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import RequestError
-from pages.guard import check_audio_upload, check_text
+from pages.guard import check_text
+from pages.uploads import usable_upload
 from text.language import MODES
 from text.language_names import mode_of
 
@@ -99,12 +100,12 @@ class Controls:
         Raises:
             GSVError: a text that is too long, a file that is no sound, or a word that is not known.
         """
-        reference = check_audio_upload(self.ref_wav_path, say) if self.ref_wav_path else ""
+        reference = usable_upload(self.ref_wav_path, say) if self.ref_wav_path else ""
         return {
             "text": check_text(self.text or "", say),
             "text_lang": _known(self.text_language, mode_of, MODES, "page.unknown_language", say),
             "ref_audio_path": reference,
-            "aux_ref_audio_paths": [check_audio_upload(path, say) for path in self.inp_refs or []],
+            "aux_ref_audio_paths": [usable_upload(path, say) for path in self.inp_refs or []],
             "prompt_text": "" if self.ref_free else check_text((self.prompt_text or "").strip(), say),
             "prompt_lang": _known(self.prompt_language, mode_of, MODES, "page.unknown_language", say),
             "top_k": self.top_k,

@@ -10,14 +10,13 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import gradio as gr
 from gradio.context import LocalContext
 
 from config import REPO_ROOT
-from errors import AudioError, GSVError, TextError
+from errors import GSVError, TextError
 from tools.i18n.error_texts import told
 from tools.i18n.translator import LANGUAGE_COOKIE
 from TTS_infer_pack.request import MAX_TEXT
@@ -28,7 +27,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Say = Callable[..., str]
 
 MAX_UPLOAD = "50mb"
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """Uploads that a reference clip may be; what libsndfile reads everywhere."""
 
 
@@ -113,14 +112,3 @@ def check_text(text: str, say: Say) -> str:
     if len(text) > MAX_TEXT:
         raise TextError(say("page.text_too_long", length=len(text), limit=MAX_TEXT))
     return text
-
-
-def check_audio_upload(path: str, say: Say) -> str:
-    """``path``, if its name is that of a sound file.
-
-    Raises:
-        AudioError: another kind of file.
-    """
-    if Path(path).suffix.lower() not in AUDIO_SUFFIXES:
-        raise AudioError(say("page.not_audio", name=Path(path).name, kinds=", ".join(AUDIO_SUFFIXES)))
-    return path

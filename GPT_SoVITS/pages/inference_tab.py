@@ -24,6 +24,7 @@ from pages.lm_group import build_lm_group
 from pages.look import RESTORE_TEXT, keep_and_count
 from pages.model_lists import build_model_lists
 from pages.speaking import Outputs, speak, stop
+from pages.uploads import written_down
 from pages.voice_cards import build_card_buttons, build_voice_cards, wire_voice_cards
 from pages.warnings_of import language_note, reference_note, trained_languages
 from text.language import MODES
@@ -155,6 +156,7 @@ def _reference_widgets(context: PageContext) -> Widgets:
         "prompt_text": gr.Textbox(
             "", label=t("inference.prompt_text"), lines=2, max_length=MAX_TEXT, elem_id="prompt-text"
         ),
+        "write_down": gr.Button(t("inference.write_down"), size="sm", elem_id="write-down"),
         "prompt_language": _languages(context, "inference.prompt_language"),
         "ref_free": gr.Checkbox(False, label=t("inference.ref_free"), info=t("inference.ref_free_info")),
         "voice": gr.Textbox("", label="voice", visible=False),
@@ -237,8 +239,7 @@ def _wire_speech(context: PageContext, ordered: Widgets, speech: Widgets, status
         [speech["audio"], progress, speech["picture"], live],
         api_name="get_tts_wav",
         concurrency_limit=TOGETHER,
-        show_progress="minimal",
-        show_progress_on=progress,
+        show_progress="hidden",  # the progress line says it, errors too
     )
     ended = context.guard(lambda: [context.voice.status(context.say), history_of(context)])
     running.then(ended, None, [status, history], **QUIET)
@@ -281,6 +282,14 @@ def _wire_notes(context: PageContext, widgets: Widgets) -> None:
         note = reference_note(context, path, words)
         return gr.Markdown(f"⚠️ {note}", visible=bool(note))
 
+    widgets["write_down"].click(
+        context.guard(lambda path: written_down(context, path)),
+        widgets["ref_wav_path"],
+        [widgets["prompt_text"], widgets["prompt_language"]],
+        api_visibility="private",
+        concurrency_limit=1,
+        show_progress_on=widgets["prompt_text"],
+    )
     widgets["text_language"].change(
         context.guard(of_language), widgets["text_language"], widgets["language_note"], **QUIET
     )

@@ -14,6 +14,7 @@ from module.versions import VERSIONS, VersionSpec
 from pages import dataset_jobs
 from pages.context import PageContext
 from pages.jobs import JobRunner, JobView
+from pages.proofreading import check_clips
 from pages.run_position import Position, position_of
 from pages.runs import Run, data_fingerprint, find_run, free_name, is_taken, make_new, run_folder, runs_of
 from pages.training_bases import Base, bases, devices
@@ -21,6 +22,7 @@ from pages.training_jobs import TRAIN_KIND, planned, training_job, weights_folde
 from pages.training_wish import TrainingWish, check
 from pages.voice_folder import VoiceFolder, model_name, voice_folder
 from published import training_command
+from tools.recordings.list_rows import read_rows
 
 How = Literal["ask", "go_on", "anew"]
 FREE = frozenset(
@@ -225,6 +227,7 @@ def start_preparation(context: PageContext, runner: JobRunner, given: Mapping[st
     list_path = context.path(typed) if typed else voice.list_path
     if not list_path.is_file():
         raise RequestError(context.say("training.no_list", path=list_path.name))
+    check_clips(context, list_path, read_rows(list_path))
     base, device = chosen_base(context, given["base"]), known_device(context, given["device"])
     if live(runner, voice, TRAIN_KIND):
         raise RequestError(context.say("runs.in_use", voice=voice.name))

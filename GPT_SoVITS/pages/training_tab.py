@@ -187,10 +187,10 @@ def _wire_runs(context: PageContext, runner: JobRunner, fields: dict[str, Any], 
         return question or values_of(name, NEW)
 
     inputs = [panel.run, *given.values()]
-    panel.start.click(context.guard(start("ask")), inputs, shown_after, **QUIET)
-    panel.go_on.click(context.guard(start("go_on")), inputs, shown_after, **QUIET)
-    panel.anew.click(context.guard(anew), [panel.asked, *inputs], shown_after, **QUIET)
-    panel.remove.click(context.guard(gone), [panel.asked, voice, panel.run], shown_after, **QUIET)
+    panel.start.click(context.guard(start("ask")), inputs, shown_after, **UNSEEN)
+    panel.go_on.click(context.guard(start("go_on")), inputs, shown_after, **UNSEEN)
+    panel.anew.click(context.guard(anew), [panel.asked, *inputs], shown_after, **UNSEEN)
+    panel.remove.click(context.guard(gone), [panel.asked, voice, panel.run], shown_after, **UNSEEN)
     panel.run.input(context.guard(values_of), [voice, panel.run], shown_after, **UNSEEN)
     voice.change(context.guard(lambda name: values_of(name, NEW)), voice, shown_after, **UNSEEN)
     _watch_runs(context, runner, voice, panel)

@@ -13,7 +13,8 @@ import gradio as gr
 from errors import GSVError, RequestError
 from pages.context import PageContext
 from pages.controls import PACK_VALUES
-from pages.guard import check_audio_upload, plain, sentence
+from pages.guard import plain, sentence
+from pages.uploads import usable_upload
 from TTS_infer_pack.voice_library import NamedVoice
 
 OWN = ""
@@ -101,7 +102,7 @@ def save(context: PageContext, name: str, clip: str | None, text: str, lang: str
     """
     if not clip:
         raise RequestError(context.say("cards.no_clip"))
-    path = check_audio_upload(clip, context.say)
+    path = usable_upload(clip, context.say)
     return context.library().add(name or "", Path(path).read_bytes(), text or "", lang or "auto")
 
 

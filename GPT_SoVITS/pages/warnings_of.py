@@ -10,6 +10,7 @@ import gradio as gr
 import soundfile
 
 from config import PACK_DIR
+from errors import RequestError
 from pages.context import PageContext
 from pages.controls import Controls
 from pages.guard import plain
@@ -17,6 +18,8 @@ from pages.guard import plain
 BEST_SECONDS = (3.0, 10.0)
 WORDS_A_SECOND = 8.0
 """More words than that are in no second of speech; characters of Chinese, Japanese and Korean count as words."""
+NO_WORDS_A_SECOND = 25.0
+"""What is refused: such a text is not that of the clip, and takes all the memory that there is."""
 LOOKED_AT = 2000
 """Characters of a text whose language is found out."""
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -38,7 +41,11 @@ def warn(context: PageContext, speaker: Any, controls: Controls) -> None:
 
 
 def reference_note(context: PageContext, path: str | None, words: str = "") -> str:
-    """What is wrong with a reference clip; empty where nothing is, or where it cannot be read at all."""
+    """What is wrong with a reference clip; empty where nothing is, or where it cannot be read at all.
+
+    Raises:
+        RequestError: the text is far longer than the clip.
+    """
     if not path:
         return ""
     try:
@@ -49,6 +56,8 @@ def reference_note(context: PageContext, path: str | None, words: str = "") -> s
     if not BEST_SECONDS[0] <= seconds <= BEST_SECONDS[1]:
         return context.say("inference.reference_length", seconds=f"{seconds:.1f}", name=Path(path).name)
     count = len(WORD.findall(words))
+    if count > NO_WORDS_A_SECOND * seconds:
+        raise RequestError(context.say("inference.reference_words", words=count, seconds=f"{seconds:.1f}"))
     if count > WORDS_A_SECOND * seconds:
         return context.say("inference.reference_words", words=count, seconds=f"{seconds:.1f}")
     return ""

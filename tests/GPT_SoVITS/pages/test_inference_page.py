@@ -124,6 +124,14 @@ def test_steps_and_guidance_show_the_values_of_the_version(
         assert for_steps["value"] == steps and for_guidance["value"] == (guidance or 0)
 
 
+def test_a_python_client_gives_text_and_language_alone(speaker: tuple[Any, str], toy: Any) -> None:
+    """The example of docs/webui.md."""
+    gradio_client = pytest.importorskip("gradio_client")
+    page = gradio_client.Client(speaker[1], verbose=False)
+    sound, summary, picture, _ = page.predict(text="Hello there.", text_language="en", api_name="/get_tts_wav")
+    assert Path(sound).read_bytes()[:4] == b"RIFF" and "s of speech in" in summary and picture
+
+
 def test_a_client_speaks(client: Any, toy: Any) -> None:
     assert client.url.startswith(f"http://{LOOPBACK}:")
     sound, summary, picture, _ = client.call("get_tts_wav", *values(text="one two three"))
