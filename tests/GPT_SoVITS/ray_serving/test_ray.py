@@ -211,14 +211,14 @@ def test_a_replica_killed_under_load(cluster: Cluster) -> None:
     assert ended + broken == 16 and ended >= 8 and broken >= 1
     print(f"16 streams, one of two replicas killed: {ended} whole, {broken} ended with an error event")
     assert cluster.sound("Alice"), "the other one goes on, and a new one comes"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while len(cluster.processes()) < 2:
         assert time.monotonic() < deadline
         time.sleep(1)
 
 
 def test_other_weights_are_rolled_out_while_it_speaks(cluster: Cluster) -> None:
-    before, processes = cluster.sound("default"), cluster.processes()
+    before, processes = cluster.sound("Alice"), cluster.processes()
     make_s1(cluster.folder / "voices" / "other.ckpt")
     changed = threading.Event()
 
@@ -229,11 +229,11 @@ def test_other_weights_are_rolled_out_while_it_speaks(cluster: Cluster) -> None:
             return []
         spoken = []
         while not changed.is_set():
-            spoken.append(cluster.sound("default"))
+            spoken.append(cluster.sound("Alice"))
         return spoken
 
     _, *spoken = together(3, work, 900)
-    after = cluster.sound("default")
-    assert after != before and all(cluster.sound("default") == after for _ in range(4))
+    after = cluster.sound("Alice")
+    assert after != before and all(cluster.sound("Alice") == after for _ in range(4))
     assert all(one in (before, after) for row in spoken for one in row), "no request failed or got a mixture"
     assert len(spoken[0]) + len(spoken[1]) > 2 and not cluster.processes() & processes
