@@ -89,8 +89,6 @@ class FallbackT2S:
     ) -> None:
         self.primary, self.secondary, self.model_name, self.strict = primary, secondary, model_name, strict
         self.on_fall = on_fall
-        same = primary is not None and primary.name == secondary.name
-        self._speaks = "another engine" if same else secondary.name
         self.last_fallback: FallbackInfo | None = None
         self._told: set[tuple[str, str]] = set() if told is None else told
         self._unheard: FallbackInfo | None = None  # a failed load, told with the first tokens of each request
@@ -110,7 +108,8 @@ class FallbackT2S:
         """
         if self.strict:
             raise error
-        return info_of(error, self.model_name, self._speaks)
+        same = self.primary is not None and self.primary.name == self.secondary.name
+        return info_of(error, self.model_name, "another engine" if same else self.secondary.name)
 
     def _tell(self, info: FallbackInfo) -> FallbackInfo:
         """Note a fall; a language model that has run out of memory is not asked again."""

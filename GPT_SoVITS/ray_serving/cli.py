@@ -56,8 +56,7 @@ def import_serve() -> Any:
 
 
 def deploy(settings: RaySettings, weights: Weights = Weights()) -> Any:  # noqa: B008 - an immutable tuple
-    """Run the application, or change the one that runs: replicas whose settings differ are replaced one by one, and
-    where only the weights differ, they are loaded one replica after the other.
+    """Run the application, or change the one that runs: its replicas are replaced, a fifth of them at a time.
 
     Args:
         settings: of the replicas.
@@ -120,6 +119,7 @@ def application(settings: RaySettings, weights: Weights) -> Any:
         max_queued_requests=settings.queue,
         user_config=weights._asdict(),
         health_check_period_s=2.0,
+        max_surge_percent=settings.surge,
         graceful_shutdown_timeout_s=settings.api.limits.request_seconds,
     )
     front = serve.deployment(
@@ -127,6 +127,7 @@ def application(settings: RaySettings, weights: Weights) -> Any:
         name="front",
         ray_actor_options={"num_cpus": 0.1},
         max_ongoing_requests=4096,
+        max_surge_percent=100,  # the next one takes over when it is there; until then this one passes requests on
     )
     return front.bind(speech.bind(settings.api), settings.api)
 

@@ -51,10 +51,7 @@ class Speech:
         self._app = create_app(self._service)
 
     async def reconfigure(self, weights: dict[str, str]) -> None:
-        """Load the default voice, or other weights for it; what is under way goes on with the old ones.
-
-        Ray Serve calls it before the first request, and one replica after the other when the weights of an application
-        that runs are changed.
+        """Load the default voice, or other weights for it. Ray Serve calls it before the first request.
 
         Args:
             weights: "gpt" and "sovits", paths; "" for those of the settings.

@@ -22,6 +22,8 @@ class RaySettings:
         ongoing: requests that a replica has at once, waiting ones included; more are kept by the front.
         target: requests a replica above which there are more of them, where their number follows the load.
         queue: requests that wait at the front; more are answered 503.
+        surge: further replicas while all are being replaced, in percent of their number; 0: old ones go before new ones
+            come, which needs no further memory.
         address: of a Ray cluster that is there; None: one on this machine, for as long as this process runs.
     """
 
@@ -33,6 +35,7 @@ class RaySettings:
     ongoing: int = 8
     target: float = 4.0
     queue: int = 256
+    surge: int = 0
     address: str | None = None
 
     def __post_init__(self) -> None:
@@ -40,6 +43,8 @@ class RaySettings:
             raise ConfigError(f"{self.least} to {self.most} replicas", "at least 1, and not more than --max-replicas")
         if self.cpus < 0 or self.gpus < 0 or (self.gpus > 1 and self.gpus % 1):
             raise ConfigError(f"{self.cpus} CPUs and {self.gpus} GPUs a replica", "0 or more, whole ones above 1")
+        if not 0 <= self.surge <= 100:
+            raise ConfigError(f"--surge {self.surge}", "0 to 100")
         if min(self.ongoing, self.queue) < 1 or self.target <= 0:
             raise ConfigError("--ongoing, --queue and --target have to be above 0", "a number above 0")
 
@@ -64,10 +69,11 @@ def read_ray_settings(argv: Sequence[str] | None = None) -> tuple[RaySettings, W
     add("--ongoing", type=int, default=8, metavar="N", help="requests that a replica has at once (default: 8)")
     add("--target", type=float, default=4.0, metavar="X", help="requests a replica before there are more (default: 4)")
     add("--front-queue", type=int, default=256, metavar="N", help="requests that wait for a replica (default: 256)")
+    add("--surge", type=int, default=0, metavar="PERCENT", help="further replicas while all are being replaced")
     add("--gpt", default="", metavar="FILE", help="GPT weights of the default voice")
     add("--sovits", default="", metavar="FILE", help="SoVITS weights of the default voice")
     add("--ray", metavar="ADDRESS", help='a Ray cluster, "auto" for the one that this machine belongs to')
     own, rest = parser.parse_known_args(argv)
     most = max(own.replicas, own.max_replicas or 0)
-    size = (own.cpus, own.gpus, own.ongoing, own.target, own.front_queue)
+    size = (own.cpus, own.gpus, own.ongoing, own.target, own.front_queue, own.surge)
     return RaySettings(read_settings(rest), own.replicas, most, *size, own.ray), Weights(own.gpt, own.sovits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from http_api.paths import stem
@@ -32,7 +31,7 @@ def _first_values(query: str) -> dict[str, object]:
     return {key: values[0] for key, values in parse_qs(query).items()}
 
 
-def _values_of(content_type: str, body: bytes) -> Mapping[str, object]:
+def _values_of(content_type: str, body: bytes) -> dict[str, object]:
     try:
         if "urlencoded" in content_type:
             return _first_values(body.decode("utf-8"))

@@ -5,6 +5,7 @@ Shapes: N positions of a batch, R rows that are sampled, C hidden channels, V vo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -21,13 +22,16 @@ from vllm.model_executor.models.utils import PPMissingLayer, maybe_prefix
 from vllm_gsv.places import SPEECH, Ids, place_codes, row_positions
 
 
-class SpeechTokens:
+class SpeechTokens(nn.Module):
     """What makes a causal LM of vLLM a text-to-semantic stage; to be named before it in the bases.
 
     The folder's ``config.json`` has a section ``gsv`` (phones, semantic, start) and ``mrope_section`` at its top, which
     makes vLLM keep position channels. ``lm_head`` has 1025 rows; ``position_gain`` is a weight beside the decoder's.
     """
 
+    model: nn.Module
+    lm_head: nn.Module
+    embed_input_ids: Callable[[Tensor], Tensor]
     supports_mrope: ClassVar[Literal[True]] = True  # vLLM's SupportsMRoPE by its members: a Protocol would end __init__
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:

@@ -92,7 +92,9 @@ def store(lm_root: Path) -> Iterator[SimpleNamespace]:
         return SimpleNamespace(name=f"{asked.name}{len(state.loads)}", device=torch.device("cpu"))
 
     state.models = LanguageModels(load, state.clock)
-    voice = SimpleNamespace(engine=object(), device="cpu", codebook="book", spec=SimpleNamespace(symbols="v2"))
+    voice = SimpleNamespace(
+        engine=SimpleNamespace(name="ar"), device="cpu", codebook="book", spec=SimpleNamespace(symbols="v2")
+    )
     state.get = lambda name="one", **values: state.models.engine(StageWish(name), voice, lambda info: None, **values)
     yield state
 

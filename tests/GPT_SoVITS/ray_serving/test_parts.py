@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from http_api.app import create_app  # noqa: E402
 from http_api.engines import TTSFactory  # noqa: E402
 from http_api.service import Service  # noqa: E402
 from http_api.settings import ApiSettings  # noqa: E402
+from ray_serving import cli  # noqa: E402
 from ray_serving.messages import answer, plain_scope  # noqa: E402
 from ray_serving.settings import RaySettings, read_ray_settings  # noqa: E402
 from ray_serving.wanted import wanted_weights  # noqa: E402
@@ -145,3 +147,10 @@ def test_settings(tmp_path: Path) -> None:
     for make in wrong:
         with pytest.raises(ConfigError):
             make()
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert cli.main([]) == 2
+    assert 'pip install -e ".[api,ray]"' in capsys.readouterr().err
+    assert cli.main(["--replicas", "0"]) == 2

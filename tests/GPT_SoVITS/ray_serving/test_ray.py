@@ -60,8 +60,8 @@ class Cluster:
         assert answer.status_code == 200, answer.text
         return bytes(answer.content)
 
-    def pieces(self, voice: str, seed: int = 1) -> bytes:
-        """Sound that came in pieces, without events.
+    def pieces(self, voice: str, began: Callable[[], Any] = lambda: None, seed: int = 1) -> bytes:
+        """Sound that came in pieces, without events; ``began`` is called at each.
 
         Raises:
             httpx.TransportError: it broke off.
@@ -69,10 +69,16 @@ class Cluster:
         body = {"text": TEXT, "text_lang": "en", "voice": voice, "seed": seed, "media_type": "raw", "streaming_mode": 2}
         with self.client.stream("POST", "/tts", json=body) as answer:
             assert answer.status_code == 200, answer.read()
-            return b"".join(answer.iter_raw())
+            sound = b""
+            for data in answer.iter_raw():
+                sound += data
+                began()
+            return sound
 
-    def events(self, voice: str, seed: int = 1) -> tuple[bytes, list[dict[str, Any]]]:
-        """Sound that came as events, and the other events."""
+    def events(
+        self, voice: str, began: Callable[[], Any] = lambda: None, seed: int = 1
+    ) -> tuple[bytes, list[dict[str, Any]]]:
+        """Sound that came as events, and the other events; ``began`` is called at each that has sound."""
         body = {"input": TEXT, "voice": voice, "seed": seed, "response_format": "pcm", "sample_rate": 16000}
         sound, others = b"", []
         with self.client.stream("POST", "/v1/audio/speech", json=body | {"stream_format": "sse"}) as answer:
@@ -82,6 +88,7 @@ class Cluster:
                     content = json.loads(line[6:])
                     if "audio" in content:
                         sound += base64.b64decode(content["audio"])
+                        began()
                     else:
                         others.append(content)
         return sound, others
@@ -106,7 +113,7 @@ def cluster(tiny_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     api = ApiSettings(port=port, config=str(config), voices=folder / "voices")
-    settings = RaySettings(api, least=2, most=2, cpus=0.5)
+    settings = RaySettings(api, least=2, most=2, cpus=0.4, surge=100)
     cli.deploy(settings)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
         yield Cluster(settings, client, folder)
@@ -165,17 +172,22 @@ def test_a_client_that_goes_away_ends_the_work(cluster: Cluster) -> None:
 def test_a_replica_killed_under_load(cluster: Cluster) -> None:
     whole = {name: cluster.events(name)[0] for name in ("Alice", "Bob")}
     plain = {name: cluster.pieces(name) for name in ("Alice", "Bob")}
-    victim = min(cluster.processes())
+    victim, begun, enough = min(cluster.processes()), set[int](), threading.Event()
+
+    def began(number: int) -> None:
+        begun.add(number)
+        if len(begun) >= 6:
+            enough.set()
 
     def work(number: int) -> tuple[str, bytes, list[dict[str, Any]]]:
         if number == 16:
-            time.sleep(1.0)
+            assert enough.wait(120)
             os.kill(victim, signal.SIGKILL)
             return "", b"", []
         name = "Bob" if number % 2 else "Alice"
         if number < 4:
-            return name, cluster.pieces(name), [{"type": "plain"}]
-        return name, *cluster.events(name)
+            return name, cluster.pieces(name, lambda: began(number)), [{"type": "plain"}]
+        return name, *cluster.events(name, lambda: began(number))
 
     results = together(17, work)[:16]
     ended, broken = 0, 0
@@ -196,17 +208,17 @@ def test_a_replica_killed_under_load(cluster: Cluster) -> None:
         else:
             assert kinds[-1] == "speech.audio.done" and sound == whole[name]
             ended += 1
-    assert ended + broken == 16 and ended >= 8
+    assert ended + broken == 16 and ended >= 8 and broken >= 1
     print(f"16 streams, one of two replicas killed: {ended} whole, {broken} ended with an error event")
     assert cluster.sound("Alice"), "the other one goes on, and a new one comes"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while len(cluster.processes()) < 2:
         assert time.monotonic() < deadline
         time.sleep(1)
 
 
-def test_weights_change_while_it_speaks(cluster: Cluster) -> None:
-    before, processes = cluster.sound("default"), cluster.processes()
+def test_other_weights_are_rolled_out_while_it_speaks(cluster: Cluster) -> None:
+    before, processes = cluster.sound("Alice"), cluster.processes()
     make_s1(cluster.folder / "voices" / "other.ckpt")
     changed = threading.Event()
 
@@ -217,11 +229,11 @@ def test_weights_change_while_it_speaks(cluster: Cluster) -> None:
             return []
         spoken = []
         while not changed.is_set():
-            spoken.append(cluster.sound("default"))
+            spoken.append(cluster.sound("Alice"))
         return spoken
 
-    _, *spoken = together(3, work)
-    after = cluster.sound("default")
-    assert after != before and all(cluster.sound("default") == after for _ in range(4))
+    _, *spoken = together(3, work, 900)
+    after = cluster.sound("Alice")
+    assert after != before and all(cluster.sound("Alice") == after for _ in range(4))
     assert all(one in (before, after) for row in spoken for one in row), "no request failed or got a mixture"
-    assert cluster.processes() == processes, "no replica was started anew"
+    assert len(spoken[0]) + len(spoken[1]) > 2 and not cluster.processes() & processes
