@@ -111,7 +111,7 @@ def _speech_widgets(context: PageContext) -> Widgets:
         show_label=False,
         placeholder=t("inference.progress"),
         interactive=False,
-        lines=1,
+        lines=2,
         max_lines=4,
         elem_id="progress",
     )

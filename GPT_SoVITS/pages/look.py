@@ -33,6 +33,8 @@ CSS = """
 .speech-play {flex: none; width: 34px; height: 34px; border-radius: 50%;
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill); cursor: pointer}
 #training-legend {padding: 0 8px}
+#training-losses, #training-losses > div {overflow: visible !important}
+#training-losses {padding-bottom: 34px !important}
 @media (max-width: 640px) {
   #title p {font-size: .75em; margin: 0}
   .gradio-container {padding-left: 8px !important; padding-right: 8px !important}

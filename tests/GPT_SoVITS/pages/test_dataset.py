@@ -172,7 +172,7 @@ def test_rows_are_corrected_dropped_and_saved(place: PageContext, anna: VoiceFol
         [[True, "sliced/a.wav", "anna", "en", None]],
     ):
         with pytest.raises(DatasetError):
-            save_table(anna, wrong)
+            save_table(place, anna, wrong)
     assert anna.list_path.read_text() == "sliced/a.wav|anna|en|Hello.\n", "a bad table leaves the list alone"
 
 

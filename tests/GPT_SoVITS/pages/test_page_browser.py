@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from tools.i18n.translator import texts  # noqa: E402
 pytestmark = pytest.mark.ui
 
 RATE = 16000
+playwright.expect.set_options(timeout=float(os.environ.get("UI_PATIENCE", "60")) * 1000)
 DONE = re.compile(r"[\d.]+ s of speech in [\d.]+ s")
 Visit = Callable[..., Any]
 

@@ -36,6 +36,14 @@ def test_our_configurations_can_be_read(kind: str) -> None:
     assert settings.save_weight_dir == Path("/root_folder/SoVITS_weights_v2")
 
 
+def test_runs_on_one_data_set_have_states_of_their_own() -> None:
+    raw = public() | {"state_dir": "logs/voice/runs/s2-mine/states", "s2_ckpt_dir": "logs/voice/runs/s2-mine/tb"}
+    settings = parse_settings(raw, Path("/root_folder"))
+    assert settings.state_dir == Path("/root_folder/logs/voice/runs/s2-mine/states")
+    assert settings.log_dir == Path("/root_folder/logs/voice/runs/s2-mine/tb")
+    assert settings.exp_dir == Path("/root_folder/logs/voice")
+
+
 def test_public_keys_that_are_not_used_are_accepted() -> None:
     raw = public()
     raw["train"].update(gpu_numbers="0", lora_rank="32", grad_ckpt=True, pretrained_s2G="a.pth")
