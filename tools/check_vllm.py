@@ -55,7 +55,7 @@ def check_stage(model: Qwen3T2SModel, address: str, args: argparse.Namespace) ->
     return {
         "same": greedy.same,
         "rows": greedy.rows,
-        "margins": greedy.margins,
+        "parted": greedy.parted,
         "draws": [vars(one) for one in drawn],
         "tokens_a_second": rates,
     }
@@ -90,7 +90,7 @@ def check_kill(served: server.Served) -> dict[str, Any]:
 
 def report(stage: str, found: dict[str, Any]) -> bool:
     """Print what was found; True where all is as it should be."""
-    print(f"{stage}: {found['same']} of {found['rows']} greedy rows are the same, margins {list(found['margins'])}")
+    print(f"{stage}: {found['same']} of {found['rows']} greedy rows are the same, parted {list(found['parted'])}")
     for one in found["draws"]:
         print(f"  {one['draws']} draws: p {one['p_value']:.3f}, distance {one['distance']} (own {one['expected']})")
     for rows, rates in found["tokens_a_second"].items():

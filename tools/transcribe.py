@@ -1,6 +1,8 @@
-"""Write down what is said in recordings, as a list for training. Needs ``pip install -e ".[asr]"``.
+"""Write down what is said in recordings, as a list for training. Needs ``pip install -e ".[asr]"``, or
+``".[sensevoice]"`` for SenseVoice, which hears Chinese and Cantonese better.
 
     python tools/transcribe.py logs/my_voice/sliced --list logs/my_voice/my_voice.list --speaker anna --language en
+    python tools/transcribe.py clips --list a.list --speaker a --language yue --engine sense-voice --model models/sv
 
 Rows that the list has already are kept as they are, so that the same command adds to a corrected list.
 """
@@ -25,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", type=Path, required=True, help="list to write or add to")
     parser.add_argument("--speaker", required=True, help="name of the voice")
     parser.add_argument("--language", default=AUTO, help="zh, ja, en, ko, yue or auto (default: auto)")
-    parser.add_argument("--engine", default=next(iter(ENGINES)), help="what listens (default: faster-whisper)")
+    parser.add_argument(
+        "--engine", default=next(iter(ENGINES)), help=f"what listens: {', '.join(ENGINES)} (default: faster-whisper)"
+    )
     parser.add_argument("--model", default="base", help="its model: size, folder or hub id (default: base)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     args = parser.parse_args(argv)

@@ -12,7 +12,6 @@ import json
 import logging
 import time
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -190,7 +189,7 @@ class EventsResponse(SpeechResponse):
 
     def __init__(self, service: Service, call: SpeechCall) -> None:
         if call.whole:
-            call = replace(call, request=replace(call.request, streaming_mode=SEGMENTS))
+            call = call.in_mode(SEGMENTS)
         super().__init__(service, call)
         self._told = 0
         self._clock = SpeechClock()

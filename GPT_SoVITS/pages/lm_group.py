@@ -13,9 +13,9 @@ import gradio as gr
 
 from errors import GSVError, RequestError
 from pages.context import PageContext
-from pages.guard import plain
+from pages.guard import plain, sentence
 from pages.lm_models import PACK_MODEL, PARAMETERS, choices
-from pages.voice import Speaker
+from pages.voice import Speaker, fall_text
 from TTS_infer_pack.model_names import is_remote
 
 LM_LABEL = "使用Qwen3增强文本理解 (Use Qwen3 for enhanced text understanding)"
@@ -85,9 +85,9 @@ def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, A
         else:
             speaker.set_t2s("ar")
         if speaker.last_fallback is not None:
-            gr.Warning(plain(speaker.last_fallback.message), title=context.say("voice.fell_title"))
+            gr.Warning(plain(fall_text(speaker.last_fallback, context.say)), title=context.say("voice.fell_title"))
     except GSVError as error:
-        gr.Warning(plain(str(error)), title=context.say("page.error_title"))
+        gr.Warning(plain(sentence(context.say, error)), title=context.say("page.error_title"))
         if speaker.configs.use_qwen3 != use_qwen3 or getattr(speaker.configs, "qwen3_strict", False):
             speaker.set_t2s("ar")
     on, name = seat(context, speaker)

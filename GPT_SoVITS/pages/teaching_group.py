@@ -19,6 +19,7 @@ from pages.teaching_jobs import LIMITS, TEACH_KIND, TeachingWish, check, teachin
 from pages.training_bases import devices
 from pages.voice_folder import model_name
 from pages.weights import gpt_choices, sovits_choices
+from tools.i18n import Message
 
 DEFAULTS = {"hours": 20.0, "epochs": 8, "minutes": 0, "takes": 1}
 BACKBONE = "Qwen/Qwen3-0.6B"
@@ -121,7 +122,7 @@ def start_teaching(context: PageContext, runner: JobRunner, given: dict[str, Any
     )
     check(context, wish)
     key = "teaching.plan_job" if plan_only else "teaching.teach_job"
-    job = runner.submit(teaching_job(wish, context.say(key, name=wish.name)))
+    job = runner.submit(teaching_job(wish, Message(key, {"name": wish.name})))
     gr.Info(context.say("training.started"))
     return job
 

@@ -11,6 +11,7 @@ from pages.context import PageContext
 from pages.dataset_jobs import environment, python_command
 from pages.jobs import JobSpec
 from pages.voice_folder import NAME
+from tools.i18n import Message
 
 TEACH_KIND = "teach"
 SCRIPT = "tools/teach.py"
@@ -75,7 +76,7 @@ def check(context: PageContext, wish: TeachingWish) -> None:
             raise RequestError(context.say("training.bad_number", name=name, low=low, high=high))
 
 
-def teaching_job(wish: TeachingWish, title: str) -> JobSpec:
+def teaching_job(wish: TeachingWish, title: Message) -> JobSpec:
     """The command as a job; the same wish again goes on where it was stopped."""
     options: dict[str, object] = {
         "gpt": wish.gpt,

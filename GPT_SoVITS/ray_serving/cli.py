@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from errors import GSVError, MissingDependencyError
+from errors import ConfigError, GSVError, MissingDependencyError
 from http_api.engines import Weights
 from ray_serving.settings import RaySettings, read_ray_settings
 
@@ -71,8 +71,24 @@ def deploy(settings: RaySettings, weights: Weights = Weights()) -> Any:  # noqa:
     """
     ray, serve = import_serve()
     ray.init(address=settings.address, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
-    serve.start(http_options={"host": settings.api.host, "port": settings.api.port, "location": "HeadOnly"})
+    _start(serve, {"host": settings.api.host, "port": settings.api.port, "location": "HeadOnly"})
     return serve.run(application(settings, weights), name=APPLICATION, route_prefix="/")
+
+
+def _start(serve: Any, http: dict[str, Any]) -> None:
+    """Start Ray Serve. It waits one minute for its HTTP process, which is little on a machine that is busy."""
+    for last in (False, False, True):
+        try:
+            serve.start(http_options=http)
+            return
+        except TimeoutError as error:
+            if last:
+                raise ConfigError(
+                    f"Ray Serve does not listen on {http['host']} port {http['port']} ({error})",
+                    "a free port, and a machine with time for it",
+                    "see /tmp/ray/session_latest/logs/serve",
+                ) from error
+            logger.info("Ray Serve is slow to start; it is given another minute")
 
 
 def application(settings: RaySettings, weights: Weights) -> Any:

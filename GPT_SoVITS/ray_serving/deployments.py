@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from ray import serve
@@ -152,50 +152,39 @@ class Front:
                 logger.warning("a replica went away before it answered; the request goes to another one")
                 continue
             headers = Headers(raw=first["headers"])
-            parts = Parts(messages, headers.get("content-type", ""))
-            answered = StreamingResponse(parts, first["status"])
+            answered = StreamingResponse(parts_of(messages, headers.get("content-type", "")), first["status"])
             answered.raw_headers = [(bytes(name), bytes(value)) for name, value in first["headers"]]
             return answered
         raise AssertionError("a try more than there are")
 
 
-class Parts(AsyncIterator[bytes]):
+async def parts_of(messages: Any, content_type: str) -> AsyncGenerator[bytes, None]:
     """The bytes of an answer that has begun. If its replica dies, events end with one that says so; sound breaks off.
+
+    Closing it is what a client that goes away is: the replica is told.
 
     Args:
         messages: of the answer, from the second on.
         content_type: of the answer.
+
+    Raises:
+        RayError: the replica died, and the answer cannot say so in its own form.
     """
-
-    def __init__(self, messages: Any, content_type: str) -> None:
-        self._messages, self._is_events = messages, content_type.startswith("text/event-stream")
-        self._ended = False
-
-    async def __anext__(self) -> bytes:
-        """The next part that is not empty.
-
-        Raises:
-            RayError: the replica died, and the answer cannot say so in its own form.
-        """
-        while not self._ended:
-            try:
-                message = await anext(self._messages)
-            except StopAsyncIteration:
-                break
-            except RayError as error:
-                self._ended = True
-                logger.warning("a replica went away in the middle of an answer: %s", type(error).__name__)
-                if self._is_events:
-                    return event("error", **body_of("/v1", 503, "the replica that spoke went away; ask again"))
-                raise
-            self._ended = not message.get("more_body", False)
+    ended = False
+    try:
+        async for message in messages:
             if message.get("body"):
-                return bytes(message["body"])
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """The client went away: the replica is told."""
-        self._messages.cancel()
+                yield bytes(message["body"])
+        ended = True
+    except RayError as error:
+        ended = True
+        logger.warning("a replica went away in the middle of an answer: %s", type(error).__name__)
+        if not content_type.startswith("text/event-stream"):
+            raise
+        yield event("error", **body_of("/v1", 503, "the replica that spoke went away; ask again"))
+    finally:
+        if not ended:
+            messages.cancel()
 
 
 def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

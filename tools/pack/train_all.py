@@ -182,7 +182,8 @@ def _ar(recipe: Recipe, minutes: float) -> list[Command]:
 
 def _lm(recipe: Recipe, minutes: float) -> list[Command]:
     codebook = f"qwen3.sovits_path={recipe.at('targets', 's2_init.pth')}"
-    return [_stage_1(recipe, "qwen3_gsv_tiny.yaml", "lm", minutes, codebook)]
+    folder = f"train.output_root={recipe.at('targets', 'lm')}"
+    return [_stage_1(recipe, "qwen3_gsv_tiny.yaml", "lm", minutes, codebook, folder)]
 
 
 def _pack(recipe: Recipe, _: float) -> list[Command]:

@@ -1,7 +1,8 @@
 """Speech to text for lists: engines that write down a clip, and the list file that grows clip by clip.
 
-An engine is a name and a function (model, device) -> :class:`Transcriber`. faster-whisper is built in (extra "asr");
-a package can add its own under the entry point group ``gpt_sovits.transcribers``.
+An engine is a name and a function (model, device) -> :class:`Transcriber`. faster-whisper (extra "asr") and SenseVoice
+(extra "sensevoice", for Chinese and Cantonese) are built in; a package can add its own under the entry point group
+``gpt_sovits.transcribers``.
 """
 
 from __future__ import annotations
@@ -11,28 +12,22 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from audio_io import load_audio, resample
 from errors import AudioError, ConfigError, DatasetError, MissingDependencyError
 from prepare_datasets.journal import write_atomic
 from prepare_datasets.list_file import LANGUAGES
 from prepare_datasets.report import Progress, Report, no_progress
+from tools.recordings.heard import ENGINE_RATE, Heard
 from tools.recordings.list_rows import ListRow, checked, path_in_list, read_rows
+from tools.recordings.sense_voice import SenseVoice
 from tools.whisper_base import PARTS, whisper_base_folder
 
 logger = logging.getLogger(__name__)
 
 ENTRY_POINTS = "gpt_sovits.transcribers"
-ENGINE_RATE = 16000
 AUTO = "auto"
-
-
-class Heard(NamedTuple):
-    """What an engine heard, and the language code (as Whisper has it: en, zh, ja, ko, yue, ...)."""
-
-    text: str
-    language: str
 
 
 class Transcriber(Protocol):
@@ -87,7 +82,7 @@ class FasterWhisper:
         return Heard(" ".join(segment.text.strip() for segment in segments), info.language)
 
 
-ENGINES: dict[str, Callable[[str, str], Transcriber]] = {"faster-whisper": FasterWhisper}
+ENGINES: dict[str, Callable[[str, str], Transcriber]] = {"faster-whisper": FasterWhisper, "sense-voice": SenseVoice}
 
 
 def load_transcriber(engine: str, model: str, device: str) -> Transcriber:

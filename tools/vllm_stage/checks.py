@@ -56,11 +56,12 @@ def _phones(text: str, symbols: str) -> list[int]:
 
 @dataclass(frozen=True)
 class GreedyReport:
-    """How many rows are the same; of those that differ, how near a tie our loop was where they part (in logits)."""
+    """How many rows are the same; of each that differs its number, the token where they part, and by how much the
+    likeliest token led there in our loop, in logits."""
 
     rows: int
     same: int
-    margins: tuple[float, ...]
+    parted: tuple[tuple[int, int, float], ...]
 
 
 def compare_greedy(model: Qwen3T2SModel, engine: T2SEngine, requests: Sequence[T2SRequest]) -> GreedyReport:
@@ -68,17 +69,17 @@ def compare_greedy(model: Qwen3T2SModel, engine: T2SEngine, requests: Sequence[T
     ours = [result.tokens for result in decode(model, requests, GREEDY)]
     theirs = [result.tokens for result in speak(engine, requests, GREEDY)]
     parted = [(n, a, b) for n, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a.tolist() != b.tolist()]
-    margins = tuple(round(margin(model, requests[n], a, b), 4) for n, a, b in parted)
-    return GreedyReport(len(requests), len(requests) - len(parted), margins)
+    told = tuple((n, *margin(model, requests[n], a, b)) for n, a, b in parted)
+    return GreedyReport(len(requests), len(requests) - len(parted), told)
 
 
-def margin(model: Qwen3T2SModel, request: T2SRequest, ours: Tensor, theirs: Tensor) -> float:
-    """By how much the likeliest token led where two rows part."""
+def margin(model: Qwen3T2SModel, request: T2SRequest, ours: Tensor, theirs: Tensor) -> tuple[int, float]:
+    """Where two rows part, and by how much the likeliest token led there."""
     shared = min(len(ours), len(theirs))
     differ = (ours[:shared] != theirs[:shared]).nonzero()
     place = int(differ[0]) if len(differ) else shared
     best = _penalised(model, request, ours[:place])[0].topk(2).values
-    return float(best[0] - best[1])
+    return place, round(float(best[0] - best[1]), 6)
 
 
 def _penalised(model: Qwen3T2SModel, request: T2SRequest, said: Tensor) -> Tensor:

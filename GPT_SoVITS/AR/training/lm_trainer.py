@@ -327,6 +327,8 @@ class _Control(TrainerCallback):  # type: ignore[misc]
         train = run.lm_config.train
         run.average.update()
         run.look_around()
+        if state.global_step < args.logging_steps:
+            control.should_log = True  # each of the first steps: a short run has a curve too
         if run.held_clips and state.global_step % train.eval_steps == 0:
             control.should_evaluate = True
         if run.minutes - run.saved_at >= train.checkpoint_minutes:

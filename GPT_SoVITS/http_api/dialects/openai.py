@@ -7,7 +7,6 @@ clients take for granted; ``sample_rate`` changes that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -76,7 +75,7 @@ async def speech(service: Service, request: Request) -> Response:
     as_events = _choice(values, "stream_format", STREAM_FORMATS, "audio") == "sse"
     call = openai_call(service, values, as_events)
     if call.request.subtitles and not as_events:  # JSON, which is whole
-        call = replace(call, request=replace(call.request, streaming_mode=WHOLE))
+        call = call.in_mode(WHOLE)
     return answer_to(service, call, as_events)
 
 

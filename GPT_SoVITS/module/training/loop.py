@@ -31,6 +31,8 @@ from module.training.sampler import LengthBatchSampler
 from module.training.settings import S2Settings, load_settings
 
 logger = logging.getLogger(__name__)
+FLUSH_SECONDS = 5
+"""How long a value may wait to be written: a page shows the curves while they grow."""
 
 Step = Callable[[Batch, int], dict[str, torch.Tensor]]
 """One training step on a batch, with the number of steps before it -> losses by name, detached; one is g/total."""
@@ -159,7 +161,10 @@ class Board:
         self.run, self.main = run, run.accelerator.is_main_process
         start = run.position.step
         self.bar = tqdm(total=total, initial=start, disable=not self.main, unit="step", dynamic_ncols=True)
-        self.writer = SummaryWriter(str(run.settings.log_dir), purge_step=start) if self.main else None
+        self.writer: SummaryWriter | None = None
+        if self.main:
+            folder = str(run.settings.log_dir)
+            self.writer = SummaryWriter(folder, purge_step=start, flush_secs=FLUSH_SECONDS)
 
     def write(self, losses: dict[str, torch.Tensor], rate: float) -> None:
         """Take in one step's losses.

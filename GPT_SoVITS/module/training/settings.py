@@ -151,6 +151,8 @@ def _check(ok: bool, what: str, expected: str, fix: str = "correct the configura
 def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
     """Turn a public-layout dict into settings; relative folders are taken from ``root``.
 
+    ``state_dir`` is an addition: where the training states lie, for several runs on one data set.
+
     Raises:
         ConfigError: a section is missing, a key or version is unknown, or values contradict each other.
     """
@@ -173,7 +175,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
         model,
         name,
         exp_dir=exp_dir,
-        state_dir=exp_dir / f"logs_s2_{version}{adapter}",
+        state_dir=root / raw["state_dir"] if raw.get("state_dir") else exp_dir / f"logs_s2_{version}{adapter}",
         log_dir=root / (raw.get("s2_ckpt_dir") or exp_dir),
         save_weight_dir=root / (raw.get("save_weight_dir") or f"SoVITS_weights{spec.folder_suffix}"),
         version=version,

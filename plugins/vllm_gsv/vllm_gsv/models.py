@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from vllm.config import VllmConfig
 from vllm.model_executor.layers.logits_processor import LogitsProcessor
+from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbeddingBase
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.models.llama import LlamaForCausalLM
 from vllm.model_executor.models.qwen2 import Qwen2ForCausalLM
@@ -33,6 +34,7 @@ class SpeechTokens:
         super().__init__(vllm_config=vllm_config, prefix=prefix)  # type: ignore[call-arg]
         config = vllm_config.model_config.hf_config
         self.ids, self.width, self.size = Ids.of(config.gsv), int(config.hidden_size), int(config.vocab_size)
+        exact_rotary(self)
         self.position_gain = nn.Parameter(torch.zeros(2, dtype=torch.float32), requires_grad=False)
         if not isinstance(self.lm_head, PPMissingLayer):
             quant = vllm_config.quant_config
@@ -66,6 +68,21 @@ class SpeechTokens:
         logits = speech.new_full((speech.shape[0], self.size), float("-inf"))
         logits[:, self.ids.semantic : self.ids.semantic + SPEECH] = speech[:, :SPEECH]
         return logits
+
+
+def exact_rotary(model: nn.Module) -> None:
+    """Compute the rotary tables of a model anew in float64.
+
+    Rows begin at a high position here, where angles that are rounded to float32 are off by 1e-4 and more. Tables that
+    are scaled in a way of their own are left alone.
+    """
+    for rotary in {module for module in model.modules() if isinstance(module, RotaryEmbeddingBase)}:
+        table = rotary.cos_sin_cache
+        rates = rotary._compute_inv_freq(rotary.base).double().to(table.device)
+        angles = torch.outer(torch.arange(len(table), device=table.device).double(), rates)
+        exact = torch.cat((angles.cos(), angles.sin()), dim=-1)
+        if torch.allclose(exact, table.double(), atol=0.02):
+            table.copy_(exact)
 
 
 class GsvQwen3ForCausalLM(SpeechTokens, Qwen3ForCausalLM):

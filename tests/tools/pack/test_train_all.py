@@ -94,6 +94,13 @@ def test_commands_are_scripts_of_the_checkout(tmp_path: Path, device: str) -> No
     assert settings["data"]["exp_dir"] == str(told.work / "sovits")
 
 
+def test_the_language_model_is_written_where_the_pack_looks_for_it(tmp_path: Path) -> None:
+    told = recipe(tmp_path)
+    stage = next(stage for stage in train_all.SEMANTIC_LANE if stage.name == "lm")
+    (command,) = stage.commands(told, 3.0)
+    assert f"train.output_root={told.at('targets', 'lm')}" in command
+
+
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="above 0"):
         train_all.parse(["--minutes", "0"])

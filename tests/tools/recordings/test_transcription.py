@@ -131,7 +131,7 @@ def test_engines_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     added = SimpleNamespace(name="mine", load=lambda: lambda model, device: (model, device))
     monkeypatch.setattr(transcription, "entry_points", lambda group: [added])
     assert load_transcriber("mine", "small", "cpu") == ("small", "cpu")
-    with pytest.raises(ConfigError, match="faster-whisper, mine"):
+    with pytest.raises(ConfigError, match="faster-whisper, sense-voice, mine"):
         load_transcriber("other", "", "cpu")
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(MissingDependencyError, match=r"pip install -e .*asr"):
