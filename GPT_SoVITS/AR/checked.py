@@ -93,7 +93,7 @@ class CheckedT2S:
         begun = False
         for attempt in range(tries):
             stream = self._inner.stream(request, _other_seed(sampling, attempt)) if attempt else first
-            restart, said = begun, []
+            restart, said = begun, list[Tensor]()
             for part in _watched(stream, request):
                 if part.restart:  # the engine within has begun it anew
                     said.clear()
