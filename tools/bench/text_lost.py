@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,7 +111,9 @@ def speeches(tts: TTS, tasks: Sequence[Task]) -> Iterator[Spoken]:
     """Speak everything, and listen to it."""
     judge = WhisperJudge(threads=1)
     for task in tasks:
-        stage = {"t2s": "ar"} if task.stage == "ar" else {"t2s": "qwen3", "qwen3_model_name": task.stage}
+        stage: dict[str, Any] = {"t2s": "ar"}
+        if task.stage != "ar":
+            stage = {"t2s": "qwen3", "qwen3_model_name": task.stage}
         method = None if task.method == "pack" else task.method
         request = SynthesisRequest(task.text, "en", seed=task.seed, text_split_method=method, **stage)
         chunks = list(tts.stream(request))
