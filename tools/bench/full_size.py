@@ -141,6 +141,9 @@ def _write_roberta(folder: Path, sizes: Sizes) -> None:
     """The published folder: config.json, half-precision pytorch_model.bin, tokenizer.json."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+    from tokenizers.processors import BertProcessing
     from transformers import BertConfig, BertForMaskedLM
 
     from checkpoint_io import write_atomic
@@ -157,7 +160,10 @@ def _write_roberta(folder: Path, sizes: Sizes) -> None:
     write_atomic(folder / "pytorch_model.bin", _state(BertForMaskedLM(config)))
     config.save_pretrained(folder)
     vocabulary = {word: at for at, word in enumerate(words)}
-    Tokenizer(WordPiece(vocabulary, unk_token="[UNK]")).save(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()  # type: ignore[assignment]
+    tokenizer.post_processor = BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def _write_speaker(path: Path, sizes: Sizes) -> None:

@@ -22,7 +22,7 @@ def speak(tts: Any, step: dict[str, Any]) -> dict[str, Any]:
     for name, value in step.get("settings", {}).items():
         setattr(tts.configs, name, value)
     begin = time.perf_counter()
-    parts = [(int(rate), np.asarray(samples)) for rate, samples in tts.run(step["request"])]
+    parts = [(int(rate), np.asarray(samples)) for rate, samples in tts.run(step["request"]) if len(samples)]
     fall = getattr(tts, "last_fallback", None)
     return {
         "hashes": [hashlib.sha256(samples.tobytes()).hexdigest() for _, samples in parts],

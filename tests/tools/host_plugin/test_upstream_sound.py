@@ -3,7 +3,8 @@
     GSV_UPSTREAM=/path/to/GPT-SoVITS GSV_UPSTREAM_PYTHON=/its/environment/bin/python pytest -m upstream
 
 ``GSV_UPSTREAM_SITE`` as in test_upstream.py (another transformers, say). ``GSV_UPSTREAM_FULL=1`` uses the published
-sizes (about 1.2 GB of files and 4 GB of memory) in place of a few layers of each network.
+sizes (about 1.2 GB of files and 4 GB of memory) in place of a few layers of each network, and speaks in one way only.
+``GSV_UPSTREAM_PICTURES`` names a folder for pictures of the pages.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "fragments": {"parallel_infer": False, "return_fragment": True},
     "streaming": {"parallel_infer": False, "streaming_mode": True, "batch_size": 1},
 }
+if not TINY:
+    WAYS = {"batched": {}}
 OFF = {"use_qwen3": False}
 ON = {"use_qwen3": True, "qwen3_model_name": STAGE}
 MISSING = {"use_qwen3": True, "qwen3_model_name": "/no/such/folder"}
