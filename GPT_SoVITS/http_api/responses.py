@@ -27,7 +27,7 @@ from http_api.encoders import MEDIA_TYPES
 from http_api.paths import without_paths
 from http_api.service import Service
 from http_api.speaking import Facts, Part, Speech
-from TTS_infer_pack.request import SEGMENTS
+from TTS_infer_pack.request import SEGMENTS, SynthesisRequest
 from TTS_infer_pack.subtitles import SpeechClock, as_rows, as_srt, as_vtt
 from TTS_infer_pack.word_times import SpokenWord
 
@@ -189,7 +189,7 @@ class EventsResponse(SpeechResponse):
     """
 
     def __init__(self, service: Service, call: SpeechCall) -> None:
-        if call.whole:
+        if call.whole and isinstance(call.request, SynthesisRequest):
             call = replace(call, request=replace(call.request, streaming_mode=SEGMENTS))
         super().__init__(service, call)
         self._told = 0

@@ -117,7 +117,7 @@ def _languages(context: PageContext, label: str) -> gr.Dropdown:
 
 def _wanted(
     context: PageContext, library: VoiceLibrary, voice: str, clip: str | None, words: str, language: str
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """The clip of the wanted voice, by the names of a request; a clip that was uploaded comes before a name.
 
     Raises:
@@ -140,7 +140,7 @@ def _wanted(
 
 
 def _request(
-    context: PageContext, recording: str | None, text: str, language: str, seed: float, wanted: dict[str, str]
+    context: PageContext, recording: str | None, text: str, language: str, seed: float, wanted: dict[str, Any]
 ) -> ConversionRequest:
     """What is converted.
 
