@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,13 @@ def parse_text(name: str, value: object) -> str:
     return text
 
 
+def parse_names(name: str, value: object) -> str:
+    """A name, or several as a list or separated by commas; several come as one text with commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(parse_text(name, one) for one in value) or parse_text(name, "")
+    return parse_text(name, value)
+
+
 def resolve_path(path: str | os.PathLike[str], root: Path = REPO_ROOT) -> Path:
     """Absolute form of ``path``: ``~`` is the home folder, a relative path starts at ``root``, not where we run."""
     return (root / Path(path).expanduser()).resolve()
@@ -153,6 +160,7 @@ class Config:
     qwen3_enable_inference: bool = True
     qwen3_strict: bool = False
     qwen3_precision: str = "auto"
+    qwen3_engine_key: str | None = field(default=None, repr=False)
     language: str = "auto"
     is_share: bool = False
     webui_user: str | None = None
@@ -183,9 +191,9 @@ class Config:
             ConfigError: a value that cannot be used, or a name that is no setting.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
-        unknown = sorted(set(given) - {field.name for field in fields(self)})
+        unknown = sorted(set(given) - {one.name for one in fields(self)})
         if unknown:
-            known = ", ".join(field.name for field in fields(self))
+            known = ", ".join(one.name for one in fields(self))
             raise ConfigError(f"unknown setting {', '.join(unknown)}", f"one of {known}")
         return replace(self, **{name: _PARSERS[name](name, value) for name, value in given.items()})
 
@@ -201,11 +209,12 @@ _PARSERS: dict[str, Parser] = {
     "cnhubert_base_path": parse_path,
     "bert_path": parse_path,
     "use_qwen3": parse_bool,
-    "qwen3_model_name": parse_text,
+    "qwen3_model_name": parse_names,
     "qwen3_enable_training": parse_bool,
     "qwen3_enable_inference": parse_bool,
     "qwen3_strict": parse_bool,
     "qwen3_precision": parse_precision,
+    "qwen3_engine_key": parse_text,
     "language": _parse_language,
     "is_share": parse_bool,
     "webui_user": parse_text,

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from config import REPO_ROOT
 from errors import ConfigError
+from module.training.dataset import S2Dataset
 from module.training.loading import load_data
 from module.training.loop import StopFlag, fit, make_accelerator, run_recipe
+from module.training.on_device import DeviceClips
 from module.training.run import S2Run
 from module.training.settings import S2Settings
 from module.training.steps import S2Step
@@ -39,9 +41,14 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
             "python GPT_SoVITS/s2_train_v3_lora.py with the same configuration",
         )
     accelerator = make_accelerator(settings)
-    dataset = load_data(settings)
-    run = S2Run(settings, accelerator, dataset.ssl_dim, root)
-    return fit(run, S2Step(settings, accelerator, run.generator, run.disc), dataset, stop or StopFlag())
+    if settings.train.data_on_device:
+        clips: S2Dataset | DeviceClips = DeviceClips(settings, accelerator.device)
+        ssl_dim = int(settings.model["ssl_dim"])
+    else:
+        clips = load_data(settings)
+        ssl_dim = clips.ssl_dim
+    run = S2Run(settings, accelerator, ssl_dim, root)
+    return fit(run, S2Step(settings, accelerator, run.generator, run.disc), clips, stop or StopFlag())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,3 +31,16 @@ def read_alignment(path: Path) -> dict[str, tuple[int, ...]]:
         return side_tables.read_alignment(path)
     except T2SError as error:
         raise DatasetError(str(error)) from error
+
+
+def read_tokens(path: Path) -> dict[str, list[int]]:
+    """``6-name2semantic.tsv`` as a mapping from clip name to semantic tokens.
+
+    Raises:
+        DatasetError: no such file, or not in that form.
+    """
+    try:
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+        return {name: [int(word) for word in ids.split()] for name, ids in rows}
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"tokens {path} cannot be read ({error})", "a 6-name2semantic.tsv") from error

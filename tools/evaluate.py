@@ -25,6 +25,7 @@ import torch
 from tqdm import tqdm
 
 from errors import ConfigError, GSVError, MissingDependencyError
+from side_tables import read_tokens
 from tools.evaluation.intonation import IntonationJudge
 from tools.evaluation.judges import ResemblyzerJudge, WhisperJudge
 from tools.evaluation.naturalness import DNSMOSJudge
@@ -33,7 +34,7 @@ from tools.evaluation.page import write_page
 from tools.evaluation.report import TableResult, as_dict, json_line, table, worst_lines
 from tools.evaluation.run import Listener, evaluate
 from tools.evaluation.store import Store
-from tools.evaluation.systems import FullSynthesis, Reference, Resynthesis, System, Teacher, read_tokens
+from tools.evaluation.systems import FullSynthesis, Reference, Resynthesis, System, Teacher
 from tools.evaluation.voices import VoiceUnderTest, make_voices
 from tools.evaluation.words import CHARACTER_LANGUAGES
 

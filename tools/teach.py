@@ -33,6 +33,8 @@ from tools.teaching.wish import Decided, Wish
 
 logger = logging.getLogger("teach")
 PROBE_TEXTS = 4
+OPTIONS = ("gguf_file", "layers", "language", "hours", "epochs", "minutes", "tuning", "seeds", "sentences")
+OPTIONS += ("takes", "listen")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,6 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--texts", default="", help="a text a line (default: the project's list of the language)")
     add("--language", default="en", help="language mode of the texts (default: en)")
     add("--references", default="", help="list of reference clips, path|speaker|language|text a line")
+    add("--takes", type=int, default=1, help="a text is spoken anew at most so often, the best is kept (default: 1)")
+    add("--listen", default="", help="a recogniser finds the best take: size, folder or hub id of a Whisper model")
     add("--hours", type=float, default=20.0, help="of speech to learn from (default: 20)")
     add("--epochs", type=int, default=8, help="how often it is gone through (default: 8)")
     add("--minutes", type=float, default=0.0, help="training ends after so many (default: no limit)")
@@ -65,10 +69,7 @@ def wish_of(args: argparse.Namespace) -> Wish:
     gpt, sovits, texts, references = (str(Path(name).resolve()) if name else "" for name in names)
     backbone = str(Path(args.backbone).resolve()) if Path(args.backbone).is_dir() else args.backbone
     name = args.name or f"{Path(sovits).stem}-{Path(backbone.removeprefix('package:')).name}".lower()
-    rest = {
-        key: getattr(args, key)
-        for key in ("gguf_file", "layers", "language", "hours", "epochs", "minutes", "tuning", "seeds", "sentences")
-    }
+    rest = {key: getattr(args, key) for key in OPTIONS}
     return Wish(name=name, gpt=gpt, sovits=sovits, backbone=backbone, texts=texts, references=references, **rest)
 
 
@@ -79,11 +80,13 @@ def measured_speaking(wish: Wish, texts: Sequence[str]) -> float:
         GSVError: weights, references or texts that cannot be used: known now, not after hours.
     """
     from prepare_datasets.distill_stage import Distillation, Distiller, read_voices
+    from tools.teaching.listening import judge_for
     from TTS_infer_pack.TTS import TTS, TTS_Config
 
     tts = TTS(TTS_Config(t2s_weights_path=wish.gpt, vits_weights_path=wish.sovits, use_qwen3=False))
     voices = read_voices(tts, Path(wish.references) if wish.references else None)
-    distiller = Distiller(tts, Distillation(wish.folder, wish.language))
+    judge = judge_for(tts, wish.listen, wish.language) if wish.listen else None
+    distiller = Distiller(tts, Distillation(wish.folder, wish.language, takes=wish.takes), judge=judge)
     shown = list(texts[:: max(1, len(texts) // PROBE_TEXTS)][:PROBE_TEXTS])
     distiller._read(shown[0])  # tables of the frontend are read at the first text
     started = time.perf_counter()

@@ -95,6 +95,8 @@ class CheckedT2S:
             stream = self._inner.stream(request, _other_seed(sampling, attempt)) if attempt else first
             restart, said = begun, []
             for part in _watched(stream, request):
+                if part.restart:  # the engine within has begun it anew
+                    said.clear()
                 said.append(part.tokens)
                 if part.collapsed:
                     whole = replace(part, tokens=torch.cat(said), restart=True)
@@ -120,6 +122,8 @@ def _watched(stream: Iterator[SpokenTokens], request: T2SRequest) -> Iterator[Sp
     said, looked = torch.zeros(0, dtype=torch.int64), 0
     try:
         for part in stream:
+            if part.restart:
+                said, looked = said[:0], 0
             said = torch.cat((said, part.tokens))
             reason, why = part.finish_reason, part.collapsed
             if reason is not None:

@@ -14,6 +14,10 @@ FallbackReason = Literal[
     "out_of_memory",
     "numerical_error",
     "degenerate_output",
+    "engine_unreachable",
+    "engine_refused",
+    "engine_slow",
+    "engine_full",
     "runtime_error",
 ]
 """Why a language model cannot serve; docs/qwen3.md says what to do about each."""

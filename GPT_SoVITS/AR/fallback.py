@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 
 from AR.backend import SamplingParams, T2SRequest
-from AR.engine.tokens import FallbackInfo, SpokenTokens, T2SEngine, close
+from AR.engine.tokens import AR_STAGE, FallbackInfo, SpokenTokens, T2SEngine, close
 from AR.errors import EngineFull, FallbackReason, LMUnavailable
 
 __all__ = ["FallbackInfo", "FallbackT2S", "OnFall", "info_of", "reason_of"]
@@ -34,18 +34,19 @@ def reason_of(error: BaseException) -> FallbackReason:
         return error.reason
     if isinstance(error, FloatingPointError):
         return "numerical_error"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "out_of_memory"
     return "transformers_missing" if isinstance(error, ImportError) else "runtime_error"
 
 
-def info_of(error: BaseException, model_name: str) -> FallbackInfo:
-    """What to tell about an error that a backend raised."""
+def info_of(error: BaseException, model_name: str, speaks: str = AR_STAGE) -> FallbackInfo:
+    """What to tell about an error that a backend raised; ``speaks`` is who speaks instead."""
     reason = reason_of(error)
     text = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, LMUnavailable):
         text = f"{_LEADS[reason]} ({type(error).__name__}: {text[:200]})"
-    return FallbackInfo(reason, f"{text}. The AR model speaks instead.", model_name)
+    instead = "The AR model" if speaks == AR_STAGE else speaks.capitalize()
+    return FallbackInfo(reason, f"{text}. {instead} speaks instead.", model_name, speaks)
 
 
 _LEADS: dict[FallbackReason, str] = {
@@ -88,6 +89,8 @@ class FallbackT2S:
     ) -> None:
         self.primary, self.secondary, self.model_name, self.strict = primary, secondary, model_name, strict
         self.on_fall = on_fall
+        same = primary is not None and primary.name == secondary.name
+        self._speaks = "another engine" if same else secondary.name
         self.last_fallback: FallbackInfo | None = None
         self._told: set[tuple[str, str]] = set() if told is None else told
         self._unheard: FallbackInfo | None = None  # a failed load, told with the first tokens of each request
@@ -107,7 +110,7 @@ class FallbackT2S:
         """
         if self.strict:
             raise error
-        return info_of(error, self.model_name)
+        return info_of(error, self.model_name, self._speaks)
 
     def _tell(self, info: FallbackInfo) -> FallbackInfo:
         """Note a fall; a language model that has run out of memory is not asked again."""
@@ -156,6 +159,8 @@ class FallbackT2S:
             for part in stream:
                 if part.collapsed:
                     raise self._degenerate(part.collapsed)
+                if part.fall is not None:  # of an engine within the primary, which goes on
+                    self._tell(part.fall)
                 yield part
                 begun = True
             return
@@ -171,7 +176,10 @@ class FallbackT2S:
         self, request: T2SRequest, sampling: SamplingParams, fall: FallbackInfo | None, begun: bool
     ) -> Iterator[SpokenTokens]:
         for part in self.secondary.stream(request, sampling):
-            yield replace(part, restart=part.restart or begun, fall=fall)
+            if fall is not None and part.fall is not None:  # two before the first token: a part for each
+                yield SpokenTokens(part.tokens[:0], restart=begun, stage=part.stage, fall=fall)
+                begun, fall = False, None
+            yield replace(part, restart=part.restart or begun, fall=fall or part.fall)
             begun, fall = False, None
 
     def _degenerate(self, why: str | None) -> LMUnavailable:

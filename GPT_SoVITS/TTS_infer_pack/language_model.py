@@ -19,7 +19,7 @@ import torch
 from AR.backend import T2SBackend
 from AR.checked import local_engine
 from AR.engine import T2SEngine
-from AR.errors import LMUnavailable
+from AR.errors import LMUnavailable, T2SError
 from AR.fallback import FallbackInfo, FallbackT2S, OnFall, reason_of
 from AR.hardware import has_fast_bfloat16
 from AR.lm_loader import LMPlaces, load_language_model, usable_stages
@@ -28,6 +28,8 @@ from AR.models.lm_folder import ADAPTER_FILE, CONFIG_FILE, LMConfig
 from AR.plausible import LearnedSpan
 from config import PACK_DIR, REPO_ROOT
 from errors import CheckpointError, RequestError
+from TTS_infer_pack.model_names import groups_of, is_remote, shown_name
+from TTS_infer_pack.remote_models import RemoteModels, remote_span
 
 if TYPE_CHECKING:
     from AR.models.qwen3_t2s_model import Qwen3T2SModel
@@ -60,6 +62,8 @@ def at_home(name: str) -> str:
 
 def learned_span(name: str) -> LearnedSpan:
     """The longest speech that a language model has learned, as its folder says; unknown where that says nothing."""
+    if is_remote(name):
+        return remote_span(name, places())
     folder = places().find(at_home(name))
     try:
         return LMConfig.read(folder).span if folder is not None else LearnedSpan()
@@ -77,14 +81,17 @@ class StageWish:
     """Which stage is to speak, as settings and request say together.
 
     Attributes:
-        name: the language model; None for the AR model alone.
+        name: the language model, or engines and models that are asked one after the other (remote_models.py); None for
+            the AR model alone.
         strict: an error instead of the AR model where the language model cannot speak.
         precision: of its weights, "auto" or "float32".
+        key: shown to engines elsewhere.
     """
 
     name: str | None
     strict: bool = False
     precision: str = "auto"
+    key: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, configs: TTS_Config, request: SynthesisRequest | None = None) -> StageWish:
@@ -100,7 +107,8 @@ class StageWish:
         if not wanted:
             return cls(None)
         own = request.qwen3_model_name if request is not None else None
-        return cls(own or configs.qwen3_model_name, configs.qwen3_strict, configs.qwen3_precision)
+        key = configs.qwen3_engine_key or ""
+        return cls(own or configs.qwen3_model_name, configs.qwen3_strict, configs.qwen3_precision, key)
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,7 @@ class LanguageModels:
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._entries: OrderedDict[_Asked, _Entry] = OrderedDict()
         self._told: set[tuple[str, str]] = set()
+        self._remote = RemoteModels(places)
 
     @property
     def latest(self) -> T2SBackend | None:
@@ -177,7 +186,7 @@ class LanguageModels:
             return next(reversed(self._entries.values())).model if self._entries else None
 
     def engine(self, wish: StageWish, models: VoiceModels, on_fall: OnFall, retry: bool = False) -> T2SEngine:
-        """What speaks a request: the AR model alone, or the language model with the AR model behind it.
+        """What speaks a request: the AR model alone, or the language models of the wish with the AR model behind them.
 
         Args:
             wish: which one.
@@ -188,8 +197,24 @@ class LanguageModels:
         Raises:
             CheckpointError: in strict mode, why the language model cannot be loaded.
         """
-        if wish.name is None:
-            return models.engine
+        engine, strict = models.engine, wish.strict
+        try:
+            for group in reversed(groups_of(wish.name) if wish.name is not None else []):
+                one = replace(wish, name=group[0], strict=strict)
+                if is_remote(group[0]):
+                    engine = self._elsewhere(group, one, models, engine, on_fall)
+                else:
+                    engine = self._here(one, models, engine, on_fall, retry)
+                strict = False  # of several, only the last one's failure is an error
+            return engine
+        except LMUnavailable as reason:
+            raise CheckpointError(
+                str(reason), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
+            ) from reason
+
+    def _here(self, wish: StageWish, models: VoiceModels, behind: T2SEngine, on_fall: OnFall, retry: bool) -> T2SEngine:
+        """A language model in this process, with ``behind`` behind it."""
+        assert wish.name is not None
         asked = _asked(wish.name, models, wish.precision)
         entry = self._entry(asked, retry)
 
@@ -198,12 +223,18 @@ class LanguageModels:
                 self._drop_for_memory(asked)
             on_fall(info)
 
+        return FallbackT2S(entry.engine, behind, wish.name, entry.error, wish.strict, tell, self._told)
+
+    def _elsewhere(
+        self, addresses: tuple[str, ...], wish: StageWish, models: VoiceModels, behind: T2SEngine, on_fall: OnFall
+    ) -> T2SEngine:
+        """Engines elsewhere, with ``behind`` behind them."""
+        engine, error = None, None
         try:
-            return FallbackT2S(entry.engine, models.engine, wish.name, entry.error, wish.strict, tell, self._told)
-        except LMUnavailable as reason:
-            raise CheckpointError(
-                str(reason), "a language model that can speak", "see docs/qwen3.md, or turn qwen3_strict off"
-            ) from reason
+            engine = self._remote.engine(addresses, wish.key, models.codebook, models.spec.symbols)
+        except T2SError as reason:
+            error = reason if isinstance(reason, LMUnavailable) else LMUnavailable("weights_missing", str(reason))
+        return FallbackT2S(engine, behind, shown_name(addresses[0]), error, wish.strict, on_fall, self._told)
 
     def _entry(self, asked: _Asked, retry: bool) -> _Entry:
         stamp = folder_stamp(asked.name)

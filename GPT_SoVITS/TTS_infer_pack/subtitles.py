@@ -31,10 +31,13 @@ class SpeechClock:
     """Tells the words of chunks by the seconds of the whole speech, as whoever hears the chunks one by one hears them.
 
     A segment that begins anew is told from where it does.
+
+    Args:
+        before: seconds of sound before the first chunk.
     """
 
-    def __init__(self) -> None:
-        self._seconds = self._begun = 0.0
+    def __init__(self, before: float = 0.0) -> None:
+        self._seconds = self._begun = before
         self._index = -1
 
     def add(self, chunk: AudioChunk) -> tuple[SpokenWord, ...]:

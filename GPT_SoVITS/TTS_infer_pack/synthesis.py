@@ -112,13 +112,13 @@ def _speak_segments(job: Job, engine: T2SEngine, voice: Voice, should_stop: Shou
             return
         requests = [_t2s_request(job, index) for index in batch]
         results = decode_tokens(engine, requests, job.sampling, should_stop)
-        if should_stop():
-            return
         for index, result in zip(batch, results, strict=True):
+            if should_stop():  # a segment's sound takes longer than a decode step
+                return
             ready[index] = _render(job, voice, index, result)
-        while following in ready:
-            yield ready.pop(following)
-            following += 1
+            while following in ready:
+                yield ready.pop(following)
+                following += 1
 
 
 def _speak_pieces(

@@ -23,6 +23,7 @@ from config import (
     parse_bool,
     parse_choice,
     parse_device,
+    parse_names,
     parse_path,
     parse_precision,
     parse_text,
@@ -56,6 +57,7 @@ ENVIRONMENT = {  # the pipeline's setting -> the project's setting that the envi
     "qwen3_enable_inference": "qwen3_enable_inference",
     "qwen3_strict": "qwen3_strict",
     "qwen3_precision": "qwen3_precision",
+    "qwen3_engine_key": "qwen3_engine_key",
 }
 PARSERS = {
     "device": parse_device,
@@ -67,11 +69,12 @@ PARSERS = {
     "bert_base_path": parse_path,
     "pack": parse_path,
     "use_qwen3": parse_bool,
-    "qwen3_model_name": parse_text,
+    "qwen3_model_name": parse_names,
     "qwen3_enable_training": parse_bool,
     "qwen3_enable_inference": parse_bool,
     "qwen3_strict": parse_bool,
     "qwen3_precision": parse_precision,
+    "qwen3_engine_key": parse_text,
 }
 """Every setting and how its value is read; any other name is an error."""
 ALIASES = {"cnhubert_base_path": "cnhuhbert_base_path"}
@@ -80,6 +83,8 @@ LEGACY_KEYS = frozenset({"update_configs", "use_vocoder", "flash_attn_enabled"})
 """Keys of older YAML files without effect here."""
 LEGACY_SECTIONS = {"default": "v1", "default_v2": "v2"}
 """Names of sections in older public YAML files."""
+SECRETS = ("qwen3_engine_key",)
+"""Settings that are never shown or written."""
 PATHS = ("t2s_weights_path", "vits_weights_path", "cnhuhbert_base_path")
 
 
@@ -106,6 +111,7 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
         qwen3_strict: an error instead of the AR model where the language model cannot speak.
         qwen3_precision: weights of the language model; "auto": half precision where the device speaks faster with it
             (on most CPUs float16 weights computed with in float32), "float32": everywhere.
+        qwen3_engine_key: what engines elsewhere are shown; never written to a file.
         sampling_rate: output rate in Hz; set when weights are loaded.
 
     Raises:
@@ -125,6 +131,7 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
     qwen3_enable_inference: bool
     qwen3_strict: bool
     qwen3_precision: str
+    qwen3_engine_key: str | None
 
     def __init__(self, configs: Mapping[str, Any] | str | os.PathLike[str] | None = None, **settings: Any) -> None:
         self.configs_path = str(resolve_path(configs)) if isinstance(configs, str | os.PathLike) else str(DEFAULT_YAML)
@@ -143,6 +150,7 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
         self.qwen3_enable_inference = values.pop("qwen3_enable_inference", True)
         self.qwen3_strict = values.pop("qwen3_strict", False)
         self.qwen3_precision = values.pop("qwen3_precision", "auto")
+        self.qwen3_engine_key = values.pop("qwen3_engine_key", None)
         self.device = values.pop("device", "auto")
         self.is_half = values.pop("is_half", False)
         self.sampling_rate = 32000
@@ -201,7 +209,7 @@ class TTS_Config(PublicConfigNames):  # noqa: N801 - the public name
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as the ``custom`` section of a YAML file holds them."""
-        return {name: getattr(self, name) for name in PARSERS if name != "pack"}
+        return {name: getattr(self, name) for name in PARSERS if name not in ("pack", *SECRETS)}
 
     def save_configs(self, configs_path: str | os.PathLike[str] | None = None) -> None:
         """Write the settings as section ``custom`` of a YAML file; its other sections stay. Nothing else writes one.

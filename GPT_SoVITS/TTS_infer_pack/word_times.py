@@ -52,6 +52,10 @@ class SpokenWord:
         """The same, ``seconds`` later."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
+    def moved(self, characters: int) -> SpokenWord:
+        """The same in a text with so many ``characters`` before it."""
+        return replace(self, first=self.first + characters, last=self.last + characters)
+
 
 def words_of(text: str, spans: Sequence[Span], looks: Scores, seconds: float) -> tuple[SpokenWord, ...]:
     """The words of a segment in the order of the text; they do not overlap, and pauses belong to none.

@@ -57,6 +57,12 @@ class SpeechCall:
         """True where nothing is sent before all of it is ready."""
         return not self.request.streams
 
+    def in_mode(self, streaming_mode: int) -> SpeechCall:
+        """The same call with another streaming mode; a conversion has but one."""
+        if not isinstance(self.request, SynthesisRequest):
+            return self
+        return replace(self, request=replace(self.request, streaming_mode=streaming_mode))
+
 
 @dataclass(frozen=True)
 class Defaults:

@@ -12,7 +12,6 @@ import json
 import logging
 import time
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from http_api.encoders import MEDIA_TYPES
 from http_api.paths import without_paths
 from http_api.service import Service
 from http_api.speaking import Facts, Part, Speech
-from TTS_infer_pack.request import SEGMENTS, SynthesisRequest
+from TTS_infer_pack.request import SEGMENTS
 from TTS_infer_pack.subtitles import SpeechClock, as_rows, as_srt, as_vtt
 from TTS_infer_pack.word_times import SpokenWord
 
@@ -189,8 +188,8 @@ class EventsResponse(SpeechResponse):
     """
 
     def __init__(self, service: Service, call: SpeechCall) -> None:
-        if call.whole and isinstance(call.request, SynthesisRequest):
-            call = replace(call, request=replace(call.request, streaming_mode=SEGMENTS))
+        if call.whole:
+            call = call.in_mode(SEGMENTS)
         super().__init__(service, call)
         self._told = 0
         self._clock = SpeechClock()

@@ -19,6 +19,7 @@ from http_api.calls import SpeechCall
 from http_api.encoders import SpeechEncoder
 from http_api.engines import Engine, EnginePool
 from http_api.settings import Limits
+from TTS_infer_pack.model_names import shown_name
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Facts:
     @property
     def spoke(self) -> str:
         """Who spoke: "ar", "qwen3", or "qwen3+ar" where only some segments fell."""
-        if self.asked == "ar" or not self.falls:
+        if self.asked == "ar" or all(getattr(fall, "speaks", "ar") != "ar" for fall in self.falls):
             return self.asked
         return "ar" if self.never_loaded else "qwen3+ar"
 
@@ -176,7 +177,7 @@ class Speech:
         by_default = "qwen3" if settings.use_qwen3 and settings.qwen3_enable_inference else "ar"
         self.facts.asked = getattr(request, "t2s", None) or by_default
         if self.facts.asked == "qwen3":
-            self.facts.model = getattr(request, "qwen3_model_name", None) or settings.qwen3_model_name
+            self.facts.model = shown_name(getattr(request, "qwen3_model_name", None) or settings.qwen3_model_name)
 
     def _add(self, chunk: Any) -> None:
         data = self._encoder.add(chunk)

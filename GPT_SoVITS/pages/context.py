@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from config import LOOPBACK, REPO_ROOT, resolve_path
 from errors import RequestError
+from pages.history import History
 from pages.live import LiveStore
 from pages.scratch import QUOTA
 from pages.stops import Stops
 from tools.i18n import Translator
+from TTS_infer_pack.voice_library import VoiceLibrary, project_voices
 
 if TYPE_CHECKING:
     from pages.jobs import JobRunner
@@ -81,6 +83,8 @@ class PageContext:
         weights: where trained weights lie.
         live: speech that is being made, for the page's player.
         stops: the same, for the stop button.
+        history: what each visitor has had spoken.
+        library: the saved voices.
         new_runner: makes a JobRunner; None on a page without training.
     """
 
@@ -91,6 +95,8 @@ class PageContext:
     weights: WeightRoots = field(default_factory=WeightRoots)
     live: LiveStore = field(default_factory=LiveStore)
     stops: Stops = field(default_factory=Stops)
+    history: History = field(default_factory=History)
+    library: Callable[[], VoiceLibrary] = project_voices
     new_runner: Callable[[], JobRunner] | None = None
 
     def t(self, key: str) -> str:
@@ -111,11 +117,15 @@ class PageContext:
         """
         if not text.strip() or "\0" in text:
             raise RequestError(self.say("page.path_empty"))
-        path = resolve_path(text.strip().strip("\"'"))
+        try:
+            path = resolve_path(text.strip().strip("\"'"))
+            there = path.exists()
+        except OSError as error:  # a name that no file system takes
+            raise RequestError(self.say("page.path_missing", path=f"{text.strip()[:80]} …")) from error
         roots = (REPO_ROOT, self.uploads, self.settings.exp_root, self.weights.root, *self.settings.allow)
         if not any(path.is_relative_to(root.resolve()) for root in roots):
             raise RequestError(self.say("page.path_outside", path=path))
-        if must_exist and not path.exists():
+        if must_exist and not there:
             raise RequestError(self.say("page.path_missing", path=path))
         return path
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from errors import RequestError
-from pages.guard import check_audio_upload, check_text
+from pages.guard import check_text
+from pages.uploads import usable_upload
 from text.language import MODES
 from text.language_names import mode_of
 
@@ -52,8 +54,9 @@ Say = Callable[..., str]
 class Controls:
     """The inputs. The first 16 have the places that users of the GPT-SoVITS page know; what is new stands behind them.
 
-    ``if_freeze`` is without effect here: it keeps its place and is not shown. ``sample_steps``, ``if_sr`` and
-    ``cfg_rate`` are shown where the loaded version has them.
+    ``voice`` is the name of a saved one that was chosen, for the names of files. ``if_freeze`` is without effect here:
+    it keeps its place and is not shown. ``sample_steps``, ``if_sr`` and ``cfg_rate`` are shown where the loaded version
+    has them.
     """
 
     ref_wav_path: str | None
@@ -77,7 +80,13 @@ class Controls:
     keep_random: bool
     batch_size: float
     streaming_mode: int
-    cfg_rate: float
+    cfg_rate: float = 0.0
+    subtitles: bool = False
+    voice: str = ""
+
+    def voice_name(self) -> str:
+        """What a person calls the voice: that of the saved voice, else of the reference's file."""
+        return self.voice or (Path(self.ref_wav_path).stem if self.ref_wav_path else "")
 
     def chosen_seed(self) -> int:
         """The typed seed, or a fresh one where "keep random" is on or the seed is negative or missing."""
@@ -91,12 +100,12 @@ class Controls:
         Raises:
             GSVError: a text that is too long, a file that is no sound, or a word that is not known.
         """
-        reference = check_audio_upload(self.ref_wav_path, say) if self.ref_wav_path else ""
+        reference = usable_upload(self.ref_wav_path, say) if self.ref_wav_path else ""
         return {
             "text": check_text(self.text or "", say),
             "text_lang": _known(self.text_language, mode_of, MODES, "page.unknown_language", say),
             "ref_audio_path": reference,
-            "aux_ref_audio_paths": [check_audio_upload(path, say) for path in self.inp_refs or []],
+            "aux_ref_audio_paths": [usable_upload(path, say) for path in self.inp_refs or []],
             "prompt_text": "" if self.ref_free else check_text((self.prompt_text or "").strip(), say),
             "prompt_lang": _known(self.prompt_language, mode_of, MODES, "page.unknown_language", say),
             "top_k": self.top_k,
@@ -112,6 +121,7 @@ class Controls:
             "super_sampling": bool(self.if_sr),
             "batch_size": self.batch_size,
             "streaming_mode": self.streaming_mode,
+            "subtitles": bool(self.subtitles),
             "return_fragment": True,  # so that the page knows where sentences begin
         }
 

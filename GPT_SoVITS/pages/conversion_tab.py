@@ -13,7 +13,8 @@ import numpy as np
 from audio_io import to_int16
 from errors import GSVError, RequestError
 from pages.context import PageContext
-from pages.guard import MAX_TEXT, check_audio_upload, check_text, plain, visitor
+from pages.guard import MAX_TEXT, check_text, plain, visitor
+from pages.uploads import usable_upload
 from text.language_names import mode_of
 from tools.recordings.hearing import Recogniser, find_recogniser
 from TTS_infer_pack.conversion_request import ConversionRequest, read_recording
@@ -126,7 +127,7 @@ def _wanted(
     if clip:
         words = check_text(words or "", context.say)
         return {
-            "ref_audio_path": check_audio_upload(clip, context.say),
+            "ref_audio_path": usable_upload(clip, context.say),
             "prompt_text": words,
             "prompt_lang": mode_of(language or "auto"),
         }
@@ -150,7 +151,7 @@ def _request(
     if not recording:
         raise RequestError(context.say("conversion.no_recording"))
     return ConversionRequest(
-        read_recording(check_audio_upload(recording, context.say)),
+        read_recording(usable_upload(recording, context.say)),
         check_text(text or "", context.say),
         mode_of(language or "auto"),
         seed=secrets.randbelow(SEED_RANGE) if seed is None or seed < 0 else int(seed),

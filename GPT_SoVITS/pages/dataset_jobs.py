@@ -12,6 +12,7 @@ from config import REPO_ROOT
 from pages.jobs import JobSpec
 from pages.training_bases import Base
 from pages.voice_folder import VoiceFolder
+from tools.i18n import Message
 from tools.recordings.slicing import SliceSettings
 
 LANE = "data set"
@@ -35,27 +36,26 @@ def environment(device: str = "") -> dict[str, str]:
 
 
 def _job(title: str, kind: str, voice: VoiceFolder, command: tuple[str, ...], after: str, device: str = "") -> JobSpec:
-    return JobSpec(title, kind, command, LANE, environment(device), after, facts={"voice": voice.name})
+    said = Message(title, {"voice": voice.name})
+    return JobSpec(said, kind, command, LANE, environment(device), after, facts={"voice": voice.name})
 
 
-def slice_job(title: str, voice: VoiceFolder, recordings: Sequence[Path], settings: SliceSettings) -> JobSpec:
+def slice_job(voice: VoiceFolder, recordings: Sequence[Path], settings: SliceSettings) -> JobSpec:
     """Cut ``recordings`` into ``sliced/``."""
     options = [f"--{name}={value}" for name, value in asdict(settings).items()]
     command = python_command("tools/slice_audio.py", *map(str, recordings), f"--output={voice.sliced}", *options)
-    return _job(title, "slice", voice, command, "")
+    return _job("dataset.slice_job", "slice", voice, command, "")
 
 
-def denoise_job(title: str, voice: VoiceFolder, strength: float, after: str) -> JobSpec:
+def denoise_job(voice: VoiceFolder, strength: float, after: str) -> JobSpec:
     """Clean ``sliced/`` into ``denoised/``."""
     command = python_command(
         "tools/denoise.py", str(voice.sliced), f"--output={voice.denoised}", f"--strength={strength}"
     )
-    return _job(title, "denoise", voice, command, after)
+    return _job("dataset.denoise_job", "denoise", voice, command, after)
 
 
-def transcribe_job(
-    title: str, voice: VoiceFolder, source: Path, language: str, model: str, device: str, after: str
-) -> JobSpec:
+def transcribe_job(voice: VoiceFolder, source: Path, language: str, model: str, device: str, after: str) -> JobSpec:
     """Write down ``source`` (a folder of pieces) in the voice's list; the voice's name is the speaker."""
     command = python_command(
         "tools/transcribe.py",
@@ -66,10 +66,10 @@ def transcribe_job(
         f"--model={model}",
         f"--device={device.partition(':')[0]}",
     )
-    return _job(title, "transcribe", voice, command, after, device)
+    return _job("dataset.transcribe_job", "transcribe", voice, command, after, device)
 
 
-def prepare_job(title: str, voice: VoiceFolder, list_path: Path, base: Base, device: str) -> JobSpec:
+def prepare_job(voice: VoiceFolder, list_path: Path, base: Base, device: str) -> JobSpec:
     """All stages of the data set, for training on top of ``base``."""
     command = python_command(
         "GPT_SoVITS/prepare_datasets/all.py",
@@ -80,4 +80,4 @@ def prepare_job(title: str, voice: VoiceFolder, list_path: Path, base: Base, dev
         f"--s2={base.s2}",
         f"--device={device.partition(':')[0]}",
     )
-    return _job(title, PREPARE_KIND, voice, command, "", device)
+    return _job("training.prepare_job", PREPARE_KIND, voice, command, "", device)

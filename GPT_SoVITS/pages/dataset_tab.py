@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from audio_io import load_audio, to_int16
-from errors import DatasetError, RequestError
+from errors import RequestError
 from pages import dataset_jobs
 from pages.context import PageContext
-from pages.guard import check_audio_upload
 from pages.job_panel import build_job_panel, runner_of
 from pages.jobs import JobRunner
+from pages.proofreading import build_proofreading
 from pages.separation_step import separate_job, separated
 from pages.training_bases import devices
+from pages.uploads import usable_upload
 from pages.voice_folder import VoiceFolder, model_name, voice_folder
 from pages.voice_list import build_voice_list
 from prepare_datasets.list_file import LANGUAGES
 from tools.recordings.files import find_recordings
-from tools.recordings.list_rows import ListRow, audio_path, read_rows, write_rows
 from tools.recordings.slicing import SliceSettings
 from tools.recordings.transcription import ENGINES
 
 WHISPER_MODELS = ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo")
 LIST_LANGUAGES = ("auto", *dict.fromkeys(LANGUAGES.values()))
-COLUMNS = ("keep", "path", "speaker", "language", "text")
 SLICE_CONTROLS = ("threshold", "min_length", "min_interval", "hop_size", "max_sil_kept", "max_length")
-Table = list[list[Any]]
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,8 @@ class DatasetWish:
         Raises:
             ConfigError: a value that cannot be.
         """
-        values: dict[str, Any] = {name: int(getattr(self, name) or 0) for name in SLICE_CONTROLS}
-        return SliceSettings(**values | {"threshold": float(self.threshold or 0)})
+        values: dict[str, Any] = {name: int(getattr(self, name)) for name in SLICE_CONTROLS}
+        return SliceSettings(**values | {"threshold": float(self.threshold)})
 
 
 def build_dataset_tab(context: PageContext) -> None:
@@ -84,7 +81,7 @@ def build_dataset_tab(context: PageContext) -> None:
     start.click(
         context.guard(run), [widgets[name] for name in DatasetWish.__dataclass_fields__], None, api_visibility="private"
     )
-    _proofreading(context, widgets["voice"])
+    build_proofreading(context, widgets["voice"], widgets["language"])
 
 
 def _recording_widgets(context: PageContext) -> dict[str, Any]:
@@ -140,6 +137,7 @@ def start_jobs(context: PageContext, runner: JobRunner, wish: DatasetWish) -> li
         GSVError: a name, path or setting that cannot be used.
     """
     voice = voice_folder(context, wish.voice)
+    check_numbers(context, wish)
     recordings = chosen_recordings(context, wish, voice)
     if wish.language not in LIST_LANGUAGES:
         raise RequestError(context.say("dataset.bad_language"))
@@ -147,25 +145,34 @@ def start_jobs(context: PageContext, runner: JobRunner, wish: DatasetWish) -> li
         raise RequestError(context.say("dataset.bad_engine"))
     whisper = model_name(context, wish.whisper)
 
-    def title(step: str) -> str:
-        return context.say(f"dataset.{step}_job", voice=voice.name)
-
     jobs = []
     if recordings and wish.separate:
-        jobs.append(runner.submit(separate_job(title("separate"), voice, recordings)))
+        jobs.append(runner.submit(separate_job(voice, recordings)))
         recordings = [separated(voice)]
     if recordings:
-        spec = dataset_jobs.slice_job(title("slice"), voice, recordings, wish.slicing())
+        spec = dataset_jobs.slice_job(voice, recordings, wish.slicing())
         jobs.append(runner.submit(replace(spec, after=jobs[-1] if jobs else "")))
     source = voice.sliced
     if wish.denoise:
         after = jobs[-1] if jobs else ""
-        jobs.append(runner.submit(dataset_jobs.denoise_job(title("denoise"), voice, wish.strength, after)))
+        jobs.append(runner.submit(dataset_jobs.denoise_job(voice, wish.strength, after)))
         source = voice.denoised
     after, device = jobs[-1] if jobs else "", devices()[0]
-    spec = dataset_jobs.transcribe_job(title("transcribe"), voice, source, wish.language, whisper, device, after)
+    spec = dataset_jobs.transcribe_job(voice, source, wish.language, whisper, device, after)
     spec = replace(spec, command=(*spec.command, f"--engine={wish.engine}"))
     return [*jobs, runner.submit(spec)]
+
+
+def check_numbers(context: PageContext, wish: DatasetWish) -> None:
+    """Refuse fields that were emptied, or hold no number.
+
+    Raises:
+        RequestError: which field.
+    """
+    for name in (*SLICE_CONTROLS, "strength"):
+        value = getattr(wish, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise RequestError(context.say("dataset.no_number", name=context.say(f"dataset.{name}")))
 
 
 def chosen_recordings(context: PageContext, wish: DatasetWish, voice: VoiceFolder) -> list[Path]:
@@ -174,92 +181,11 @@ def chosen_recordings(context: PageContext, wish: DatasetWish, voice: VoiceFolde
     Raises:
         GSVError: no sound file, or a path that is not there or not allowed.
     """
-    paths = [Path(check_audio_upload(name, context.say)) for name in wish.uploads or []]
+    paths = [Path(usable_upload(name, context.say)) for name in wish.uploads or []]
     if (wish.typed or "").strip():
         paths.append(context.path(wish.typed))
     if paths:
-        return find_recordings(paths)
+        return [context.path(str(path)) for path in find_recordings(paths)]  # links within a folder lead out of it
     if not voice.sliced.is_dir():
         raise RequestError(context.say("dataset.no_recordings"))
     return []
-
-
-# ---- proofreading ---------------------------------------------------------------------------------------------------
-
-
-def _proofreading(context: PageContext, voice: gr.Dropdown) -> None:
-    """The table of the list: read, heard, corrected, saved."""
-    t = context.t
-    gr.Markdown(t("dataset.proofread"))
-    with gr.Row():
-        load = gr.Button(t("dataset.load"), elem_id="list-load")
-        save = gr.Button(t("dataset.save"), variant="primary", elem_id="list-save")
-    table = gr.Dataframe(
-        headers=[t(f"dataset.column_{name}") for name in COLUMNS],
-        value=[],
-        type="array",
-        datatype=["bool", "str", "str", "str", "str"],
-        column_count=len(COLUMNS),
-        row_count=0,
-        static_columns=[1],
-        interactive=True,
-        wrap=True,
-        max_height=480,
-        elem_id="list-table",
-    )
-    player = gr.Audio(
-        label=t("dataset.player"), interactive=False, autoplay=True, buttons=["download"], elem_id="list-player"
-    )
-
-    def show(name: str) -> dict[str, Any]:
-        headers = [context.say(f"dataset.column_{column}") for column in COLUMNS]
-        return {"headers": headers, "data": load_table(voice_folder(context, name))}
-
-    def keep(name: str, rows: Table) -> dict[str, Any]:
-        voice = voice_folder(context, name)
-        gr.Info(context.say("dataset.saved", count=save_table(voice, rows), path=voice.list_path))
-        return show(name)
-
-    def play(name: str, event: gr.SelectData) -> tuple[int, np.ndarray]:
-        return play_row(context, voice_folder(context, name), str(event.row_value[1]))
-
-    load.click(context.guard(show), voice, table, api_visibility="private")
-    save.click(context.guard(keep), [voice, table], table, api_visibility="private")
-    table.select(context.guard(play), voice, player, api_visibility="private", show_progress="hidden")
-
-
-def load_table(voice: VoiceFolder) -> Table:
-    """The list as rows of the table, all of them kept.
-
-    Raises:
-        DatasetError: there is no list.
-    """
-    return [[True, *row] for row in read_rows(voice.list_path)]
-
-
-def save_table(voice: VoiceFolder, rows: Table) -> int:
-    """Write the rows that are kept; returns how many.
-
-    Raises:
-        DatasetError: a row that cannot be trained on, or none left.
-    """
-    kept = [ListRow(*("" if value is None else str(value) for value in row[1:])) for row in rows if _is_true(row[0])]
-    return write_rows(voice.list_path, kept)
-
-
-def _is_true(value: Any) -> bool:
-    return str(value).strip().lower() in ("true", "1")
-
-
-def play_row(context: PageContext, voice: VoiceFolder, path: str) -> tuple[int, np.ndarray]:
-    """(rate, int16 samples [T]) of the clip that a row names.
-
-    Raises:
-        DatasetError: the list has no such row.
-        GSVError: the clip is not there, not allowed, or not readable.
-    """
-    row = next((row for row in read_rows(voice.list_path) if row.path == path), None)
-    if row is None:
-        raise DatasetError(context.say("dataset.no_row", path=path))
-    audio = load_audio(context.path(str(audio_path(row, voice.list_path))))
-    return audio.rate, to_int16(audio.samples)

@@ -6,14 +6,19 @@ import functools
 import html
 import inspect
 import logging
+import os
+import re
+import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import gradio as gr
 from gradio.context import LocalContext
 
-from errors import AudioError, GSVError, TextError
+from config import REPO_ROOT
+from errors import GSVError, TextError
+from tools.i18n.error_texts import told
+from tools.i18n.translator import LANGUAGE_COOKIE
 from TTS_infer_pack.request import MAX_TEXT
 
 logger = logging.getLogger(__name__)
@@ -22,14 +27,18 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Say = Callable[..., str]
 
 MAX_UPLOAD = "50mb"
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """Uploads that a reference clip may be; what libsndfile reads everywhere."""
 
 
 def accept_language() -> str:
-    """The Accept-Language header of the visitor whose event is being handled; "" outside of events."""
+    """The language that the visitor whose event is being handled has chosen, or their Accept-Language header; ""
+    outside of events.
+    """
     request = LocalContext.request.get(None)
-    return str(request.headers.get("accept-language") or "") if request is not None else ""
+    if request is None:
+        return ""
+    return str(request.cookies.get(LANGUAGE_COOKIE) or request.headers.get("accept-language") or "")
 
 
 def visitor() -> str:
@@ -43,6 +52,21 @@ def plain(text: str) -> str:
     return html.escape(text, quote=False)
 
 
+def readable(text: str) -> str:
+    """``text`` with the names of files as a person knows them: without the folders that uploads are put into, and
+    below the project without its place.
+    """
+    uploads = {tempfile.gettempdir(), os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()}
+    for folder in sorted(uploads, key=len, reverse=True):
+        text = re.sub(rf"{re.escape(folder)}/(?:[^/\s]+/)*", "", text)
+    return text.replace(f"{REPO_ROOT}/", "")
+
+
+def sentence(say: Say, error: GSVError) -> str:
+    """An error as the visitor reads it: in their language, with names that they know."""
+    return readable(told(say, error))
+
+
 def guarded(handler: Handler, say: Say) -> Handler:
     """``handler`` (function or generator function) as gradio may call it.
 
@@ -54,7 +78,7 @@ def guarded(handler: Handler, say: Say) -> Handler:
             return error
         title = say("page.error_title")
         if isinstance(error, GSVError):
-            return gr.Error(plain(str(error)), title=title, print_exception=False)
+            return gr.Error(plain(sentence(say, error)), title=title, print_exception=False)
         logger.exception("page handler %s failed", getattr(handler, "__name__", handler), exc_info=error)
         return gr.Error(say("page.bug", kind=type(error).__name__), title=title, print_exception=False)
 
@@ -88,14 +112,3 @@ def check_text(text: str, say: Say) -> str:
     if len(text) > MAX_TEXT:
         raise TextError(say("page.text_too_long", length=len(text), limit=MAX_TEXT))
     return text
-
-
-def check_audio_upload(path: str, say: Say) -> str:
-    """``path``, if its name is that of a sound file.
-
-    Raises:
-        AudioError: another kind of file.
-    """
-    if Path(path).suffix.lower() not in AUDIO_SUFFIXES:
-        raise AudioError(say("page.not_audio", name=Path(path).name, kinds=", ".join(AUDIO_SUFFIXES)))
-    return path

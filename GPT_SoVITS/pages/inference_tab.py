@@ -1,54 +1,150 @@
-"""The inference tab: a text and a reference clip go in, speech comes out. Widgets and wires only."""
+"""The inference tab: a text and a voice go in, speech comes out. Widgets and wires only.
+
+What is needed each time stands first: text, Speak, progress and the player; beside it the voices. On a narrow screen
+the one is above the other.
+"""
 
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 
 from pages.context import PageContext
-from pages.controls import CUTS, PACK_VALUES, STREAMING, Controls
+from pages.controls import CUTS, STREAMING, Controls
 from pages.guard import MAX_TEXT, visitor
-from pages.lm_group import LMGroup, build_lm_group, seat
-from pages.model_lists import LOOK_SECONDS, ModelLists, build_model_lists, listing, take_weights, updates
-from pages.speaking import Outputs, speak
+from pages.history import history_html
+from pages.inference_models import Shown, wire_models
+from pages.lines import speak_lines
+from pages.live import player
+from pages.lm_group import build_lm_group
+from pages.look import RESTORE_TEXT, keep_and_count
+from pages.model_lists import build_model_lists
+from pages.speaking import Outputs, speak, stop
+from pages.uploads import written_down
+from pages.voice_cards import build_card_buttons, build_voice_cards, wire_voice_cards
+from pages.warnings_of import language_note, reference_note, trained_languages
 from text.language import MODES
 
-Widgets = dict[str, gr.components.Component]
+Widgets = dict[str, Any]
 
 TOGETHER = 2
 """Visitors who are spoken to at the same time; others wait their turn."""
-LOOK_AGAIN_SECONDS = 0.3
-COUNTER = f"(text) => [`${{[...(text ?? '')].length}} / {MAX_TEXT}`]"
-"""Counts in the browser, so that typing asks the server nothing."""
+EXAMPLE_ENGLISH = (
+    "It was a bright morning, and the children had gone down to the sea. Would you like to hear what they found there?"
+)
+"""For voices that speak nothing else."""
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build_inference_tab(context: PageContext) -> None:
     """Adds the tab's widgets to the container that is open and wires them."""
-    status = gr.Markdown(context.t("voice.waiting_label"), elem_id="voice-status")
-    lists = build_model_lists(context)
-    with gr.Group():
-        group = build_lm_group(context, status)
+    t = context.t
     with gr.Row():
-        with gr.Column():
-            widgets = _reference_widgets(context)
-        with gr.Column():
-            widgets |= _text_widgets(context)
-            with gr.Accordion(context.t("inference.sampling"), open=False):
+        with gr.Column(scale=5, min_width=320):
+            widgets = _text_widgets(context)
+            speech = _speech_widgets(context)
+            with gr.Accordion(t("inference.sampling"), open=False):
                 widgets |= _sampling_widgets(context)
-            widgets |= _version_widgets(context)
-    _wire_speech(context, widgets, status)
-    _wire_models(context, lists, group, status, widgets)
+                widgets |= _version_widgets(context)
+            with gr.Accordion(t("lines.title"), open=False):
+                batch = _lines_widgets(context)
+            with gr.Accordion(t("inference.spectrogram"), open=False):
+                speech["picture"] = _picture()
+        with gr.Column(scale=4, min_width=320):
+            cards = build_voice_cards(context)
+            with gr.Group():
+                status = gr.Markdown(t("voice.waiting_label"), elem_id="voice-status", padding=True)
+                group = build_lm_group(context, status)
+            with gr.Accordion(t("inference.reference_title"), open=True):
+                widgets |= _reference_widgets(context)
+                made = build_card_buttons(context, cards)
+            with gr.Accordion(t("models.title"), open=False):
+                lists = build_model_lists(context)
+    ordered = {field.name: widgets[field.name] for field in fields(Controls)}
+    _wire_speech(context, ordered, speech, status)
+    _wire_lines(context, ordered, batch)
+    _wire_notes(context, widgets)
+    wire_voice_cards(context, made, widgets)
+    wire_models(context, Shown(lists, group, status, cards), widgets)
+
+
+def _text_widgets(context: PageContext) -> Widgets:
+    t = context.t
+    text = gr.Textbox(
+        "",
+        label=t("inference.text"),
+        placeholder=t("inference.placeholder"),
+        lines=5,
+        max_lines=14,
+        max_length=MAX_TEXT,
+        elem_id="text",
+    )
+    with gr.Row(elem_id="text-foot"):
+        example = gr.Button(t("inference.example"), size="sm", scale=0, min_width=90, elem_id="example")
+        counter = gr.Markdown(f"0 / {MAX_TEXT}", elem_id="text-counter")
+    text.change(None, text, counter, js=keep_and_count(MAX_TEXT), queue=False, api_visibility="private")
+    gr.on(None, None, None, text, js=RESTORE_TEXT, queue=False, **QUIET)
+    language = _languages(context, "inference.text_language", elem_id="text-language")
+    example.click(context.guard(lambda: example_of(context)), None, text, **QUIET)
+    note = gr.Markdown(visible=False, elem_id="language-note")
+    return {"text": text, "text_language": language, "language_note": note}
+
+
+def example_of(context: PageContext) -> str:
+    """Something to begin with, in a language that the loaded voice speaks."""
+    speaker = context.voice.speaker
+    if speaker is not None and trained_languages(speaker) == ("en",):
+        return EXAMPLE_ENGLISH
+    return context.say("inference.example_text")
+
+
+def _speech_widgets(context: PageContext) -> Widgets:
+    t = context.t
+    with gr.Row():
+        speak_button = gr.Button(t("inference.speak"), variant="primary", scale=3, min_width=120, elem_id="speak")
+        stop_button = gr.Button(t("inference.stop"), variant="stop", scale=1, min_width=90, elem_id="stop")
+    progress = gr.Textbox(
+        show_label=False,
+        placeholder=t("inference.progress"),
+        interactive=False,
+        lines=1,
+        max_lines=4,
+        elem_id="progress",
+    )
+    live = gr.HTML(player(), elem_id="live")
+    with gr.Accordion(t("history.title"), open=True):
+        history = gr.HTML(t("history.none"), elem_id="history")
+    audio = gr.Audio(format="wav", interactive=False, visible=False, label=t("inference.speech"))  # for API clients
+    return {
+        "speak": speak_button,
+        "stop": stop_button,
+        "progress": progress,
+        "live": live,
+        "history": history,
+        "audio": audio,
+    }
+
+
+def _picture() -> gr.Image:
+    return gr.Image(
+        show_label=False, format="png", interactive=False, elem_id="spectrogram", buttons=["download", "fullscreen"]
+    )
+
+
+def _lines_widgets(context: PageContext) -> Widgets:
+    t = context.t
+    gr.Markdown(t("lines.help"))
+    start = gr.Button(t("lines.start"), elem_id="lines-start")
+    return {"start": start, "said": gr.Markdown(elem_id="lines-said"), "link": gr.HTML(elem_id="lines-link")}
 
 
 def _reference_widgets(context: PageContext) -> Widgets:
     t = context.t
-    gr.Markdown(t("inference.reference_help"))
-    return {
+    widgets: Widgets = {
         "ref_wav_path": gr.Audio(
             label=t("inference.reference"),
             type="filepath",
@@ -56,39 +152,40 @@ def _reference_widgets(context: PageContext) -> Widgets:
             buttons=["download"],
             elem_id="reference",
         ),
+        "reference_note": gr.Markdown(visible=False, elem_id="reference-note"),
         "prompt_text": gr.Textbox(
-            label=t("inference.prompt_text"), lines=2, max_length=MAX_TEXT, elem_id="prompt-text"
+            "", label=t("inference.prompt_text"), lines=2, max_length=MAX_TEXT, elem_id="prompt-text"
         ),
+        "write_down": gr.Button(t("inference.write_down"), size="sm", elem_id="write-down"),
         "prompt_language": _languages(context, "inference.prompt_language"),
         "ref_free": gr.Checkbox(False, label=t("inference.ref_free"), info=t("inference.ref_free_info")),
-        "inp_refs": gr.File(
+        "voice": gr.Textbox("", label="voice", visible=False),
+    }
+    with gr.Accordion(t("inference.inp_refs"), open=False):
+        widgets["inp_refs"] = gr.File(
             label=t("inference.inp_refs"), file_count="multiple", file_types=["audio"], type="filepath"
-        ),
-    }
+        )
+    return widgets
 
 
-def _text_widgets(context: PageContext) -> Widgets:
-    t = context.t
-    text = gr.Textbox(label=t("inference.text"), lines=6, max_length=MAX_TEXT, elem_id="text")
-    counter = gr.Markdown(f"0 / {MAX_TEXT}", elem_id="text-counter")
-    text.change(None, text, counter, js=COUNTER, queue=False, api_visibility="private")
-    cuts = [(t(f"cuts.{cut}"), cut) for cut in CUTS]
-    return {
-        "text": text,
-        "text_language": _languages(context, "inference.text_language"),
-        "how_to_cut": gr.Dropdown(cuts, value="cut5", label=t("inference.how_to_cut"), allow_custom_value=True),
-    }
-
-
-def _languages(context: PageContext, label: str) -> gr.Dropdown:
+def _languages(context: PageContext, label: str, **layout: Any) -> gr.Dropdown:
     """A list of languages; API clients may also pass the public page's words, hence the free text."""
     choices = [(context.t(f"languages.{mode}"), mode) for mode in MODES]
-    return gr.Dropdown(choices, value="auto", label=context.t(label), allow_custom_value=True)
+    return gr.Dropdown(choices, value="auto", label=context.t(label), allow_custom_value=True, **layout)
 
 
 def _sampling_widgets(context: PageContext) -> Widgets:
     t = context.t
     return {
+        "how_to_cut": gr.Dropdown(
+            [(t(f"cuts.{cut}"), cut) for cut in CUTS],
+            value="cut5",
+            label=t("inference.how_to_cut"),
+            allow_custom_value=True,
+        ),
+        "subtitles": gr.Checkbox(
+            False, label=t("inference.subtitles"), info=t("inference.subtitles_info"), elem_id="subtitles"
+        ),
         "top_k": gr.Slider(1, 100, value=15, step=1, label="top_k"),
         "top_p": gr.Slider(0, 1, value=1, step=0.05, label="top_p"),
         "temperature": gr.Slider(0, 2, value=1, step=0.05, label="temperature"),
@@ -125,156 +222,81 @@ def _version_widgets(context: PageContext) -> Widgets:
     }
 
 
-def _wire_speech(context: PageContext, widgets: Widgets, status: gr.Markdown) -> None:
+def _wire_speech(context: PageContext, ordered: Widgets, speech: Widgets, status: gr.Markdown) -> None:
     """The buttons, what they start, and where it is heard and seen."""
-    t = context.t
-    with gr.Row():
-        speak_button = gr.Button(t("inference.speak"), variant="primary", elem_id="speak")
-        stop_button = gr.Button(t("inference.stop"), variant="stop", elem_id="stop")
-    live = gr.HTML(elem_id="live")
-    audio = gr.Audio(
-        label=t("inference.speech"), format="wav", interactive=False, buttons=["download"], elem_id="speech"
-    )
-    picture = gr.Image(
-        label=t("inference.spectrogram"),
-        format="png",
-        interactive=False,
-        elem_id="spectrogram",
-        buttons=["download", "fullscreen"],
-    )
-    progress = gr.Textbox(label=t("inference.progress"), interactive=False, elem_id="progress")
-    ordered = {field.name: widgets[field.name] for field in fields(Controls)}
+    progress, live, history = speech["progress"], speech["live"], speech["history"]
 
     def get_tts_wav(*values: Any) -> Iterator[Outputs]:
         yield from speak(context, *values)
 
     handler = context.guard(get_tts_wav)
-    # gradio takes the names of the API's arguments from here
-    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ordered]
+    # gradio takes the names of the API's arguments, and which may be left out, from here
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in ordered]
     handler.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    running = speak_button.click(
+    running = speech["speak"].click(
         handler,
         list(ordered.values()),
-        [audio, progress, picture, live],
+        [speech["audio"], progress, speech["picture"], live],
         api_name="get_tts_wav",
         concurrency_limit=TOGETHER,
-        show_progress_on=progress,
+        show_progress="hidden",  # the progress line says it, errors too
     )
-    running.then(lambda: context.voice.status(context.say), None, status, api_visibility="private")
+    ended = context.guard(lambda: [context.voice.status(context.say), history_of(context)])
+    running.then(ended, None, [status, history], **QUIET)
 
-    def stop() -> tuple[str, str]:
-        context.stops.stop(visitor())
-        return context.say("inference.stopped"), ""
+    def stop_it() -> list[str]:
+        return [*stop(context), history_of(context)]
 
-    stop_button.click(
-        context.guard(stop), None, [progress, live], cancels=[running], queue=False, api_visibility="private"
-    )
-
-
-def _wire_models(
-    context: PageContext, lists: ModelLists, group: LMGroup, status: gr.Markdown, widgets: Widgets
-) -> None:
-    """What is loaded and what could be: at the opening of the page, on a choice, on refresh, and now and then."""
-    versions = [widgets["sample_steps"], widgets["if_sr"], widgets["cfg_rate"]]
-    recommended = [widgets[name] for name in PACK_VALUES.values()]
-    seen = gr.State([])
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-
-    def opened() -> Iterator[list[Any]]:
-        yield from open_page(context, len(versions) + len(recommended))
-
-    gr.on(
-        None,
-        context.guard(opened),
-        None,
-        [status, *lists.widgets(), *group.widgets(), *versions, *recommended],
-        concurrency_limit=None,
-        **quiet,
+    speech["stop"].click(
+        context.guard(stop_it), None, [progress, live, history], cancels=[running], queue=False, **QUIET
     )
 
-    def look(names: list[str]) -> list[Any]:
-        return renewed(context, names)
 
-    gr.Timer(LOOK_SECONDS).tick(context.guard(look), seen, [seen, *lists.widgets(), group.name], **quiet)
-    lists.refresh.click(
-        context.guard(lambda: renewed(context, None)),
-        None,
-        [seen, *lists.widgets(), group.name],
-        api_name="refresh_weights",
+def history_of(context: PageContext) -> str:
+    """The visitor's last speeches."""
+    return history_html(context.say, context.history.of(visitor())) or context.say("history.none")
+
+
+def _wire_lines(context: PageContext, ordered: Widgets, batch: Widgets) -> None:
+    def run(*values: Any) -> Iterator[tuple[Any, Any]]:
+        yield from speak_lines(context, *values)
+
+    batch["start"].click(
+        context.guard(run),
+        list(ordered.values()),
+        [batch["said"], batch["link"]],
+        api_visibility="private",
+        concurrency_limit=TOGETHER,
+    )
+
+
+def _wire_notes(context: PageContext, widgets: Widgets) -> None:
+    """Warnings that stand where their cause is."""
+
+    def of_language(mode: str) -> Any:
+        speaker = context.voice.speaker
+        note = language_note(context, speaker, mode) if speaker is not None else ""
+        return gr.Markdown(f"⚠️ {note}", visible=bool(note))
+
+    def of_reference(path: str | None, words: str) -> Any:
+        note = reference_note(context, path, words)
+        return gr.Markdown(f"⚠️ {note}", visible=bool(note))
+
+    widgets["write_down"].click(
+        context.guard(lambda path: written_down(context, path)),
+        widgets["ref_wav_path"],
+        [widgets["prompt_text"], widgets["prompt_language"]],
+        api_visibility="private",
         concurrency_limit=1,
+        show_progress_on=widgets["prompt_text"],
     )
-    kinds: tuple[tuple[Literal["gpt", "sovits"], gr.Dropdown], ...] = (("gpt", lists.gpt), ("sovits", lists.sovits))
-    for kind, widget in kinds:
-
-        def take(path: str, kind: Literal["gpt", "sovits"] = kind) -> tuple[Any, ...]:
-            return (*take_weights(context, path, kind), *_version_updates(context))
-
-        take.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-        )
-        widget.input(
-            context.guard(take),
-            widget,
-            [*lists.widgets(), status, *versions],
-            api_name=f"set_{kind}_weights",
-            concurrency_limit=1,
-            concurrency_id="weights",
-        )
-
-    def status_text() -> str:
-        context.voice.load()
-        return context.voice.status(context.say)
-
-    gr.api(context.guard(status_text), api_name="status", concurrency_limit=None)
-
-
-def open_page(context: PageContext, others: int) -> Iterator[list[Any]]:
-    """For a page that was just opened: what is loading, and then everything that depends on the loaded voice.
-
-    Yields the status line, both model lists, the language model's checkbox and list, and ``others`` further values.
-    """
-    voice = context.voice
-    voice.load_in_background()
-    said = ""
-    while voice.speaker is None and voice.state.stage != "failed":
-        if said != (now := voice.status(context.say)):
-            said = now
-            yield [now, *updates(context), *[gr.skip()] * (2 + others)]
-        time.sleep(LOOK_AGAIN_SECONDS)
-    speaker = voice.speaker
-    if speaker is None:
-        yield [voice.status(context.say), *updates(context), *[gr.skip()] * (2 + others)]
-        return
-    sampling = [speaker.configs.sampling.get(name, gr.skip()) for name in PACK_VALUES]
-    yield [voice.status(context.say), *updates(context), *seat(context, speaker), *_version_updates(context), *sampling]
-
-
-def _version_updates(context: PageContext) -> tuple[Any, Any, Any]:
-    """Show sample steps, super-resolution and guidance where the loaded version has them, at the version's values."""
-    from module.versions import VERSIONS  # late: it comes with torch
-
-    speaker = context.voice.speaker
-    spec = VERSIONS.get(speaker.configs.version) if speaker else None
-    mel = spec.mel if spec else None
-    if mel is None:
-        return gr.update(visible=False), gr.update(visible=False), gr.update(visible=False)
-    guidance = mel.flow.guidance
-    return (
-        gr.update(visible=True, value=mel.flow.steps),
-        gr.update(visible=mel.sampling_rate < 32000),
-        gr.update(visible=guidance is not None, value=guidance or 0),
+    widgets["text_language"].change(
+        context.guard(of_language), widgets["text_language"], widgets["language_note"], **QUIET
     )
-
-
-def renewed(context: PageContext, known: list[str] | None) -> list[Any]:
-    """The listing of all weights and the three lists; only the listing where it is the one that is known.
-
-    Args:
-        context: the page's.
-        known: the listing that the page shows, None to show it in any case.
-    """
-    now = listing(context)
-    speaker = context.voice.speaker
-    if now == known or speaker is None:
-        return [gr.skip()] * 4
-    return [now, *updates(context), seat(context, speaker)[1]]
+    gr.on(
+        [widgets["ref_wav_path"].change, widgets["prompt_text"].blur],
+        context.guard(of_reference),
+        [widgets["ref_wav_path"], widgets["prompt_text"]],
+        widgets["reference_note"],
+        **QUIET,
+    )

@@ -68,12 +68,13 @@ class Transcript:
     Args:
         path: file that gets every line; its folder is made.
         keep: lines kept in memory.
+        append: go on in a file that is there.
     """
 
-    def __init__(self, path: Path, keep: int = KEPT_LINES) -> None:
+    def __init__(self, path: Path, keep: int = KEPT_LINES, append: bool = False) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[str] | None = path.open("w", encoding="utf-8")
+        self._file: IO[str] | None = path.open("a" if append else "w", encoding="utf-8")
         self._lines: deque[str] = deque(maxlen=keep)
         self._bars: dict[str, Bar] = {}
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -13,15 +13,16 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from config import REPO_ROOT
-from errors import RequestError
+from errors import GSVError, RequestError
 from pages.job_output import Bar, Transcript, error_of
 from pages.job_process import JobProcess
+from tools.i18n import Message
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class JobSpec:
     """What is to run.
 
     Attributes:
-        title: shown to the user.
+        title: shown to the user; a message is told to each looker in their own language.
         kind: what sort of job it is, for pages that look for theirs ("slice", "prepare", "train", ...).
         command: program and arguments.
         lane: jobs of one lane never run at the same time.
@@ -59,9 +60,12 @@ class JobSpec:
         after: id of a job that has to be done first; where it fails or is stopped, this one never starts.
         grace_seconds: time that a stopped command has to save its state before it is killed.
         facts: whatever the page wants to find again with the job.
+        log: file that the output is appended to; None: a new one in the runner's folder.
+        on_start: called right before the command starts.
+        on_end: called after its end; may give a remark that is shown in the place of the state.
     """
 
-    title: str
+    title: Message | str
     kind: str
     command: tuple[str, ...]
     lane: str
@@ -69,6 +73,9 @@ class JobSpec:
     after: str = ""
     grace_seconds: float = 5.0
     facts: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+    on_start: Callable[[], None] | None = None
+    on_end: Callable[[JobState], Message | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ class JobView:
     Attributes:
         exit_code: of the command; None before its end, and where it never started.
         error: why it failed, or never started, in one line; empty otherwise.
+        blocked_by: title of the job that it waited for and that was not done.
+        remark: what its end was, where that is more than its state says.
         bars: progress bars in the order of their appearance.
         lines: the newest log lines.
         seconds: running time so far, or in all.
@@ -92,6 +101,8 @@ class JobView:
     lines: tuple[str, ...]
     log_path: Path
     seconds: float
+    blocked_by: Message | str = ""
+    remark: Message | None = None
 
 
 class _Job:
@@ -99,11 +110,13 @@ class _Job:
 
     def __init__(self, job_id: str, spec: JobSpec, log_path: Path) -> None:
         self.id, self.spec = job_id, spec
-        self.transcript = Transcript(log_path)
+        self.transcript = Transcript(spec.log or log_path, append=spec.log is not None)
         self.state = JobState.QUEUED
         self.process: JobProcess | None = None
         self.exit_code: int | None = None
         self.error = ""
+        self.blocked_by: Message | str = ""
+        self.remark: Message | None = None
         self.stop_asked = False
         self.started = self.ended = 0.0
         self.over = threading.Event()
@@ -121,6 +134,8 @@ class _Job:
             self.transcript.lines,
             self.transcript.path,
             seconds,
+            self.blocked_by,
+            self.remark,
         )
 
 
@@ -236,7 +251,7 @@ class JobRunner:
                 before = self._jobs.get(job.spec.after)
                 if before is not None and before.state is not JobState.DONE:
                     if before.state.is_over:
-                        job.error = f"{before.spec.title}: {before.error or before.state.value}"
+                        job.blocked_by, job.error = before.spec.title, before.error
                         self._end(job, JobState.STOPPED)
                         return  # an end looks at all waiting jobs again
                 elif job.spec.lane not in busy:
@@ -246,10 +261,15 @@ class JobRunner:
 
     def _start(self, job: _Job) -> bool:
         variables = {**os.environ, "PYTHONUNBUFFERED": "1", **job.spec.environment}
+        if job.spec.log is not None:
+            job.transcript.add(f"---- {time.strftime('%Y-%m-%d %H:%M:%S')} {job.spec.title}")
         try:
+            if job.spec.on_start is not None:
+                job.spec.on_start()
             job.process = JobProcess(job.spec.command, self._folder, variables)
-        except OSError as error:
-            job.error = f"{job.spec.command[0]} cannot be started: {error.strerror}"
+        except (OSError, GSVError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            job.error = f"{Path(job.spec.command[0]).name} cannot be started: {reason}"
             job.transcript.add(job.error)
             self._end(job, JobState.FAILED)
             return False
@@ -282,6 +302,11 @@ class JobRunner:
 
     def _end(self, job: _Job, state: JobState) -> None:
         """Note the end of a job and let the next one begin."""
+        if job.spec.on_end is not None:
+            try:
+                job.remark = job.spec.on_end(state)
+            except (OSError, GSVError) as error:
+                logger.warning("the end of job %s cannot be noted: %s", job.id, error)
         with self._lock:
             job.state, job.ended = state, time.monotonic()
             job.transcript.close()

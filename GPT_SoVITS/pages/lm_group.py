@@ -13,9 +13,10 @@ import gradio as gr
 
 from errors import GSVError, RequestError
 from pages.context import PageContext
-from pages.guard import plain
+from pages.guard import plain, sentence
 from pages.lm_models import PACK_MODEL, PARAMETERS, choices
-from pages.voice import Speaker
+from pages.voice import Speaker, fall_text
+from TTS_infer_pack.model_names import is_remote
 
 LM_LABEL = "使用Qwen3增强文本理解 (Use Qwen3 for enhanced text understanding)"
 """The same in every language of the page: users and guides know it by these words."""
@@ -78,13 +79,15 @@ def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, A
     speaker = context.voice.load()
     try:
         if use_qwen3:
-            speaker.set_t2s("qwen3", checked_name(context, model_name))
+            # engines' addresses come from the settings alone: no visitor makes this server ask others
+            known = model_name == speaker.configs.qwen3_model_name
+            speaker.set_t2s("qwen3", model_name if known else checked_name(context, model_name))
         else:
             speaker.set_t2s("ar")
         if speaker.last_fallback is not None:
-            gr.Warning(plain(speaker.last_fallback.message), title=context.say("voice.fell_title"))
+            gr.Warning(plain(fall_text(speaker.last_fallback, context.say)), title=context.say("voice.fell_title"))
     except GSVError as error:
-        gr.Warning(plain(str(error)), title=context.say("page.error_title"))
+        gr.Warning(plain(sentence(context.say, error)), title=context.say("page.error_title"))
         if speaker.configs.use_qwen3 != use_qwen3 or getattr(speaker.configs, "qwen3_strict", False):
             speaker.set_t2s("ar")
     on, name = seat(context, speaker)
@@ -106,7 +109,8 @@ def take_name(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[A
 def seat(context: PageContext, speaker: Speaker) -> tuple[Any, Any]:
     """The checkbox and the list as the settings are now."""
     settings = speaker.configs
-    chosen = settings.qwen3_model_name if settings.use_qwen3 else PACK_MODEL
+    named = settings.use_qwen3 or is_remote(settings.qwen3_model_name)
+    chosen = settings.qwen3_model_name if named else PACK_MODEL
     listed = choices(str(settings.device), settings.qwen3_precision, chosen, context.say)
     return bool(settings.use_qwen3), gr.Dropdown(listed, value=chosen, visible=bool(settings.use_qwen3))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ class LMEntry:
 
     def label(self, say: Say) -> str:
         """The line as the visitor reads it."""
-        parts = [say("lm.adapter" if self.trained else "lm.no_adapter")]
+        parts = [say("lm.adapter" if self.trained else "lm.cannot_speak")]
         parts.append(say("lm.memory_unknown") if self.needed is None else say("lm.memory", size=size(self.needed)))
-        if self.fits is not None:
+        if self.trained and self.fits is not None:  # that one that cannot speak fits would mislead
             parts.append(say("lm.fits" if self.fits else "lm.too_big"))
         return f"{self.name} · {' · '.join(parts)}"
 
@@ -95,6 +96,12 @@ def choices(device: str, precision: str, chosen: str, say: Say) -> list[Choice]:
     return found if any(name == chosen for _, name in found) else [*found, (chosen, chosen)]
 
 
+@lru_cache(maxsize=256)
+def _tell_once(line: str) -> None:
+    """Log a line the first time; the list is made anew at each opening of the page."""
+    logger.info("%s", line)
+
+
 def _installed(folder: Path) -> bool:
     """False where a package that carries the backbone is missing; what else is wrong is told when it is chosen."""
     from AR.errors import LMUnavailable
@@ -108,7 +115,7 @@ def _installed(folder: Path) -> bool:
     try:
         check_packages(config)
     except LMUnavailable as error:
-        logger.info("%s is not in the list: %s", folder.name, error)
+        _tell_once(f"{folder.name} is not in the list: {error}")
         return False
     return True
 

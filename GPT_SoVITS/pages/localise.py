@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.i18n.translator import language_of, put_texts
+from tools.i18n.translator import put_texts, wished_language
 
 DOCUMENTS = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
 """Where the page's widgets are described."""
@@ -16,7 +17,7 @@ class Localise:
 
     Args:
         app: what answers.
-        language: the page's language, or "auto" for what the request's Accept-Language says.
+        language: the page's language, or "auto" for the visitor's choice, else what the browser asks for.
     """
 
     def __init__(self, app: ASGIApp, language: str = "auto") -> None:
@@ -26,8 +27,9 @@ class Localise:
         if scope["type"] != "http" or (scope["path"].rstrip("/") or "/") not in DOCUMENTS:
             await self.app(scope, receive, send)
             return
-        wish = Headers(scope=scope).get("accept-language", "")
-        await self.app(scope, receive, _Rewriter(send, language_of(wish) if self.language == "auto" else self.language))
+        headers = Headers(scope=scope)
+        wish = wished_language(cookie_parser(headers.get("cookie", "")), headers.get("accept-language", ""))
+        await self.app(scope, receive, _Rewriter(send, wish if self.language == "auto" else self.language))
 
 
 class _Rewriter:
@@ -48,6 +50,6 @@ class _Rewriter:
         body = put_texts(self.body.decode("utf-8"), self.language).encode("utf-8")
         headers = MutableHeaders(raw=list(self.start["headers"]))
         headers["content-length"] = str(len(body))
-        headers.append("vary", "Accept-Language")
+        headers.append("vary", "Accept-Language, Cookie")
         await self.send({**self.start, "headers": headers.raw})
         await self.send({"type": "http.response.body", "body": body})

@@ -10,6 +10,7 @@ from pages.context import PageContext
 from pages.conversion_tab import build_conversion_tab
 from pages.dataset_tab import build_dataset_tab
 from pages.inference_tab import build_inference_tab
+from pages.look import build_head
 from pages.training_tab import build_training_tab
 
 Build = Callable[[PageContext], None]
@@ -50,5 +51,4 @@ def _blocks() -> gr.Blocks:
 
 
 def _head(context: PageContext) -> None:
-    gr.Markdown(f"# {TITLE}")
-    gr.Markdown(context.t("page.consent"))
+    build_head(context, TITLE)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from errors import GSVError
 from pages.context import PageContext
-from pages.guard import plain
+from pages.guard import plain, sentence
 from pages.weights import gpt_choices, sovits_choices
 
 LOOK_SECONDS = 5.0
@@ -76,5 +76,5 @@ def take_weights(context: PageContext, path: str, kind: Literal["gpt", "sovits"]
     try:
         context.voice.take_weights(kind, str(context.path(path or "")))
     except GSVError as error:
-        gr.Warning(plain(str(error)), title=context.say("page.error_title"))
+        gr.Warning(plain(sentence(context.say, error)), title=context.say("page.error_title"))
     return (*updates(context), context.voice.status(context.say))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pages.dataset_jobs import LANE, environment, python_command
 from pages.jobs import JobSpec
 from pages.voice_folder import VoiceFolder
+from tools.i18n import Message
 
 KIND = "separate"
 
@@ -18,13 +18,13 @@ def separated(voice: VoiceFolder) -> Path:
     return voice.folder / "separated"
 
 
-def separate_job(title: Any, voice: VoiceFolder, recordings: Sequence[Path]) -> JobSpec:
+def separate_job(voice: VoiceFolder, recordings: Sequence[Path]) -> JobSpec:
     """Take the voice out of ``recordings`` into :func:`separated`.
 
     Args:
-        title: of the job, as the page's other jobs have it.
         voice: whose recordings they are.
         recordings: whole ones, before they are cut.
     """
     command = python_command("tools/separate.py", *map(str, recordings), f"--output={separated(voice)}")
+    title = Message("dataset.separate_job", {"voice": voice.name})
     return JobSpec(title, KIND, command, LANE, environment(), "", facts={"voice": voice.name})

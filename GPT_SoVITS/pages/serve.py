@@ -21,6 +21,7 @@ from config import LOOPBACK, Config, is_loopback, parse_int, parse_port, resolve
 from errors import ConfigError, GSVError
 from pages.antechamber import Antechamber
 from pages.context import PageContext, PageSettings
+from pages.live import LiveStore
 from pages.scratch import MIB, QUOTA, Scratch, open_folder
 from pages.voice import Voice
 from tools.i18n import Translator
@@ -198,7 +199,12 @@ def make_context(settings: PageSettings, uploads: Path, main_page: bool, voice: 
             return jobs
 
     return PageContext(
-        settings, Translator(settings.language, accept_language), voice or Voice(), uploads, new_runner=runner
+        settings,
+        Translator(settings.language, accept_language),
+        voice or Voice(),
+        uploads,
+        live=LiveStore(uploads / "speeches"),
+        new_runner=runner,
     )
 
 
@@ -239,6 +245,7 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
     from pages.doors import Doors
     from pages.guard import MAX_UPLOAD
     from pages.localise import Localise
+    from pages.look import CSS, HEAD
 
     settings = context.settings
     doors = Middleware(Doors, settings=settings, scratch=Scratch(context.uploads, settings.quota))
@@ -255,6 +262,8 @@ def launch(page: gr.Blocks, context: PageContext, port: int) -> str:
             app_kwargs=more,
             max_file_size=MAX_UPLOAD,
             enable_monitoring=False,
+            css=CSS,
+            head=HEAD,
             footer_links=["api"],
             ssr_mode=False,
             _frontend=False,

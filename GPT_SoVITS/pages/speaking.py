@@ -16,11 +16,16 @@ from audio_io import to_int16
 from errors import GSVError, TextError
 from pages.context import PageContext
 from pages.controls import Controls
-from pages.guard import plain, visitor
-from pages.live import LiveSpeech, player
+from pages.guard import plain, sentence, visitor
+from pages.history import Spoken, title_of
+from pages.live import LiveSpeech, player, wav_bytes
 from pages.spectrogram import picture
-from pages.voice import Speaker, asked_for, who_speaks
+from pages.voice import Speaker, asked_for, fall_text, who_speaks
+from pages.warnings_of import unmarked, warn
+from tools.i18n.error_texts import told_part
 
+STOP_SECONDS = 5.0
+"""How long the stop button waits for what was spoken until then."""
 Outputs = tuple[Any, Any, Any, Any]
 """What the speech player, the progress line, the picture and the live player show next."""
 
@@ -44,6 +49,8 @@ class Recording:
     starts: list[int] = field(default_factory=list)
     fallback: Any = None
     warnings: list[str] = field(default_factory=list)
+    words: list[Any] = field(default_factory=list)
+    clock: Any = None
     _length: int = 0
     _sentence: int = -1
     _first: int = 0
@@ -58,6 +65,8 @@ class Recording:
         The live player has been heard; there, what went wrong stays.
         """
         samples = to_int16(chunk.samples)
+        if self.clock is not None:
+            self.words += self.clock.add(chunk)
         if getattr(chunk, "warning", ""):
             self.warnings.append(chunk.warning)
         if chunk.index != self._sentence:
@@ -75,6 +84,11 @@ class Recording:
     def seconds(self) -> float:
         return self._length / self.rate if self.rate else 0.0
 
+    @property
+    def samples(self) -> NDArray[np.int16]:
+        """All of it [T]."""
+        return np.concatenate(self.pieces)
+
 
 def speak(context: PageContext, *values: Any) -> Iterator[Outputs]:
     """Yields how far it is, and at the end the sound. Closing it ends the work, and the visitor's stop does so at once.
@@ -89,7 +103,7 @@ def speak(context: PageContext, *values: Any) -> Iterator[Outputs]:
     try:
         yield from _spoken(context, Controls(*values))
     except Exception as error:
-        yield gr.skip(), str(error) if isinstance(error, GSVError) else "", gr.skip(), ""
+        yield gr.skip(), sentence(context.say, error) if isinstance(error, GSVError) else "", gr.skip(), player()
         raise
 
 
@@ -100,44 +114,97 @@ def _spoken(context: PageContext, controls: Controls) -> Iterator[Outputs]:
     seed = controls.chosen_seed()
     request = SynthesisRequest.from_dict(controls.request(seed, say))
     if voice.speaker is None:
-        yield gr.skip(), say(f"voice.{voice.state.stage}", detail=voice.state.detail), gr.skip(), gr.skip()
+        yield gr.skip(), unmarked(say(f"voice.{voice.state.stage}", detail=voice.state.detail)), gr.skip(), gr.skip()
     speaker = voice.load()
-    live = context.live.open() if controls.streaming_mode else None
-    recording = Recording(live, asked_for(speaker.configs))
+    warn(context, speaker, controls)
+    live = context.live.open()
+    recording = Recording(live, asked_for(speaker.configs), clock=_clock() if controls.subtitles else None)
+    spoken: Spoken | None = None
     try:
         with (
             context.stops.running(visitor()) as stopped,
-            closing(_chunks(speaker, request, stopped, recording.fell)) as chunks,
+            closing(chunks_of(speaker, request, stopped, recording.fell)) as chunks,
         ):
-            yield None, say("inference.starting"), None, player(live) if live else ""
-            for chunk in chunks:
-                recording.add(chunk)
-                progress = say("inference.speaking", number=chunk.index + 1, seconds=f"{recording.seconds:.1f}")
-                yield gr.skip(), progress, gr.skip(), gr.skip()
-            if stopped():
-                yield gr.skip(), say("inference.stopped"), gr.skip(), ""
-                return
+            try:
+                yield None, say("inference.starting"), None, player(live.name) if controls.streaming_mode else player()
+                for chunk in chunks:
+                    recording.add(chunk)
+                    progress = say("inference.speaking", number=chunk.index + 1, seconds=f"{recording.seconds:.1f}")
+                    yield gr.skip(), progress, gr.skip(), gr.skip()
+            finally:  # also where the visitor's stop closes this generator: what is there is kept
+                if recording.pieces:
+                    spoken = _kept(context, controls, recording, seed, stopped())
+        if stopped():
+            yield _stopped(context, spoken)
+            return
     finally:
-        if live is not None:
-            live.finish()
-    yield _result(context, recording, seed, time.perf_counter() - start)
+        live.finish()
+    yield _result(context, controls, recording, (seed, time.perf_counter() - start), spoken)
 
 
-def _result(context: PageContext, recording: Recording, seed: int, took: float) -> Outputs:
-    """The whole sound, the summary, the picture."""
-    if not recording.pieces:
+def _clock() -> Any:
+    from TTS_infer_pack.subtitles import SpeechClock  # late, as above
+
+    return SpeechClock()
+
+
+def _kept(context: PageContext, controls: Controls, recording: Recording, seed: int, partial: bool) -> Spoken:
+    """Write what was spoken, and note it in the visitor's list."""
+    assert recording.live is not None
+    name, kinds = recording.live.name, ["wav"]
+    context.live.keep(f"{name}.wav", wav_bytes(recording.rate, recording.samples))
+    if recording.words:
+        from TTS_infer_pack.subtitles import FORMATS
+
+        for kind in ("srt", "vtt"):
+            context.live.keep(f"{name}.{kind}", FORMATS[kind](recording.words, controls.text).encode("utf-8"))
+            kinds.append(kind)
+    who = who_speaks(recording.model_name, recording.fallback, context.say)
+    title = title_of(controls.voice_name(), controls.text)
+    spoken = Spoken(name, title, controls.text, recording.seconds, seed, who, tuple(kinds), partial)
+    context.history.add(visitor(), spoken)
+    return spoken
+
+
+def _stopped(context: PageContext, spoken: Spoken | None) -> Outputs:
+    """What is shown after a stop: how much there is, and the player with it, silent."""
+    if spoken is None:
+        return gr.skip(), context.say("inference.stopped"), gr.skip(), player()
+    said = context.say("inference.stopped_after", seconds=f"{spoken.seconds:.1f}")
+    return gr.skip(), said, gr.skip(), player(f"{spoken.name}.wav", autoplay=False)
+
+
+def stop(context: PageContext) -> tuple[str, str]:
+    """End the visitor's speech; gives the progress line and the player with what was spoken until then."""
+    before = context.history.of(visitor())
+    context.stops.stop(visitor(), STOP_SECONDS)
+    now = context.history.of(visitor())
+    _, said, _, shown = _stopped(context, now[0] if now[:1] != before[:1] else None)
+    return said, shown
+
+
+def _result(
+    context: PageContext, controls: Controls, recording: Recording, made: tuple[int, float], spoken: Spoken | None
+) -> Outputs:
+    """The whole sound, the summary, the picture. ``made``: the seed, and the seconds that it took."""
+    if spoken is None:
         raise TextError(context.say("inference.nothing"))
     if recording.fallback is not None:
-        gr.Warning(plain(recording.fallback.message), title=context.say("voice.fell_title"))
+        gr.Warning(plain(fall_text(recording.fallback, context.say)), title=context.say("voice.fell_title"))
     if recording.warnings:
-        gr.Warning(plain("\n".join(recording.warnings)), title=context.say("inference.incomplete_title"))
-    samples = np.concatenate(recording.pieces)
-    who = who_speaks(recording.model_name, recording.fallback, context.say)
-    summary = context.say("inference.done", seconds=f"{recording.seconds:.1f}", took=f"{took:.1f}", seed=seed, who=who)
-    return (recording.rate, samples), summary, picture(samples, recording.rate, recording.starts), gr.skip()
+        gr.Warning(
+            plain("\n".join(told_part(context.say, text) for text in recording.warnings)),
+            title=context.say("inference.incomplete_title"),
+        )
+    samples, (seed, took) = recording.samples, made
+    summary = context.say(
+        "inference.done", seconds=f"{recording.seconds:.1f}", took=f"{took:.1f}", seed=seed, who=spoken.who
+    )
+    shown = gr.skip() if controls.streaming_mode else player(f"{spoken.name}.wav")
+    return (recording.rate, samples), summary, picture(samples, recording.rate, recording.starts), shown
 
 
-def _chunks(
+def chunks_of(
     speaker: Speaker, request: Any, should_stop: Callable[[], bool], on_fall: Callable[[Any], None]
 ) -> Generator[Any, None, None]:
     """The speaker's chunks as a generator, whose ``close`` reaches the speaker's own."""

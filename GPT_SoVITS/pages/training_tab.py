@@ -1,42 +1,49 @@
-"""The training tab: the prepared data of a voice, trainings on top of published weights or the pack, losses, stop.
+"""The training tab: the prepared data of a voice, runs on top of published weights or the pack, losses, stop.
 
-What a training of a version needs and which settings it has is asked of the version table and ``training_jobs``.
+What a training of a version needs and which settings it has is asked of the version table and ``training_wish``; what
+the buttons do is in ``training_start`` and ``run_panel``.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from errors import RequestError
 from module.versions import VERSIONS, VersionSpec
 from pages import dataset_jobs
 from pages.context import PageContext
-from pages.job_panel import build_job_panel, current, runner_of
-from pages.jobs import JobRunner, JobState
-from pages.loss_curves import LossCurves
-from pages.training_bases import PRESETS, Base, bases, devices, free_gib
-from pages.training_jobs import (
-    LIMITS,
-    STAGES,
-    TRAIN_KIND,
-    TrainingWish,
-    check,
-    settings_that_count,
-    training_job,
+from pages.job_panel import build_job_panel, runner_of
+from pages.jobs import JobRunner
+from pages.loss_plot import build_loss_plot
+from pages.run_panel import (
+    FORM,
+    NEW,
+    SWITCHES,
+    RunPanel,
+    build_run_list,
+    build_run_panel,
+    choices_of,
+    form_of,
+    named_voice,
+    panel_of,
+    remove_run,
 )
-from pages.voice_folder import VoiceFolder, model_name, voice_folder
-from pages.voice_list import build_voice_list
+from pages.teaching_group import build_teaching_group
+from pages.training_bases import PRESETS, Base, bases, devices, free_gib
+from pages.training_jobs import TRAIN_KIND
+from pages.training_start import How, absent_text, known_device, start_preparation, start_training
+from pages.training_wish import LIMITS, STAGES, settings_that_count
+from pages.voice_folder import voice_folder
+from pages.voice_list import LOOK_SECONDS, build_voice_list
 from published import training_command
 
 KINDS = (dataset_jobs.PREPARE_KIND, TRAIN_KIND)
 DEFAULTS = {"epochs": 8, "batch_size": 8, "minutes": 0, "save_every": 4, "lora_rank": 32}
-SWITCHES = ("grad_ckpt", "if_dpo")
 CHANGING = ("preset", "backbone", "save_every", "lora_rank", *SWITCHES)
 """Settings that only some trainings have."""
-CURVE_SECONDS = 4.0
+QUIET: dict[str, Any] = {"api_visibility": "private"}
+UNSEEN: dict[str, Any] = QUIET | {"show_progress": "hidden"}
 
 
 def build_training_tab(context: PageContext) -> None:
@@ -48,11 +55,14 @@ def build_training_tab(context: PageContext) -> None:
             source = _source_widgets(context)
             prepare = gr.Button(context.t("training.prepare"), elem_id="training-prepare")
         with gr.Column():
+            run = build_run_list(context)
             wish = _training_widgets(context)
-            start = gr.Button(context.t("training.start"), variant="primary", elem_id="training-start")
+            panel = build_run_panel(context, run)
     build_job_panel(context, runner, KINDS, "training")
-    _loss_plot(context, runner)
-    _wire(context, runner, source, wish, (prepare, start))
+    build_teaching_group(context, runner)
+    build_loss_plot(context, runner, source["voice"], run)
+    _wire(context, runner, source, wish, prepare)
+    _wire_runs(context, runner, source | wish, panel)
 
 
 def _source_widgets(context: PageContext) -> dict[str, Any]:
@@ -104,87 +114,106 @@ def _id(name: str) -> str:
     return f"training-{name.replace('_', '-')}"
 
 
-def _loss_plot(context: PageContext, runner: JobRunner) -> None:
-    plot = gr.LinePlot(
-        x="step", y="value", color="curve", label=context.t("training.losses"), height=280, elem_id="training-losses"
-    )
-    curves, seen = LossCurves(), gr.State(())
-
-    def look(before: tuple[Any, ...]) -> list[Any]:
-        return loss_values(runner, curves, before)
-
-    gr.Timer(CURVE_SECONDS).tick(
-        context.guard(look),
-        seen,
-        [seen, plot],
-        show_progress="hidden",
-        api_visibility="private",
-        concurrency_limit=None,
-    )
-
-
-def loss_values(runner: JobRunner, curves: LossCurves, before: tuple[Any, ...]) -> list[Any]:
-    """What is seen now (to be passed in the next time), and the curves of the present training where they changed."""
-    view = current([view for view in runner.views(TRAIN_KIND) if view.state is not JobState.QUEUED])
-    if view is None or (before and before[0] == view.id and before[1] and view.state.is_over):
-        return [gr.skip(), gr.skip()]
-    points = curves.read(Path(view.spec.facts["output"]))
-    now = (view.id, view.state.is_over, len(points), points[-1].step if points else 0)
-    if now == before:
-        return [gr.skip(), gr.skip()]
-    return [now, table_of(points)]
-
-
-def table_of(points: list[Any]) -> Any:
-    """Points as gr.LinePlot takes them."""
-    import pandas as pd  # comes with gradio
-
-    return pd.DataFrame(points, columns=["step", "value", "curve"])
-
-
 def _wire(
-    context: PageContext,
-    runner: JobRunner,
-    source: dict[str, Any],
-    wish: dict[str, Any],
-    buttons: tuple[gr.Button, gr.Button],
+    context: PageContext, runner: JobRunner, source: dict[str, Any], wish: dict[str, Any], prepare: gr.Button
 ) -> None:
-    """Buttons, and the lists that depend on this computer."""
-    note, given = source["note"], {name: widget for name, widget in source.items() if name != "note"}
+    """The first button, and the lists that depend on this computer."""
+    given = {name: widget for name, widget in source.items() if name != "note"}
 
-    def prepare(*values: Any) -> None:
+    def begin(*values: Any) -> None:
         start_preparation(context, runner, dict(zip(given, values, strict=True)))
-
-    def start(*values: Any) -> None:
-        start_training(context, runner, dict(zip([*given, *wish], values, strict=True)))
 
     def show(stage: str, base: str | None) -> list[Any]:
         return shown(context, stage, base)
 
-    quiet: dict[str, Any] = {"api_visibility": "private"}
-    buttons[0].click(context.guard(prepare), list(given.values()), None, **quiet)
-    buttons[1].click(context.guard(start), [*given.values(), *wish.values()], None, **quiet)
+    prepare.click(context.guard(begin), list(given.values()), None, **QUIET)
     gr.on(
         [wish["stage"].change, source["base"].change],
         context.guard(show),
         [wish["stage"], source["base"]],
-        [note, *(wish[name] for name in CHANGING)],
-        show_progress="hidden",
-        **quiet,
+        [source["note"], *(wish[name] for name in CHANGING)],
+        **UNSEEN,
     )
     gr.on(
         None,
         context.guard(lambda: opened(context)),
         None,
         [source["base"], source["device"], wish["preset"]],
-        show_progress="hidden",
-        **quiet,
+        **UNSEEN,
     )
     source["device"].input(
-        context.guard(lambda device: preset_list(context, _device(context, device))),
+        context.guard(lambda device: preset_list(context, known_device(context, device))),
         source["device"],
         wish["preset"],
-        **quiet,
+        **QUIET,
+    )
+
+
+def _wire_runs(context: PageContext, runner: JobRunner, fields: dict[str, Any], panel: RunPanel) -> None:
+    """The list of runs and its buttons."""
+    given = {name: widget for name, widget in fields.items() if name != "note"}
+    form, voice = [fields[name] for name in FORM], fields["voice"]
+    shown_after = [*panel.widgets(), *form]
+
+    def values_of(name: str | None, key: str | None, **more: str) -> list[Any]:
+        updates = form_of(context, named_voice(context, name), key)
+        return [*panel_of(context, runner, name, key, **more), *(updates[field] for field in FORM)]
+
+    def start(how: How) -> Any:
+        def handler(key: str, *values: Any) -> list[Any]:
+            wishes = dict(zip(given, values, strict=True)) | {"run": key}
+            begun = start_training(context, runner, wishes, how)
+            if begun.question:
+                known = panel_of(context, runner, wishes["voice"], key, begun.question, "go_on")
+                return [*known, *[gr.skip()] * len(FORM)]
+            gr.Info(context.say("training.started"))
+            return values_of(wishes["voice"], begun.key)
+
+        return handler
+
+    def twice(name: str, key: str, asked: str, what: str) -> list[Any] | None:
+        """The question that a first press of a button asks; None at the second."""
+        if asked == what:
+            return None
+        said = context.say(f"runs.ask_{what}")
+        return [*panel_of(context, runner, name, key, said, what), *[gr.skip()] * len(FORM)]
+
+    def anew(asked: str, key: str, *values: Any) -> list[Any]:
+        question = twice(dict(zip(given, values, strict=True))["voice"], key, asked, "anew")
+        return question or start("anew")(key, *values)
+
+    def gone(asked: str, name: str, key: str) -> list[Any]:
+        question = twice(name, key, asked, "remove")
+        if question is None:
+            gr.Info(remove_run(context, runner, voice_folder(context, name), key))
+        return question or values_of(name, NEW)
+
+    inputs = [panel.run, *given.values()]
+    panel.start.click(context.guard(start("ask")), inputs, shown_after, **UNSEEN)
+    panel.go_on.click(context.guard(start("go_on")), inputs, shown_after, **UNSEEN)
+    panel.anew.click(context.guard(anew), [panel.asked, *inputs], shown_after, **UNSEEN)
+    panel.remove.click(context.guard(gone), [panel.asked, voice, panel.run], shown_after, **UNSEEN)
+    panel.run.input(context.guard(values_of), [voice, panel.run], shown_after, **UNSEEN)
+    voice.change(context.guard(lambda name: values_of(name, NEW)), voice, shown_after, **UNSEEN)
+    _watch_runs(context, runner, voice, panel)
+
+
+def _watch_runs(context: PageContext, runner: JobRunner, voice: gr.Dropdown, panel: RunPanel) -> None:
+    """While the page is open, what is said of the runs follows them; a question stays until it is answered."""
+    seen = gr.State([])
+
+    def look(before: list[Any], name: str | None, key: str | None, asked: str) -> list[Any]:
+        now = [name, key, choices_of(context, runner, named_voice(context, name))]
+        if now == before or asked:
+            return [gr.skip()] * (1 + len(panel.widgets()))
+        return [now, *panel_of(context, runner, name, key)]
+
+    gr.Timer(LOOK_SECONDS).tick(
+        context.guard(look),
+        [seen, voice, panel.run, panel.asked],
+        [seen, *panel.widgets()],
+        concurrency_limit=None,
+        **UNSEEN,
     )
 
 
@@ -217,11 +246,6 @@ def base_note(context: PageContext, stage: str, base: Base | None, spec: Version
     return ""
 
 
-def absent_text(context: PageContext, version: str) -> str:
-    """That published weights are not on disk, and the command that fetches them."""
-    return context.say("training.fetch_base", name=version, command=training_command(version))
-
-
 def preset_list(context: PageContext, device: str) -> Any:
     """The language model presets, each with the memory that it takes on ``device``, and whether that is free."""
     free = free_gib(device)
@@ -238,88 +262,3 @@ def preset_list(context: PageContext, device: str) -> Any:
             )
         )
     return gr.Dropdown(choices)
-
-
-def chosen_base(context: PageContext, name: str) -> Base:
-    """The base that a visitor chose.
-
-    Raises:
-        RequestError: there is none of that name, or it is not on disk.
-    """
-    found = {base.name: base for base in bases()}
-    if name in VERSIONS and name not in found:
-        raise RequestError(absent_text(context, name))
-    if name not in found:
-        raise RequestError(context.say("training.no_base"))
-    return found[name]
-
-
-def _device(context: PageContext, name: str) -> str:
-    if name not in devices():
-        raise RequestError(context.say("training.no_device", name=name))
-    return name
-
-
-def start_preparation(context: PageContext, runner: JobRunner, given: dict[str, Any]) -> str:
-    """Queue the stages of the data set; returns the job's id.
-
-    Raises:
-        GSVError: a voice, list or base that cannot be used.
-    """
-    voice = voice_folder(context, given["voice"])
-    typed = (given["list_file"] or "").strip()
-    list_path = context.path(typed) if typed else voice.list_path
-    if not list_path.is_file():
-        raise RequestError(context.say("training.no_list", path=list_path))
-    base, device = chosen_base(context, given["base"]), _device(context, given["device"])
-    title = context.say("training.prepare_job", voice=voice.name)
-    return runner.submit(dataset_jobs.prepare_job(title, voice, list_path, base, device))
-
-
-def start_training(context: PageContext, runner: JobRunner, given: dict[str, Any]) -> str:
-    """Queue a training, or the next part of one that was stopped; returns the job's id.
-
-    Raises:
-        GSVError: something in ``given`` cannot be used.
-    """
-    voice = voice_folder(context, given["voice"])
-    backbone = (given["backbone"] or "").strip()
-    wish = TrainingWish(
-        stage=given["stage"],
-        name=(given["name"] or "").strip() or voice.name,
-        epochs=given["epochs"],
-        batch_size=given["batch_size"],
-        minutes=given["minutes"],
-        save_every=given["save_every"],
-        device=_device(context, given["device"]),
-        preset=given["preset"] or "",
-        backbone=model_name(context, backbone) if backbone else "",
-        lora_rank=given["lora_rank"],
-        grad_ckpt=bool(given["grad_ckpt"]),
-        if_dpo=bool(given["if_dpo"]),
-    )
-    base = chosen_base(context, given["base"])
-    check(context, wish, base.spec)
-    preparing = [
-        view.id
-        for view in runner.views(dataset_jobs.PREPARE_KIND)
-        if view.spec.facts["voice"] == voice.name and not view.state.is_over
-    ]
-    if not preparing:
-        check_data(context, voice, wish.stage, base.spec)
-    title = context.say("training.train_job", stage=context.say(f"training.stage_{wish.stage}"), name=wish.name)
-    job = runner.submit(training_job(context, wish, voice, base, title, next(iter(preparing), "")))
-    gr.Info(context.say("training.started"))
-    return job
-
-
-def check_data(context: PageContext, voice: VoiceFolder, stage: str, spec: VersionSpec) -> None:
-    """Refuse to train without the files of the stages that the version needs.
-
-    Raises:
-        RequestError: which button makes them.
-    """
-    if not voice.is_prepared:
-        raise RequestError(context.say("training.not_prepared", voice=voice.name))
-    if stage == "s2" and spec.needs_speaker_embedding and not voice.has_speaker_vectors:
-        raise RequestError(context.say("training.no_speaker_vectors", voice=voice.name, version=spec.name))

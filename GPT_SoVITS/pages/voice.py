@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 
 from config import REPO_ROOT
 from errors import GSVError, MismatchError
+from tools.i18n.error_texts import told
+from TTS_infer_pack.model_names import shown_name
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class LoadState:
     """How far the voice is; ``detail`` names the weights, or says why there is none."""
 
     stage: Stage = "waiting"
-    detail: str = ""
+    detail: str | GSVError = ""
 
 
 Tell = Callable[[LoadState], None]
@@ -106,7 +108,7 @@ class Voice:
                 try:
                     self._speaker = self._factory(self._tell)
                 except Exception as error:
-                    self._tell(LoadState("failed", str(error) if isinstance(error, GSVError) else type(error).__name__))
+                    self._tell(LoadState("failed", error if isinstance(error, GSVError) else type(error).__name__))
                     raise
                 self._tell(LoadState("ready"))
                 logger.info("voice loaded in %.1f s", time.perf_counter() - start)
@@ -163,7 +165,7 @@ class Voice:
         """Two lines of Markdown: which weights there are or what is loading, and who speaks."""
         speaker, state = self._speaker, self.state
         if speaker is None:
-            return say(f"voice.{state.stage}", detail=state.detail)
+            return loading_text(say, state)
         settings = speaker.configs
         voice = say(
             "voice.loaded",
@@ -176,9 +178,21 @@ class Voice:
         return f"{voice}<br>{say('voice.speaks', who=who)}"
 
 
+def loading_text(say: Say, state: LoadState) -> str:
+    """What is being loaded, or why there is no voice."""
+    detail = state.detail
+    return say(f"voice.{state.stage}", detail=told(say, detail) if isinstance(detail, GSVError) else detail)
+
+
+def fall_text(fallback: Any, say: Say) -> str:
+    """Why the AR model speaks, in the page's language."""
+    reason = say(f"reason.{fallback.reason}")
+    return say("voice.fell_message", name=short(fallback.model_name), reason=reason, detail=fallback.message)
+
+
 def asked_for(settings: Any) -> str | None:
     """The language model that the settings want to speak, None for the AR model."""
-    return settings.qwen3_model_name if settings.use_qwen3 and settings.qwen3_enable_inference else None
+    return shown_name(settings.qwen3_model_name) if settings.use_qwen3 and settings.qwen3_enable_inference else None
 
 
 def who_speaks(model_name: str | None, fallback: Any, say: Say) -> str:

@@ -1,7 +1,8 @@
 """Stage 4, distillation: the AR model, or a language model, speaks a text list; writes ``2-name2text.txt``,
 ``6-name2semantic.tsv``, ``speakers.tsv`` and, for Chinese with its features, ``3-bert/`` as recordings would give them,
 and ``alignment.tsv`` where a language model speaks whose attention tells which phone it is at. No audio is made.
-Collapsed results are dropped and counted.
+Collapsed results are dropped and counted. Of several takes of a text the first that did not collapse is kept, or the
+best by the ears of a judge (``tools/teaching/speak.py``).
 
 The method is sequence-level distillation (Kim and Rush 2016): what a model draws is easier to learn than recordings.
 
@@ -14,7 +15,7 @@ import argparse
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,15 +37,22 @@ from TTS_infer_pack.TTS import TTS, TTS_Config
 
 logger = logging.getLogger(__name__)
 HEADER = "item_name\tsemantic_audio"
+TAKE_STEP = 104_729
+"""Between the seeds of two takes; the retries within a take are nearer."""
 TEXTS, SPEAKERS, ALIGNMENT, TOKENS = "2-name2text.txt", "speakers.tsv", "alignment.tsv", "6-name2semantic.tsv"
 
 
 @dataclass(frozen=True)
 class NamedPrompt:
-    """A speaker's name, and the words and tokens of a reference clip to go on from (None: reference-free)."""
+    """A speaker's name, the words and tokens of a reference clip to go on from (None: reference-free), and the clip."""
 
     name: str
     prompt: Prompt | None
+    path: str = ""
+
+
+Judge = Callable[[NamedPrompt, Phones, torch.Tensor], float]
+"""How far spoken tokens [T_sem] are from their text: errors a word, 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Distillation:
         seeds: every text is spoken once with each of them.
         batch: texts that are spoken together.
         sampling: how tokens are drawn; its seed is replaced.
+        takes: a text is spoken anew at most so often for one seed, and the best is kept.
+        most_errors: what a judge finds more in, in errors a word, is dropped.
     """
 
     folder: Path
@@ -64,6 +74,8 @@ class Distillation:
     seeds: Sequence[int] = (1,)
     batch: int = 16
     sampling: SamplingParams = SamplingParams()
+    takes: int = 1
+    most_errors: float = 0.5
 
 
 def read_texts(path: Path) -> list[str]:
@@ -89,17 +101,17 @@ def read_voices(tts: TTS, list_path: Path | None) -> list[NamedPrompt]:
         GSVError: a list or clip that cannot be used, or none at all.
     """
     recommended = tts.voice.recommended
+    default = recommended.default_reference
     if list_path is None and recommended.reference_free:
-        return [NamedPrompt("default", None)]
+        return [NamedPrompt("default", None, str(default.path) if default else "")]
     if list_path is None:
-        default = recommended.default_reference
         if default is None:
             raise DatasetError("no reference clips given, and the voice has none of its own", "--references")
         rows = [("default", default.path, default.text, default.lang)]
     else:
         clips, _ = read_list(list_path)
         rows = [(clip.speaker, str(clip.path), clip.text, clip.language) for clip in clips]
-    return [NamedPrompt(speaker, tts.prompt_of(path, text, lang)) for speaker, path, text, lang in rows]
+    return [NamedPrompt(speaker, tts.prompt_of(path, text, lang), str(path)) for speaker, path, text, lang in rows]
 
 
 @dataclass(frozen=True)
@@ -125,10 +137,13 @@ class Distiller:
         tts: the voice.
         run: settings.
         language_model: what speaks; None: the voice's AR model.
+        judge: listens to each take; None: what did not collapse is good.
     """
 
-    def __init__(self, tts: TTS, run: Distillation, language_model: Qwen3T2SModel | None = None) -> None:
-        self.tts, self.run, self.language_model = tts, run, language_model
+    def __init__(
+        self, tts: TTS, run: Distillation, language_model: Qwen3T2SModel | None = None, judge: Judge | None = None
+    ) -> None:
+        self.tts, self.run, self.language_model, self.judge = tts, run, language_model, judge
         self.backend: T2SBackend = language_model or tts.ar_model
         self.version = tts.voice.version
         self.head: Head | None = None
@@ -165,7 +180,7 @@ class Distiller:
                 _append(self.run.folder, rows)
                 kept += len(rows)
                 logger.info("seed %d, %d of %d texts, %d kept", seed, start + len(numbers), len(texts), kept)
-        told = ", ".join(f"{count} {why}" for why, count in self.reasons.most_common()) or "nothing"
+        told = ", ".join(f"{count} {why}" for why, count in self.reasons.most_common() if count) or "nothing"
         logger.info("%d results kept; dropped: %s", kept, told)
         if not kept:
             raise DatasetError(f"no result could be kept: dropped {told}", "an AR model that speaks these texts")
@@ -179,19 +194,35 @@ class Distiller:
         good = [(n, text, voice) for n, text, voice in read if text is not None]
         if not good:
             return
-        requests = [t2s_request(text, voice.prompt) for _, text, voice in good]
-        results = decode_checked(self.backend, requests, replace(self.run.sampling, seed=seed))
-        kept = [
-            (*one, Spoken(request, result.tokens))
-            for one, request, result in zip(good, requests, results, strict=True)
-            if why_collapsed(request, result) is None
-        ]
-        self.reasons["collapsed"] += len(good) - len(kept)
+        best = self._best([(text, voice) for _, text, voice in good], seed)
+        kept = [(*one, spoken) for one, spoken in zip(good, best, strict=True) if spoken is not None]
         alignments = self._align([spoken for *_, spoken in kept])
         for (n, text, voice, spoken), alignment in zip(kept, alignments, strict=True):
             phones = " ".join(self.phone_names[i] for i in text.ids.tolist())
             tokens = " ".join(map(str, spoken.tokens.tolist()))
             yield Result(_name(n, seed), phones, " ".join(text.text.split()), tokens, voice.name, alignment, text.bert)
+
+    def _best(self, rows: Sequence[tuple[Phones, NamedPrompt]], seed: int) -> list[Spoken | None]:
+        """The best take of each text; None where every one collapsed, or had too many errors for the judge."""
+        requests = [t2s_request(text, voice.prompt) for text, voice in rows]
+        best: list[tuple[float, Spoken] | None] = [None] * len(rows)
+        for take in range(self.run.takes):
+            todo = [at for at, found in enumerate(best) if found is None or found[0] > 0]
+            if not todo:
+                break
+            sampling = replace(self.run.sampling, seed=seed + take * TAKE_STEP)
+            results = decode_checked(self.backend, [requests[at] for at in todo], sampling)
+            for at, result in zip(todo, results, strict=True):
+                if why_collapsed(requests[at], result) is not None:
+                    continue
+                text, voice = rows[at]
+                errors = self.judge(voice, text, result.tokens) if self.judge else 0.0
+                found = best[at]
+                if found is None or errors < found[0]:
+                    best[at] = errors, Spoken(requests[at], result.tokens)
+        self.reasons["collapsed"] += sum(found is None for found in best)
+        self.reasons["misheard"] += sum(found is not None and found[0] > self.run.most_errors for found in best)
+        return [found[1] if found and found[0] <= self.run.most_errors else None for found in best]
 
     def _align(self, rows: Sequence[Spoken]) -> list[str]:
         """Phone indices of each row as a line of ``alignment.tsv``; empty where no head of the model tells them."""
@@ -250,6 +281,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--language", default="en", help="language mode of the texts (default: en)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="every text is spoken once with each")
+    parser.add_argument("--takes", type=int, default=1, help="a text is spoken anew at most so often (default: 1)")
     parser.add_argument("--batch", type=int, default=16, help="texts spoken together (default: 16)")
     parser.add_argument("--config", help="settings of the voice (YAML)")
     parser.add_argument("--lm", help="a language model speaks in place of the AR model: its name or folder")
@@ -271,8 +303,12 @@ def _language_model(tts: TTS, name: str) -> Qwen3T2SModel:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage; 0 when it ended well, 2 after an error of the user's."""
+    return run_stage(build_parser().parse_args(argv))
+
+
+def run_stage(args: argparse.Namespace, judge_of: Callable[[TTS], Judge] | None = None) -> int:
+    """Speak what a command line asks for; ``judge_of`` makes a judge for the voice. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    args = build_parser().parse_args(argv)
     folder = Path(args.exp) if "/" in args.exp else REPO_ROOT / "logs" / args.exp
     try:
         weights = {"t2s_weights_path": args.gpt_model, "vits_weights_path": args.sovits_model}
@@ -281,9 +317,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = {name: sampling.get(name) for name in ("top_k", "top_p", "temperature", "repetition_penalty")}
         given = {name: getattr(args, name) for name in known if getattr(args, name) is not None}
         values = {name: value for name, value in (known | given).items() if value is not None}
-        run = Distillation(folder, args.language, args.seeds, args.batch, SamplingParams(**values))
+        run = Distillation(folder, args.language, args.seeds, args.batch, SamplingParams(**values), max(1, args.takes))
         speaker = _language_model(tts, args.lm) if args.lm else None
-        Distiller(tts, run, speaker).speak(read_texts(args.texts), read_voices(tts, args.references))
+        judge = judge_of(tts) if judge_of else None
+        Distiller(tts, run, speaker, judge).speak(read_texts(args.texts), read_voices(tts, args.references))
     except GSVError as error:
         logger.error("%s", error)
         return 2

@@ -254,6 +254,19 @@ def test_a_trained_model_is_trained_further(exp: Path, tmp_path: Path) -> None:
         assert not torch.equal(before.get_parameter(name), after.get_parameter(name))
 
 
+def test_without_place_codes_there_are_never_any(exp: Path, tmp_path: Path) -> None:
+    config = write(tmp_path, qwen3__position_gain=0, guided__weight=0.0)
+    assert train(config, exp, tmp_path / "first", "--set", "train.max_steps=2") == 0
+    folder = tmp_path / "weights" / "tiny"
+    further = write(tmp_path, qwen3__start_from=str(folder), train__exp_name="mine", guided__weight=0.0)
+    assert train(further, exp, tmp_path / "second", "--set", "train.max_steps=2") == 0
+    for name in ("tiny", "mine"):
+        model = Qwen3T2SModel.from_pretrained(tmp_path / "weights" / name)
+        assert not model.position_gain.any() and model.config.training["steps"] == 2
+    with pytest.raises(T2SError, match="position_gain"):
+        parse_lm_config({"qwen3": {"position_gain": -1}})
+
+
 def test_a_trained_lora_is_trained_further_as_one(exp: Path, tmp_path: Path, pretrained: Path) -> None:
     config = write(tmp_path, qwen3__new_model={}, qwen3__model_name=str(pretrained), qwen3__lora_rank=4)
     assert train(config, exp, tmp_path / "first", "--set", "train.max_steps=6") == 0

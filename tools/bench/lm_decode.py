@@ -2,13 +2,17 @@
 
     python tools/bench/lm_decode.py --shapes tiny --tokens 100
     python tools/bench/lm_decode.py --shapes 0.6b --tokens 24 --rounds 2
+    python tools/bench/lm_decode.py --shapes tiny 0.6b --baseline ../older_checkout --threads 1 --cpu
 
 Both draw with top-k 15 and repetition penalty 1.35 after a prompt of the same length, in turn, in one process; the
 best round counts (with ``--cpu`` by CPU time, so that other processes do not count). Ours is measured twice: with
 float32 weights, and as it speaks by itself on this CPU (``qwen3_precision`` auto: float16 weights computed with in
 float32, where the model is large enough). ``generate`` is measured twice, too: with the backbone's own output head over
 words, and with the adapter's head of 1025 rows in its place. The weights are such as published models have, numbers of
-bfloat16, which float16 holds too, so that all ways compute with the same ones. Prints a table, and a line of JSON.
+bfloat16, which float16 holds too, so that all ways compute with the same ones.
+
+With ``--baseline`` our loop alone is measured beside that of another checkout, each in processes of its own, in turn:
+the plain decoder of now beside what that one decodes with. Prints a table, and a line of JSON.
 """
 
 from __future__ import annotations
@@ -16,9 +20,12 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -138,8 +145,44 @@ def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Call
     return {"shape": name, "parameters_m": round(parameters, 1)} | {way: round(rate, 2) for way, rate in rates.items()}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark."""
+def measure_own(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Callable[[], float]) -> dict[str, Any]:
+    """Our loop alone, as the checkout has it that is imported."""
+    _, seat, packed = build(SHAPES[name], dtype)
+    runs = {"float32": lambda: speak(seat, tokens)}
+    if packed is not None:
+        runs["auto"] = lambda: speak(packed, tokens)
+    return dict(zip(runs, best_rate(rounds, list(runs.values()), clock), strict=True))
+
+
+def beside(baseline: Path, arguments: Sequence[str], names: Sequence[str], rounds: int) -> list[dict[str, Any]]:
+    """Both checkouts on every shape, in turn; the best of ``rounds`` processes each."""
+    checkouts = {"now": Path(__file__).resolve().parents[2], "baseline": baseline.resolve()}
+    rows = []
+    for name in names:
+        row: dict[str, Any] = {"shape": name}
+        for _ in range(rounds):
+            for which, checkout in checkouts.items():
+                for way, rate in _child(checkout, [*arguments, "--shapes", name]).items():
+                    row[f"{which} {way}"] = max(round(rate, 2), row.get(f"{which} {way}", 0.0))
+        rows.append(row)
+    return rows
+
+
+def _child(checkout: Path, arguments: Sequence[str]) -> dict[str, float]:
+    """:func:`measure_own` with the code of a checkout."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(checkout), str(checkout / "GPT_SoVITS")])}
+    command = [sys.executable, __file__, "--own", "--rounds", "1", *arguments]
+    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def _passed_on(args: argparse.Namespace) -> list[str]:
+    """The options that a child shares."""
+    passed = ["--tokens", str(args.tokens), *(["--threads", str(args.threads)] if args.threads else [])]
+    return passed + ["--cpu"] * args.cpu + ["--bf16"] * args.bf16
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--shapes", nargs="+", choices=sorted(SHAPES), default=["tiny"])
     parser.add_argument("--tokens", type=int, default=100, help="new tokens per run")
@@ -147,29 +190,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--cpu", action="store_true", help="count CPU time")
     parser.add_argument("--bf16", action="store_true", help="weights in bfloat16")
-    args = parser.parse_args(argv)
+    parser.add_argument("--baseline", type=Path, help="root of a checkout to compare our loop with")
+    parser.add_argument("--own", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark."""
+    args = _parser().parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
     dtype = torch.bfloat16 if args.bf16 else torch.float32
     clock = time.process_time if args.cpu else time.perf_counter
+    if args.own:
+        print(json.dumps(measure_own(args.shapes[0], args.tokens, args.rounds, dtype, clock)))
+        return 0
+    if args.baseline:
+        rows = beside(args.baseline, _passed_on(args), args.shapes, args.rounds)
+        for row in rows:
+            for way in ("float32", "auto"):
+                if f"baseline {way}" in row:
+                    now, then = row[f"now {way}"], row[f"baseline {way}"]
+                    print(f"{row['shape']:<6} {way:<8} now {now:7.1f}/s baseline {then:7.1f}/s {now / then:.2f} times")
+        print(_summary(args, rows))
+        return 0
     rows = [measure(name, args.tokens, args.rounds, dtype, clock) for name in args.shapes]
     ways = ("generate", "generate_small_head", "float32", "auto")
     print(f"{'shape':<6} {'params':>8}" + "".join(f"{way:>28}" for way in ways))
     for row in rows:
         cells = [f"{row[way]:.1f}/s ({row[way] / row['generate']:.2f})" if way in row else "-" for way in ways]
         print(f"{row['shape']:<6} {row['parameters_m']:7.1f}M" + "".join(f"{cell:>28}" for cell in cells))
-    print(
-        json.dumps(
-            {
-                "bench": "lm_decode",
-                "torch": torch.__version__,
-                "threads": torch.get_num_threads(),
-                "tokens": args.tokens,
-                "rows": rows,
-            }
-        )
-    )
+    print(_summary(args, rows))
     return 0
+
+
+def _summary(args: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> str:
+    """The line of JSON."""
+    facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "tokens": args.tokens, "cpu": args.cpu}
+    return json.dumps({"bench": "lm_decode", **facts, "rows": list(rows)})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,12 @@
 
 Speaks English texts of tests/data/spoken_en.txt with the voice that is loaded by default, lets Whisper base write them
 down (extra "eval"), and counts the speeches in which less than 70 % of the words are heard. Prints a table, then one
-JSON line. "told" is the share of the lost speeches that came with a warning to the listener.
+JSON line. "told" counts the lost speeches that came with a warning to the listener; "short" those for which the judge
+wrote down less than 70 % as many words as the text has: there words are missing, in the others they are misheard.
+
+With ``--results FILE`` each speech is a line of JSON there, written as soon as it is heard, and what is there is not
+spoken again: a stopped run goes on, and the table is made of all that the file holds for this run. Texts are in the
+inner loop, seeds in the outer one, so that a part of a run is a fair choice of the whole.
 """
 
 from __future__ import annotations
@@ -14,11 +19,12 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,9 +42,26 @@ HEARD = 0.7
 """Share of the words below which a speech counts as lost."""
 
 
+class Task(NamedTuple):
+    """What is to be spoken: the key of a line of results."""
+
+    stage: str
+    method: str
+    kind: str
+    seed: int
+    text: str
+
+
 @dataclass(frozen=True)
 class Spoken:
-    """One speech: what was asked, how much of it was heard, and whether the listener was told of a fault."""
+    """One speech: what was asked, how much of it was heard, and whether the listener was told of a fault.
+
+    Attributes:
+        heard: share of the text's words that the judge wrote down, in order.
+        words: words that it wrote down at all, as a share of the text's number of words.
+        told: the listener got a warning.
+        judged: what the judge wrote down.
+    """
 
     stage: str
     method: str
@@ -46,7 +69,14 @@ class Spoken:
     seed: int
     text: str
     heard: float
+    words: float
     told: bool
+    judged: str
+
+    @property
+    def task(self) -> Task:
+        """What was asked."""
+        return Task(self.stage, self.method, self.kind, self.seed, self.text)
 
 
 def read_texts(path: Path, count: int) -> list[tuple[str, str]]:
@@ -55,29 +85,76 @@ def read_texts(path: Path, count: int) -> list[tuple[str, str]]:
     return [(kind, text) for kind, text in rows[:: max(1, -(-len(rows) // count))]]
 
 
+def words_of(text: str) -> list[str]:
+    """Its English words, in small letters."""
+    return re.findall(r"[a-z']+", text.lower())
+
+
 def share_heard(text: str, heard: str) -> float:
     """Share of the words of ``text`` that are in ``heard``, in order."""
-    said, got = (re.findall(r"[a-z']+", words.lower()) for words in (text, heard))
+    said, got = words_of(text), words_of(heard)
     blocks = SequenceMatcher(None, said, got, autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks) / max(1, len(said))
 
 
-def speeches(
-    tts: TTS, texts: Sequence[tuple[str, str]], stages: Sequence[str], methods: Sequence[str], seeds: Sequence[int]
-) -> Iterator[Spoken]:
+def tasks_of(
+    texts: Sequence[tuple[str, str]], stages: Sequence[str], methods: Sequence[str], seeds: Sequence[int]
+) -> list[Task]:
+    """All that is to be spoken, in an order of which every beginning is a fair choice."""
+    return [
+        Task(stage, method, kind, seed, text)
+        for seed, (kind, text), stage, method in product(seeds, texts, stages, methods)
+    ]
+
+
+def speeches(tts: TTS, tasks: Sequence[Task]) -> Iterator[Spoken]:
     """Speak everything, and listen to it."""
     judge = WhisperJudge(threads=1)
-    for stage in stages:
-        tts.set_t2s("ar") if stage == "ar" else tts.set_t2s("qwen3", stage)
-        for method, (kind, text), seed in product(methods, texts, seeds):
-            chosen = None if method == "pack" else method
-            chunks = list(tts.stream(SynthesisRequest(text, "en", seed=seed, text_split_method=chosen)))
-            samples = np.concatenate([chunk.samples for chunk in chunks])
-            heard = judge.transcribe(resample(samples, chunks[0].sample_rate, JUDGE_RATE), "en")
-            told = any(getattr(chunk, "warning", "") for chunk in chunks)
-            spoken = Spoken(stage, method, kind, seed, text, share_heard(text, heard), told)
-            logger.info("%s %s %s seed %d: %.0f %% of %r", stage, method, kind, seed, 100 * spoken.heard, text[:50])
-            yield spoken
+    for task in tasks:
+        stage = {"t2s": "ar"} if task.stage == "ar" else {"t2s": "qwen3", "qwen3_model_name": task.stage}
+        method = None if task.method == "pack" else task.method
+        request = SynthesisRequest(task.text, "en", seed=task.seed, text_split_method=method, **stage)
+        chunks = list(tts.stream(request))
+        samples = np.concatenate([chunk.samples for chunk in chunks])
+        judged = judge.transcribe(resample(samples, chunks[0].sample_rate, JUDGE_RATE), "en")
+        told = any(chunk.warning for chunk in chunks)
+        words = len(words_of(judged)) / max(1, len(words_of(task.text)))
+        spoken = Spoken(*task, share_heard(task.text, judged), words, told, judged)
+        logger.info("%s %s %s seed %d: %.0f %% of %r", *task[:4], 100 * spoken.heard, task.text[:50])
+        yield spoken
+
+
+def read_results(path: Path | None) -> dict[Task, Spoken]:
+    """What a file of results holds, by what was asked; a line that a stopped run left unfinished is passed over."""
+    if path is None or not path.is_file():
+        return {}
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            spoken = Spoken(**json.loads(line))
+        except (ValueError, TypeError):
+            logger.warning("%s: a line cannot be read", path)
+            continue
+        found[spoken.task] = spoken
+    return found
+
+
+def speak_what_lacks(tasks: Sequence[Task], path: Path | None, make: Callable[[], TTS]) -> list[Spoken]:
+    """The results of ``tasks``, those of the file among them; new ones are appended to it one by one.
+
+    Args:
+        tasks: what is asked.
+        path: file of results; None: nothing is kept.
+        make: loads the voice; only called where something is left to speak.
+    """
+    found = read_results(path)
+    left = [task for task in tasks if task not in found]
+    for spoken in speeches(make(), left) if left else ():
+        found[spoken.task] = spoken
+        if path is not None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(spoken)) + "\n")
+    return [found[task] for task in tasks if task in found]
 
 
 def summary(results: Sequence[Spoken]) -> list[dict[str, object]]:
@@ -93,6 +170,7 @@ def summary(results: Sequence[Spoken]) -> list[dict[str, object]]:
                 "kind": kind,
                 "speeches": len(chosen),
                 "lost": len(lost),
+                "short": sum(r.words < HEARD for r in lost),
                 "told": sum(r.told for r in lost),
                 "false_alarms": sum(r.told for r in chosen if r.heard >= HEARD),
                 "words_heard": round(float(np.mean([r.heard for r in chosen])), 3),
@@ -109,10 +187,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--stages", nargs="+", default=["ar", "gsv-tiny"], help='"ar" or names of language models')
     parser.add_argument("--methods", nargs="+", default=["pack"], help='cutting methods; "pack": the recommended one')
     parser.add_argument("--file", type=Path, default=TEXTS, help="lines of kind<TAB>text")
+    parser.add_argument("--results", type=Path, help="file of JSON lines: kept there, and gone on with")
+    parser.add_argument("--report", action="store_true", help="only the table of what --results holds")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    tts = TTS(TTS_Config())
-    rows = summary(list(speeches(tts, read_texts(args.file, args.texts), args.stages, args.methods, args.seeds)))
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    tasks = tasks_of(read_texts(args.file, args.texts), args.stages, args.methods, args.seeds)
+    if args.report:
+        kept = read_results(args.results)
+        tasks = [task for task in tasks if task in kept]
+    rows = summary(speak_what_lacks(tasks, args.results, lambda: TTS(TTS_Config())))
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(json.dumps({"texts": args.texts, "seeds": args.seeds, "rows": rows}))

@@ -27,7 +27,7 @@ from tools.evaluation.voices import Reference, VoiceUnderTest
 if TYPE_CHECKING:
     from AR.fallback import FallbackInfo
 
-__all__ = ["FullSynthesis", "Reference", "Resynthesis", "Speech", "System", "Teacher", "read_tokens"]
+__all__ = ["FullSynthesis", "Reference", "Resynthesis", "Speech", "System", "Teacher"]
 
 NO_RECORDING = "no recording of this sentence"
 TEACHER, RESYNTH, TTS_MODE = "teacher", "resynth", "tts"
@@ -295,16 +295,3 @@ class FullSynthesis:
         settings, wanted = tts.configs, (self._backend == "qwen3", self._model_name)
         if (settings.use_qwen3, settings.qwen3_model_name if self._model_name else "") != wanted:
             tts.set_t2s(self._backend, self._model_name or None)
-
-
-def read_tokens(path: Path) -> dict[str, list[int]]:
-    """``6-name2semantic.tsv`` as a mapping from clip name to ids.
-
-    Raises:
-        DatasetError: no such file, or not in that form.
-    """
-    try:
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-        return {name: [int(word) for word in ids.split()] for name, ids in rows}
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"tokens {path} cannot be read ({error})", "a 6-name2semantic.tsv") from error

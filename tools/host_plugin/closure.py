@@ -1,12 +1,14 @@
 """Which files of ``AR/`` the stage consists of, and how their text is changed to live in another package.
 
 Knows Python source, nothing about checkouts. The copies have to run on Python 3.9: newer expressions that our tree uses
-are written out (``zip(strict=...)``, unions in ``isinstance``); anything else that is too new is an error here.
+are written out (``zip(strict=...)``, unions in ``isinstance`` and in names for types); anything else that is too new is
+an error here.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -85,6 +87,10 @@ Edit = tuple[int, int, int, str]
 def _edits(node: ast.AST, source: str, package: str) -> Iterator[Edit]:
     if isinstance(node, ast.ImportFrom | ast.Import):
         yield from _import_edits(node, source, package)
+    elif isinstance(node, ast.Module):
+        for statement in node.body:
+            if isinstance(statement, ast.Assign):
+                yield from _alias_edits(statement.value)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id == "zip":
             yield from _strict_edits(node)
@@ -117,6 +123,34 @@ def _strict_edits(node: ast.Call) -> Iterator[Edit]:
             assert before.end_lineno is not None and before.end_col_offset is not None
             assert keyword.end_col_offset is not None
             yield before.end_lineno, before.end_col_offset, keyword.end_col_offset, ""
+
+
+def _alias_edits(node: ast.AST) -> Iterator[Edit]:
+    """Unions in a name for a type, such as ``Values = Tensor | float``: a string, which is never evaluated.
+
+    Raises:
+        OutputError: two names are joined of which nothing tells whether they are types.
+    """
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)):
+        for child in ast.iter_child_nodes(node):
+            yield from _alias_edits(child)
+        return
+    operands = list(_operands(node))
+    if any(isinstance(one, ast.Attribute | ast.Call) for one in operands):
+        return  # flags
+    if not any(_is_type(one) for one in operands):
+        raise OutputError(f"line {node.lineno}: {ast.unparse(node)} may be types or values", "Union[...] for types")
+    if node.end_lineno != node.lineno:
+        raise OutputError(f"line {node.lineno}: a union of types over several lines", "one line")
+    assert node.end_col_offset is not None
+    yield node.lineno, node.col_offset, node.end_col_offset, repr(ast.unparse(node))
+
+
+def _is_type(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant):
+        return node.value is None
+    name = node.value if isinstance(node, ast.Subscript) else node
+    return isinstance(name, ast.Name) and isinstance(getattr(builtins, name.id, None), type)
 
 
 def _operands(node: ast.expr) -> Iterator[ast.expr]:

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 LOCALE_DIR = Path(__file__).resolve().parent / "locale"
 PAGE_LANGUAGES = ("zh_CN", "en_US", "ja_JP", "ko_KR")
 FALLBACK_LANGUAGE = "en_US"
+LANGUAGE_COOKIE = "gsv_language"
+"""A visitor's own choice, which wins over what the browser asks for."""
 MARK = re.compile(r"@@([a-z_]+\.[a-z0-9_]+)@@")
 HTML_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
 
@@ -58,6 +61,12 @@ def language_of(header: str) -> str:
     return next((known[tag] for weight, _, tag in sorted(wishes) if tag in known and weight < 0), FALLBACK_LANGUAGE)
 
 
+def wished_language(cookies: Mapping[str, str], header: str) -> str:
+    """The page language of a visitor with these cookies and this Accept-Language header."""
+    chosen = cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in PAGE_LANGUAGES else language_of(header)
+
+
 def text_of(key: str, language: str) -> str:
     """The text of ``key`` in a page language; English, then the key itself, where there is none."""
     for name in (language, FALLBACK_LANGUAGE):
@@ -70,6 +79,26 @@ def text_of(key: str, language: str) -> str:
 def put_texts(document: str, language: str) -> str:
     """``document`` (JSON, or HTML with JSON inside) with every mark replaced by its text, escaped for both."""
     return MARK.sub(lambda mark: json.dumps(text_of(mark[1], language))[1:-1].translate(HTML_ESCAPES), document)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence that is told later, to whoever looks, each in their own language.
+
+    Attributes:
+        key: of its text.
+        values: what stands in it; a value may be a message itself.
+    """
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def told(self, say: Callable[..., str]) -> str:
+        """The sentence, by a function that is :meth:`Translator.say` for somebody."""
+        return say(self.key, **{k: v.told(say) if isinstance(v, Message) else v for k, v in self.values.items()})
+
+    def __str__(self) -> str:
+        return self.told(lambda key, **values: text_of(key, FALLBACK_LANGUAGE).format(**values))
 
 
 class Translator:

@@ -28,13 +28,13 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
+from config import CONFIGS_ROOT
 from errors import ConfigError, DatasetError, GSVError
-from feature_extractor.training.codebook import EMBED
 from feature_extractor.training.teacher import RATE, load_16k
 from prepare_datasets.audio import read_recording
-from prepare_datasets.hubert_stage import ssl_path, wav_path, write_training_audio
+from prepare_datasets.hubert_stage import wav_path, write_training_audio
 from prepare_datasets.journal import atomic_file
-from tools.evaluation.systems import read_tokens
+from side_tables import read_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ LIMIT = 45_000_000
 """Bytes of a bundle; what the machines to be lent take, with the checkout beside it."""
 COMPRESSION = 0.95
 """libsndfile's for Opus: about 20 kbit/s at 16 kHz."""
+ENCODED = "sovits/6-name2semantic.tsv"
+"""Tokens that the trained encoder hears; where they are in a bundle, nothing has to be encoded."""
+S2_CONFIG = CONFIGS_ROOT / "s2_gsv_tiny.json"
 TABLES = ("2-name2text.txt", "6-name2semantic.tsv", "alignment.tsv", "speakers.tsv")
 
 
@@ -58,6 +61,8 @@ def make(work: Path, output: Path, clips: bool = True) -> int:
     if missing or not (work / "ssl" / "hubert" / "config.json").is_file():
         found = ", ".join(missing) or "ssl/hubert"
         raise DatasetError(f"{work} lacks {found}", "a work folder of train_all.py", "run it up to its encoder")
+    if (work / ENCODED).is_file():
+        parts[ENCODED] = work / ENCODED
     output.parent.mkdir(parents=True, exist_ok=True)
     rows = [line.split("|", 3) for line in (work / "lists" / "train.list").read_text("utf-8").splitlines() if line]
     with tarfile.open(output, "w:xz" if output.suffix == ".xz" else "w") as archive:
@@ -90,9 +95,7 @@ def _opus(path: Path) -> bytes:
 
 
 def unpack(bundle: Path, work: Path, corpora: Sequence[Path] = ()) -> None:
-    """Lay a bundle out as a work folder in which lists, targets and encoder are over.
-
-    The targets' features are made of the codebook: a frame is the vector of its token.
+    """Lay a bundle out as a work folder in which all is over that the bundle holds.
 
     Args:
         bundle: what :func:`make` wrote.
@@ -108,16 +111,14 @@ def unpack(bundle: Path, work: Path, corpora: Sequence[Path] = ()) -> None:
     except (OSError, tarfile.TarError) as error:
         raise DatasetError(f"{bundle} cannot be unpacked ({error})", "what bundle.py make wrote") from error
     sources = _find_clips(work, corpora)
-    embed = load_file(work / "ssl" / "quantizer.safetensors")[EMBED]
-    spoken = read_tokens(work / "targets" / "6-name2semantic.tsv")
-    for name, tokens in tqdm(spoken.items(), desc="targets", unit="clip"):
-        features = embed[torch.tensor(tokens)].repeat_interleave(2, dim=0)
-        with atomic_file(ssl_path(work / "targets", name)) as stream:
-            torch.save(features.T[None].contiguous(), stream)
-        if not wav_path(work / "targets", name).is_file():
-            write_training_audio(work / "targets", name, read_recording(sources[name]))
-    torch.save({"weight": load_file(work / "ssl" / "quantizer.safetensors")}, work / "targets" / "s2_init.pth")
-    state = {name: {"seconds": 0.0, "over": True} for name in ("lists", "targets", "encoder")}
+    for name in tqdm(read_tokens(work / "targets" / "6-name2semantic.tsv"), desc="clips", unit="clip"):
+        if not wav_path(work / "sovits", name).is_file():
+            write_training_audio(work / "sovits", name, read_recording(sources[name]))
+    # a whole checkpoint of the quantiser alone: tokens are made with it, and the language model is told whose they are
+    weights, config = load_file(work / "ssl" / "quantizer.safetensors"), json.loads(S2_CONFIG.read_text("utf-8"))
+    torch.save({"weight": weights, "config": config, "info": "quantiser"}, work / "targets" / "s2_init.pth")
+    over = ("lists", "targets", "encoder", *(["tokens"] if (work / ENCODED).is_file() else []))
+    state = {name: {"seconds": 0.0, "over": True} for name in over}
     (work / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
 

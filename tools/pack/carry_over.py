@@ -31,8 +31,8 @@ from feature_extractor.cnhubert import CNHubert
 from feature_extractor.training.codebook import CODES, EMBED
 from feature_extractor.training.teacher import load_16k
 from prepare_datasets.semantic_stage import load_tokenizer
+from side_tables import read_tokens
 from ssl_train import Row, read_list
-from tools.evaluation.systems import read_tokens
 
 logger = logging.getLogger(__name__)
 

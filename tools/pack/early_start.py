@@ -25,7 +25,7 @@ from prepare_datasets.audio import read_recording
 from prepare_datasets.hubert_stage import ssl_path, write_training_audio
 from prepare_datasets.journal import atomic_file
 from ssl_train import prepare, read_list
-from tools.pack.mix_features import first_weights
+from tools.pack.mix_tokens import first_weights
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.evaluation.items import read_items
-from tools.pack.mix_features import parse_limits
+from tools.pack.mix_tokens import parse_limits
 
 logger = logging.getLogger(__name__)
 

@@ -3,10 +3,11 @@
     python tools/pack/train_all.py --work work/pack --minutes 120 --device cpu
 
 Inputs (lists, targets of the encoder, features, tokens) are made first and count on top of the budget; each is made
-once. The budget is then divided among five trainings: encoder, SoVITS (acoustic, then decoder), AR and language model.
-On a GPU, or with ``--lanes 2``, SoVITS and the two text-to-semantic stages train side by side. A training that has had
-its share is not begun again by the same command; ``--more`` gives all of them a further round. Every step is a command
-of this project that goes on from its own checkpoints; this file only knows their order, their arguments and the clock.
+once. The budget is then divided among the trainings: encoder, SoVITS (acoustic, then decoder; both at once on a GPU),
+AR and language model. On a GPU, or with ``--lanes 2``, SoVITS and the two text-to-semantic stages train side by side. A
+training that has had its share is not begun again by the same command; ``--more`` gives all of them a further round.
+Every step is a command of this project that goes on from its own checkpoints; this file only knows their order, their
+arguments and the clock.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 Command = list[str]
 CONFIGS = REPO_ROOT / "GPT_SoVITS" / "configs"
 STAGES = REPO_ROOT / "GPT_SoVITS" / "prepare_datasets"
+JOINT = "s2_gsv_tiny_joint.json"
 PACK_REFERENCES = ("long_00000", "en_00445")
 SAMPLING = '{"top_k": 5, "temperature": 0.7, "repetition_penalty": 1.0}'
 
@@ -122,22 +125,24 @@ def _encoder(recipe: Recipe, minutes: float) -> list[Command]:
     return [_ssl(recipe, "--minutes", f"{minutes:.2f}", *recipe.older("hubert"))]
 
 
-def _features(recipe: Recipe, _: float) -> list[Command]:
-    """Features of the trained encoder, and the targets beside them: SoVITS learns from both."""
+def _tokens(recipe: Recipe, _: float) -> list[Command]:
+    """What the trained encoder hears in the clips: SoVITS learns from its tokens and from the targets'."""
     train, exp, ssl = recipe.at("lists", "train.list"), recipe.at("sovits"), recipe.at("ssl")
-    Path(exp).mkdir(parents=True, exist_ok=True)
     out = ["--list", train, "--out", exp]
-    mix = ["--early", recipe.at("targets"), "--exp", exp, "--quantizer", f"{ssl}/quantizer.safetensors"]
     return [
-        *(_copy(recipe.at("targets", name), exp) for name in ("2-name2text.txt", "speakers.tsv")),
         python(STAGES / "2-get-hubert-wav32k.py", *out, "--hubert", f"{ssl}/hubert", "--device", recipe.device),
-        python(
-            "tools/pack/mix_features.py",
-            *mix,
-            "--alignment",
-            recipe.at("targets", "alignment.tsv"),
-            *recipe.older("s2G.pth"),
-        ),
+        python(STAGES / "3-get-semantic.py", *out, "--s2", recipe.at("targets", "s2_init.pth")),
+    ]
+
+
+def _start(recipe: Recipe, _: float) -> list[Command]:
+    """Both kinds of tokens in one folder, and the generator to begin with."""
+    exp, targets = recipe.at("sovits"), recipe.at("targets")
+    folders = ["--early", targets, "--exp", exp, "--alignment", f"{targets}/alignment.tsv"]
+    quantizer = ["--quantizer", recipe.at("ssl", "quantizer.safetensors")]
+    return [
+        *(_copy(f"{targets}/{name}", exp) for name in ("2-name2text.txt", "speakers.tsv")),
+        python("tools/pack/mix_tokens.py", *folders, *quantizer, *recipe.older("s2G.pth")),
     ]
 
 
@@ -145,7 +150,7 @@ def _s2_settings(recipe: Recipe, preset: str, minutes: float) -> Path:
     """The preset with this run's folders, minutes and batch; written into the work folder."""
     settings: dict[str, Any] = json.loads((CONFIGS / preset).read_text(encoding="utf-8"))
     changes = {"max_minutes": minutes, "pretrained_s2G": recipe.at("sovits", "s2_init.pth")}
-    changes |= {"torch_threads": recipe.threads} if recipe.device == "cpu" else {"channels_last": False}
+    changes |= {"torch_threads": recipe.threads} if recipe.device == "cpu" else {}
     changes |= {"batch_size": recipe.rows} if recipe.rows else {}
     settings["train"] |= changes
     settings["data"]["exp_dir"] = settings["s2_ckpt_dir"] = recipe.at("sovits")
@@ -177,7 +182,8 @@ def _ar(recipe: Recipe, minutes: float) -> list[Command]:
 
 def _lm(recipe: Recipe, minutes: float) -> list[Command]:
     codebook = f"qwen3.sovits_path={recipe.at('targets', 's2_init.pth')}"
-    return [_stage_1(recipe, "qwen3_gsv_tiny.yaml", "lm", minutes, codebook)]
+    folder = f"train.output_root={recipe.at('targets', 'lm')}"
+    return [_stage_1(recipe, "qwen3_gsv_tiny.yaml", "lm", minutes, codebook, folder)]
 
 
 def _pack(recipe: Recipe, _: float) -> list[Command]:
@@ -187,19 +193,23 @@ def _pack(recipe: Recipe, _: float) -> list[Command]:
     references.write_text("\n".join(chosen) + "\n", encoding="utf-8")
     state = max((recipe.work / "sovits" / "logs_s2_v2").glob("G_*.pth"), key=lambda path: path.stat().st_mtime)
     parts = ["--hubert", recipe.at("ssl", "hubert"), "--quantizer", recipe.at("ssl", "quantizer.safetensors")]
-    parts += ["--s2", str(state), "--s2-config", str(recipe.work / "s2_gsv_tiny_decoder.json")]
+    preset = JOINT if recipe.device == "cuda" else "s2_gsv_tiny_decoder.json"
+    parts += ["--s2", str(state), "--s2-config", str(recipe.work / preset)]
     parts += ["--s1", recipe.at("targets", "ar", "s1-last.ckpt"), "--lm", recipe.at("targets", "lm", "gsv-tiny")]
     parts += ["--references", str(references), "--sampling", SAMPLING, "--output", str(recipe.output)]
     return [python("tools/pack/build_pack.py", *parts)]
 
 
 INPUTS = (Stage("lists", _split), Stage("targets", _targets))
-SOVITS_LANE = (
-    Stage("encoder", _encoder, 0.25),
-    Stage("features", _features),
-    Stage("acoustic", _sovits("s2_gsv_tiny_acoustic.json"), 0.35),
-    Stage("decoder", _sovits("s2_gsv_tiny_decoder.json"), 0.40),
-)
+ENCODER = (Stage("encoder", _encoder, 0.25), Stage("tokens", _tokens), Stage("start", _start))
+SOVITS_LANES = {
+    "cpu": (
+        *ENCODER,
+        Stage("acoustic", _sovits("s2_gsv_tiny_acoustic.json"), 0.35),
+        Stage("decoder", _sovits("s2_gsv_tiny_decoder.json"), 0.40),
+    ),
+    "cuda": (*ENCODER, Stage("joint", _sovits(JOINT), 0.75)),
+}
 SEMANTIC_LANE = (Stage("ar", _ar, 0.5), Stage("lm", _lm, 0.5))
 PACK = Stage("pack", _pack)
 
@@ -225,7 +235,7 @@ class Progress:
 
     def begin_round(self) -> None:
         """Trainings may run again, and the pack is put together anew."""
-        for stage in (*SOVITS_LANE, *SEMANTIC_LANE, PACK):
+        for stage in (*chain(*SOVITS_LANES.values()), *SEMANTIC_LANE, PACK):
             if stage.name in self.stages and (stage.share or stage is PACK):
                 self.stages[stage.name]["over"] = False
 
@@ -274,11 +284,12 @@ def run_all(recipe: Recipe, minutes: float, lanes: int, more: bool = False) -> N
     if more:
         progress.begin_round()
     run_lane(INPUTS, recipe, 0.0, progress)
+    sovits = SOVITS_LANES[recipe.device]
     if lanes == 1:
-        run_lane((*SOVITS_LANE, *SEMANTIC_LANE), recipe, minutes, progress)
+        run_lane((*sovits, *SEMANTIC_LANE), recipe, minutes, progress)
     else:
         with ThreadPoolExecutor(2) as pool:
-            for lane in [pool.submit(run_lane, s, recipe, minutes, progress) for s in (SOVITS_LANE, SEMANTIC_LANE)]:
+            for lane in [pool.submit(run_lane, s, recipe, minutes, progress) for s in (sovits, SEMANTIC_LANE)]:
                 lane.result()
     run_lane((PACK,), recipe, 0.0, progress)
 
@@ -299,7 +310,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--lanes", type=int, choices=(1, 2), help="trainings side by side (default: 1 on a CPU, 2 on a GPU)")
     add("--threads", type=int, default=1, help="of each training on a CPU")
-    add("--rows", type=int, default=0, help="rows of a SoVITS batch (default: the presets', 48 on a GPU)")
+    add("--rows", type=int, default=0, help="rows of a SoVITS batch (default: the presets')")
     add("--start-from", type=Path, help="older pack whose encoder and generator are the beginning")
     add("--output", type=Path, help="folder of the finished pack (default: <work>/gsv-tiny)")
     add("--more", action="store_true", help="another round for trainings that have had their share")
@@ -326,7 +337,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             threads=args.threads,
             start_from=args.start_from.resolve() if args.start_from else None,
             output=args.output or args.work.resolve() / "gsv-tiny",
-            rows=args.rows or (48 if on_gpu else 0),
+            rows=args.rows,
         )
         run_all(recipe, args.minutes, args.lanes or (2 if on_gpu else 1), args.more)
     except GSVError as error:

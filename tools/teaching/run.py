@@ -140,7 +140,10 @@ class Runner:
 
     def speak_command(self) -> list[str]:
         """The voice speaks the texts."""
-        command = _python("GPT_SoVITS/prepare_datasets/4-distill.py")
+        command = _python("tools/teaching/speak.py" if self.wish.listen else "GPT_SoVITS/prepare_datasets/4-distill.py")
+        if self.wish.listen:
+            command += ["--listen", self.wish.listen]
+        command += ["--takes", str(self.wish.takes)]
         command += ["--texts", str(self.wish.folder / TEXTS_FILE), "--exp", str(self.wish.folder)]
         command += ["--language", self.wish.language, "--gpt_model", self.wish.gpt, "--sovits_model", self.wish.sovits]
         if self.wish.references:

@@ -36,6 +36,8 @@ class Wish:
         tuning: "lora" or "full".
         seeds: of the evaluation, comma-separated.
         sentences: of each table in the evaluation (0: all).
+        takes: a text is spoken anew at most so often, and the best take is kept.
+        listen: model of a recogniser that finds the best take; empty: the first that did not collapse is it.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Wish:
     tuning: str = "lora"
     seeds: str = "1234,2"
     sentences: int = 0
+    takes: int = 1
+    listen: str = ""
 
     @property
     def folder(self) -> Path:

@@ -15,17 +15,26 @@ from torch import Tensor
 from AR.backend import SamplingParams, T2SRequest
 from AR.errors import FallbackReason
 
+AR_STAGE = "ar"
 FinishReason = Literal["eos", "length", "stopped"]
 ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class FallbackInfo:
-    """Why the AR model spoke: a reason code, a line for the user, and the model that was asked for."""
+    """Why another stage or engine spoke.
+
+    Attributes:
+        reason: a code.
+        message: a line for the user.
+        model_name: the model that was asked for.
+        speaks: who speaks instead, "ar" for the AR model.
+    """
 
     reason: FallbackReason
     message: str
     model_name: str = ""
+    speaks: str = AR_STAGE
 
 
 @dataclass(frozen=True)

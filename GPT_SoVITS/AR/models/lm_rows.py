@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from AR.backend import EOS, T2SRequest
+from AR.errors import T2SError
 
 PAD, BPE, PHONE, MARKER, SEMANTIC = range(5)
 SEP, SPEAK = 0, 1
@@ -29,6 +32,16 @@ class RowIds:
     kinds: np.ndarray
 
 
+class RowConfig(Protocol):
+    """What a row depends on; ``lm_folder.LMConfig`` and ``lm_manifest.LMManifest`` say it."""
+
+    @property
+    def text_mode(self) -> str: ...
+
+    @property
+    def phone_count(self) -> int: ...
+
+
 def join_texts(first: str, second: str) -> str:
     """Prompt text and target text as one text; a space where the writing has spaces."""
     first, second = first.strip(), second.strip()
@@ -38,6 +51,29 @@ def join_texts(first: str, second: str) -> str:
 def bpe_ids(tokenizer: Any, text: str) -> list[int]:
     """Ids of ``text`` without any special tokens."""
     return list(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
+
+def request_row(request: T2SRequest, tokenizer: Any, config: RowConfig) -> RowIds:
+    """The row of a request, up to and with its prompt tokens, for a stage with this configuration.
+
+    Args:
+        request: one utterance.
+        tokenizer: the backbone's.
+        config: says which text streams the row has, and how many phones there are.
+
+    Raises:
+        T2SError: ids outside the tables, or no words where only words are read.
+    """
+    if not 0 <= int(request.phones.min()) <= int(request.phones.max()) < config.phone_count:
+        raise T2SError(f"phone ids must be in 0..{config.phone_count - 1}")
+    if request.prompt is not None and request.prompt.numel():
+        if not 0 <= int(request.prompt.min()) <= int(request.prompt.max()) < EOS:
+            raise T2SError(f"prompt tokens must be in 0..{EOS - 1}")
+    if "phones" not in config.text_mode and not request.text.strip():
+        raise T2SError("this model reads words only, and the request has none")
+    bpe = bpe_ids(tokenizer, join_texts(request.prompt_text, request.text)) if "bpe" in config.text_mode else []
+    row = text_row(bpe, request.phones.tolist() if "phones" in config.text_mode else [])
+    return row if request.prompt is None else with_tokens(row, request.prompt.tolist())
 
 
 def text_row(bpe: Sequence[int], phones: Sequence[int]) -> RowIds:

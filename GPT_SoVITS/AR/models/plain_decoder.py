@@ -171,16 +171,19 @@ class Attention(nn.Module):
         (batch, length, _), size, groups = x.shape, self.shape.head_dim, self.shape.groups
         q, k = self.q_proj(x).view(batch, length, -1, size), self.k_proj(x).view(batch, length, -1, size)
         if self.shape.qk_norm:
-            q, k = self.q_norm(q), self.k_norm(k)
+            q, k = self.q_norm.forward(q), self.k_norm.forward(k)
         both = torch.cat((q, k), dim=2)  # [B, L, H + G, D]
         both = torch.addcmul(both * codes[0], both.roll(size // 2, -1), codes[1])
         v = self.v_proj(x).view(batch, length, groups, size)
         keys, values = view.update(layer, both[:, :, -groups:].transpose(1, 2), v.transpose(1, 2))  # [B, G, S, D]
         each = self.shape.heads // groups
-        q = both[:, :, :-groups].unflatten(2, (groups, each)).permute(0, 2, 3, 1, 4).flatten(2, 3)  # [B, G, H/G * L, D]
-        mask = view.mask(self.shape.window if self.shape.kinds[layer] == SLIDING else None)
-        if mask is not None and length > 1:
-            mask = mask.repeat(1, 1, each, 1)
+        q, mask = both[:, :, :-groups], view.mask(self.shape.window if self.shape.kinds[layer] == SLIDING else None)
+        if length == 1:  # a step: the same without moving anything
+            q = q.view(batch, groups, each, size)
+            out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=self.shape.scale)
+            return self.o_proj(out.reshape(batch, 1, -1))  # type: ignore[no-any-return]
+        q = q.unflatten(2, (groups, each)).permute(0, 2, 3, 1, 4).flatten(2, 3)  # [B, G, H/G * L, D]
+        mask = mask.repeat(1, 1, each, 1) if mask is not None else None
         out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=self.shape.scale)
         out = out.unflatten(2, (each, length)).permute(0, 3, 1, 2, 4).reshape(batch, length, -1)
         return self.o_proj(out)  # type: ignore[no-any-return]
@@ -214,10 +217,12 @@ class Layer(nn.Module):
             self.post_feedforward_layernorm = Norm(shape.hidden, shape)
 
     def forward(self, x: Tensor, codes: tuple[Tensor, Tensor], view: View, layer: int) -> Tensor:
-        attended = self.self_attn(self.input_layernorm(x), codes, view, layer)
-        if not self.self_attn.shape.gemma:
+        # forward, not the module itself: nothing hooks into these, and a step of a small model is mostly such calls
+        attention = self.self_attn
+        attended = attention.forward(self.input_layernorm.forward(x), codes, view, layer)
+        if not attention.shape.gemma:
             x = x + attended
-            return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
+            return x + self.mlp.forward(self.post_attention_layernorm.forward(x))
         x = x + self.post_attention_layernorm(attended)
         return x + self.post_feedforward_layernorm(self.mlp(self.pre_feedforward_layernorm(x)))  # type: ignore[no-any-return]
 
@@ -299,8 +304,8 @@ class PlainDecoder(nn.Module):
         tables = self._tables(rows, x)
         codes = {kind: (cos[view.positions], sin[view.positions]) for kind, (cos, sin) in tables.items()}
         for index, layer in enumerate(self.layers):
-            x = layer(x, codes[self.shape.kinds[index]], view, index)
-        return self.norm(x)  # type: ignore[no-any-return]
+            x = layer.forward(x, codes[self.shape.kinds[index]], view, index)  # type: ignore[operator]
+        return self.norm.forward(x)
 
     def _tables(self, rows: int, like: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Per layer kind, cosines and signed sines [rows or more, 1, D]; made once, swapped in one assignment."""

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from AR.backend import EOS, VOCAB_SIZE, T2SRequest, read_all
+from AR.backend import VOCAB_SIZE, T2SRequest, read_all
 from AR.errors import LMUnavailable, T2SError
 from AR.key_report import compare_keys
 from AR.models import lm_backbone, lm_half, lm_rows
@@ -268,21 +268,8 @@ class Qwen3T2SModel(nn.Module):
         return out
 
     def row_ids(self, request: T2SRequest) -> lm_rows.RowIds:
-        """The row of a request, up to and with its prompt tokens."""
-        text = lm_rows.join_texts(request.prompt_text, request.text)
-        bpe = lm_rows.bpe_ids(self.tokenizer, text) if self.config.uses_bpe else []
-        phones = request.phones.tolist() if self.config.uses_phones else []
-        row = lm_rows.text_row(bpe, phones)
-        return row if request.prompt is None else lm_rows.with_tokens(row, request.prompt.tolist())
-
-    def _check(self, request: T2SRequest) -> None:
-        if not 0 <= int(request.phones.min()) <= int(request.phones.max()) < self.config.phone_count:
-            raise T2SError(f"phone ids must be in 0..{self.config.phone_count - 1}")
-        if request.prompt is not None and request.prompt.numel():
-            if not 0 <= int(request.prompt.min()) <= int(request.prompt.max()) < EOS:
-                raise T2SError(f"prompt tokens must be in 0..{EOS - 1}")
-        if not self.config.uses_phones and not request.text.strip():
-            raise T2SError("this model reads words only, and the request has none")
+        """The row of a request, up to and with its prompt tokens. Errors as ``lm_rows.request_row``."""
+        return lm_rows.request_row(request, self.tokenizer, self.config)
 
     # ---- decoding ---------------------------------------------------------------------------------------------------
 
@@ -309,7 +296,6 @@ class Qwen3T2SModel(nn.Module):
     @torch.inference_mode()
     def read(self, state: DecodeState, row: int, request: T2SRequest) -> Iterator[Tensor | None]:
         """As :class:`~AR.backend.T2SBackend`; a portion is a stretch of positions."""
-        self._check(request)
         ids, kinds = (t.to(self.device) for t in lm_rows.left_pad([self.row_ids(request)]))
         length = ids.shape[1]
         state.make_room(row + 1, length)

@@ -37,6 +37,9 @@ class ModelSection:
         lora_rank, lora_alpha, lora_dropout: of the LoRA.
         lora_targets: "all-linear", or module names separated by commas.
         stream_dropout: probability with which each text stream of a row is dropped (never both).
+        position_gain: height at which the codes of the place in a stream begin, as a factor on the embeddings' scale;
+            they are trained from there. 0: there are none and never will be, so that an exported stage is a plain
+            causal LM, which vLLM serves without a plugin (tools/export_lm.py).
         adapter_steps: first so many steps train the adapter alone.
         warm_start: AR checkpoint (.ckpt) whose phone and semantic embeddings are the start of the adapter's.
         teacher: a trained folder, or its name in a model list, that speaks the same tokens: its probabilities are
@@ -60,6 +63,7 @@ class ModelSection:
     lora_dropout: float = 0.05
     lora_targets: str = "all-linear"
     stream_dropout: float = 0.15
+    position_gain: float = 1.0
     adapter_steps: int = 0
     warm_start: str = ""
     teacher: str = ""
@@ -193,6 +197,8 @@ def _check(config: LMTrainConfig) -> None:
         raise T2SError("qwen3.stream_dropout has to be 0..0.5")
     if not 0 <= config.qwen3.teacher_share <= 1:
         raise T2SError("qwen3.teacher_share has to be 0..1")
+    if config.qwen3.position_gain < 0:
+        raise T2SError("qwen3.position_gain has to be 0 or more")
     if config.new_model and "model_type" not in config.new_model:
         raise T2SError("qwen3.new_model needs a model_type, such as qwen3")
     if config.guided.weight > 0 and config.qwen3.gradient_checkpointing:

@@ -55,6 +55,7 @@ def build(
     else:
         model = _pretrained(config, codebook, device)
     _unused_words(model)
+    _place_codes(model, None if start is not None else section.position_gain)
     if section.gradient_checkpointing:
         model.decoder.gradient_checkpointing_enable()  # type: ignore[operator]
     if config.guided.weight > 0:
@@ -127,6 +128,15 @@ def _unused_words(model: Qwen3T2SModel) -> None:
     """Without the BPE stream the word table is never read: training it would only cost memory."""
     if not model.config.uses_bpe:
         model.word_table.weight.requires_grad_(False)
+
+
+def _place_codes(model: Qwen3T2SModel, factor: float | None) -> None:
+    """Height of the place codes of a new adapter, None for one that goes on as it was; without any, it stays so."""
+    if factor is not None:
+        with torch.no_grad():
+            model.position_gain.mul_(factor)
+    if not model.position_gain.any():
+        model.position_gain.requires_grad_(False)
 
 
 def _check_guided(config: LMTrainConfig, model: Qwen3T2SModel) -> None:

@@ -21,56 +21,24 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from AR.backend import EOS
 from AR.data.clips import Clip
 from AR.data.collate import Batch
 from AR.data.lm_collate import Item, ItemBatches, ItemData, LMCollator
 from AR.data.rows import Batching, epoch_batches, small_set_repeat
 from AR.errors import T2SError
 from AR.hardware import has_fast_bfloat16, training_attention, training_device
-from AR.models import lm_rows
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.plausible import LearnedSpan, span_of
-from AR.training import lm_guided
 from AR.training.ema import WeightAverage
 from AR.training.lm_config import LMTrainConfig
+from AR.training.lm_loss import LMTrainingModule
 from AR.training.lm_teacher import Teacher
-from AR.training.loss import with_noise
 from AR.training.processes import agreed
 from AR.training.schedule import guided_weight
 from AR.training.state import last_state, step_of
 
 logger = logging.getLogger(__name__)
 WEIGHTS_FILE, AVERAGE_FILE, CLOCK_FILE = "trained.safetensors", "average.safetensors", "clock.json"
-
-
-class LMTrainingModule(nn.Module):
-    """Model and losses as one module, so that wrappers for several processes see one forward pass.
-
-    Args:
-        model: what is trained.
-        config: settings.
-        teacher: a model to learn from; no part of the module.
-    """
-
-    def __init__(self, model: Qwen3T2SModel, config: LMTrainConfig, teacher: Teacher | None = None) -> None:
-        super().__init__()
-        self.model, self.settings, self.token_noise = model, config, config.train.token_noise
-        self.teacher = teacher
-
-    def forward(self, batch: Mapping[str, Any], guidance: float = 0.0) -> Tensor:
-        """Loss of a batch (lm_collate.py); ``guidance`` weighs guided attention."""
-        smoothing = self.settings.train.label_smoothing if self.training else 0.0
-        taught = self.teacher.probabilities(batch) if self.training and self.teacher else None
-        if self.training:
-            spoken = batch["kinds"] == lm_rows.SEMANTIC
-            batch = {**batch, "ids": with_noise(batch["ids"], self.token_noise, EOS, spoken)}
-        guide = batch.get("guide")
-        if guide is None or guidance <= 0 or not self.training:
-            return self.model.training_loss(batch, smoothing, taught, self.settings.qwen3.teacher_share)
-        with lm_guided.listening(guide, self.settings.guided, batch["kinds"] != lm_rows.PAD) as heard:
-            loss = self.model.training_loss(batch, smoothing, taught, self.settings.qwen3.teacher_share)
-        return loss + guidance * heard.loss()
 
 
 class LMTrainer(Trainer):  # type: ignore[misc]
@@ -359,6 +327,8 @@ class _Control(TrainerCallback):  # type: ignore[misc]
         train = run.lm_config.train
         run.average.update()
         run.look_around()
+        if state.global_step < args.logging_steps:
+            control.should_log = True  # each of the first steps: a short run has a curve too
         if run.held_clips and state.global_step % train.eval_steps == 0:
             control.should_evaluate = True
         if run.minutes - run.saved_at >= train.checkpoint_minutes:

@@ -36,6 +36,9 @@ from AR.training.state import read_state, write_state
 
 logger = logging.getLogger(__name__)
 LOG_EVERY = 10
+"""Steps between two values of the curves; each of the first so many steps has its own."""
+FLUSH_SECONDS = 5
+"""How long a value may wait to be written: a page shows the curves while they grow."""
 OnStep = Callable[[int, Mapping[str, Tensor]], None]
 ExportWeights = Callable[[str, Mapping[str, Tensor], str], None]
 """Called with a label ("best", "last", "e10"), the weights by checkpoint names, and an info text ("GPT-e10")."""
@@ -236,7 +239,7 @@ class S1Training:
             position.batch += 1
             minutes = torch.tensor([(time.monotonic() - self.clock) / 60.0], dtype=torch.float64)
             position.minutes = float(agreed(self.accelerator, minutes))
-            if position.step % LOG_EVERY == 0:
+            if position.step % LOG_EVERY == 0 or position.step < LOG_EVERY:
                 shown = {"loss": "token_loss", "top3": "top3", "preference": "preference"}
                 bar.set_postfix({k: f"{losses[name].item():.3f}" for k, name in shown.items() if name in losses})
                 self._scalars("train", losses)
@@ -362,7 +365,7 @@ class S1Training:
         except ImportError:
             logger.warning("tensorboard is not installed: no scalars are written")
             return None
-        return SummaryWriter(str(self.output / "tb"), purge_step=self.position.step)
+        return SummaryWriter(str(self.output / "tb"), purge_step=self.position.step, flush_secs=FLUSH_SECONDS)
 
     def _scalars(self, group: str, values: Mapping[str, Tensor]) -> None:
         if self.writer is not None:

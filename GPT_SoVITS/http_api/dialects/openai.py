@@ -7,7 +7,6 @@ clients take for granted; ``sample_rate`` changes that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -19,7 +18,7 @@ from http_api.calls import SpeechCall
 from http_api.incoming import body_values
 from http_api.responses import answer_to
 from http_api.service import Service
-from TTS_infer_pack.request import PIECES, SEGMENTS, WHOLE, SynthesisRequest
+from TTS_infer_pack.request import PIECES, SEGMENTS, WHOLE
 from TTS_infer_pack.voice_library import DEFAULT_VOICE, MAX_CLIP_BYTES, NamedVoice
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -76,8 +75,7 @@ async def speech(service: Service, request: Request) -> Response:
     as_events = _choice(values, "stream_format", STREAM_FORMATS, "audio") == "sse"
     call = openai_call(service, values, as_events)
     if call.request.subtitles and not as_events:  # JSON, which is whole
-        assert isinstance(call.request, SynthesisRequest)
-        call = replace(call, request=replace(call.request, streaming_mode=WHOLE))
+        call = call.in_mode(WHOLE)
     return answer_to(service, call, as_events)
 
 

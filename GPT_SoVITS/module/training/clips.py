@@ -84,12 +84,14 @@ def _duration(path: Path) -> float | None:
     return info.frames / info.samplerate
 
 
-def _check_clip(name: str, phones: list[str], exp_dir: Path, to_ids: PhonesToIds, min_seconds: float) -> ClipInfo | str:
+def _check_clip(
+    name: str, phones: list[str], exp_dir: Path, to_ids: PhonesToIds, min_seconds: float, needs_features: bool
+) -> ClipInfo | str:
     """One clip, or the reason it cannot be used."""
     if not phones:
         return "not four fields, or no phones"
     features, audio = exp_dir / "4-cnhubert" / f"{name}.pt", exp_dir / "5-wav32k" / name
-    if not features.is_file():
+    if needs_features and not features.is_file():
         return "missing features in 4-cnhubert"
     if not audio.is_file():
         return "missing audio in 5-wav32k"
@@ -110,8 +112,14 @@ def _with_speaker(clip: ClipInfo, exp_dir: Path) -> ClipInfo | str:
     return replace(clip, speaker=speaker) if found else f"missing speaker vector in 7-sv_cn, run {SPEAKER_COMMAND}"
 
 
-def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float, needs_speaker: bool = False) -> ScanResult:
-    """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once; with speaker vectors if needed."""
+def scan_clips(
+    exp_dir: Path,
+    to_ids: PhonesToIds,
+    segment_seconds: float,
+    needs_speaker: bool = False,
+    needs_features: bool = True,
+) -> ScanResult:
+    """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once; with the parts that are needed."""
     min_seconds = max(MIN_SECONDS, segment_seconds)
     result = ScanResult([], Counter(), {})
     alignments = read_alignment(exp_dir / "alignment.tsv")
@@ -121,7 +129,7 @@ def scan_clips(exp_dir: Path, to_ids: PhonesToIds, segment_seconds: float, needs
             result.skip("listed twice", name)
             continue
         seen.add(name)
-        clip = _check_clip(name, phones, exp_dir, to_ids, min_seconds)
+        clip = _check_clip(name, phones, exp_dir, to_ids, min_seconds, needs_features)
         if needs_speaker and not isinstance(clip, str):
             clip = _with_speaker(clip, exp_dir)
         if isinstance(clip, str):

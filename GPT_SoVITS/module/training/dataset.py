@@ -61,7 +61,8 @@ class Batch:
     """Padded examples, longest first.
 
     ssl [B, ssl_dim, T], spec [B, bins, T], wav [B, 1, L], text [B, T_ph], alignment [B, T] (-1: not known); for
-    versions that need them, else None: speaker [B, S], mel [B, M, T_mel], mel_lengths [B].
+    versions that need them, else None: speaker [B, S], mel [B, M, T_mel], mel_lengths [B]; tokens [B, T / 2] where they
+    are known, ssl is empty then.
     """
 
     ssl: Tensor
@@ -74,6 +75,7 @@ class Batch:
     speaker: Tensor | None = None
     mel: Tensor | None = None
     mel_lengths: Tensor | None = None
+    tokens: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from module.training.clips import repetitions, require_clips, scan_clips
 from module.training.dataset import Batch, S2Dataset, collate
+from module.training.on_device import DeviceClips, DeviceLoader
 from module.training.sampler import LengthBatchSampler
 from module.training.settings import S2Settings
 from text import cleaned_text_to_sequence
@@ -32,8 +33,8 @@ def load_data(settings: S2Settings) -> S2Dataset:
 
 
 def make_loader(
-    settings: S2Settings, dataset: S2Dataset, accelerator: Accelerator
-) -> tuple[DataLoader[Batch], LengthBatchSampler]:
+    settings: S2Settings, dataset: S2Dataset | DeviceClips, accelerator: Accelerator
+) -> tuple[DataLoader[Batch] | DeviceLoader, LengthBatchSampler]:
     """Batches of like length; each process gets its own share."""
     train = settings.train
     sampler = LengthBatchSampler(
@@ -44,6 +45,8 @@ def make_loader(
         accelerator.process_index,
         accelerator.num_processes,
     )
+    if isinstance(dataset, DeviceClips):
+        return DeviceLoader(dataset, sampler), sampler
     loader: DataLoader[Batch] = DataLoader(
         dataset,  # type: ignore[arg-type]  # items are clips, collate makes the batch
         batch_sampler=sampler,

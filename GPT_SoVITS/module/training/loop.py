@@ -25,11 +25,14 @@ from config import REPO_ROOT
 from errors import GSVError, TrainingError
 from module.training.dataset import Batch, S2Dataset
 from module.training.loading import make_loader
+from module.training.on_device import DeviceClips, DeviceLoader
 from module.training.run import TrainingRun
 from module.training.sampler import LengthBatchSampler
 from module.training.settings import S2Settings, load_settings
 
 logger = logging.getLogger(__name__)
+FLUSH_SECONDS = 5
+"""How long a value may wait to be written: a page shows the curves while they grow."""
 
 Step = Callable[[Batch, int], dict[str, torch.Tensor]]
 """One training step on a batch, with the number of steps before it -> losses by name, detached; one is g/total."""
@@ -51,7 +54,7 @@ class StopFlag:
         self.wanted = True
 
 
-def fit(run: TrainingRun, step: Step, dataset: S2Dataset, stop: StopFlag) -> Path | None:
+def fit(run: TrainingRun, step: Step, dataset: S2Dataset | DeviceClips, stop: StopFlag) -> Path | None:
     """Train until the epochs, steps or minutes of the settings are used up, or ``stop`` is set.
 
     Returns:
@@ -99,7 +102,7 @@ def make_accelerator(settings: S2Settings) -> Accelerator:
     return accelerator
 
 
-def batches(run: TrainingRun, loader: DataLoader[Batch], sampler: LengthBatchSampler) -> Iterator[Batch]:
+def batches(run: TrainingRun, loader: DataLoader[Batch] | DeviceLoader, sampler: LengthBatchSampler) -> Iterator[Batch]:
     """From where the run stands to the end of its last epoch."""
     while not done(run):
         sampler.set_position(run.position.epoch, run.position.batch)
@@ -158,7 +161,10 @@ class Board:
         self.run, self.main = run, run.accelerator.is_main_process
         start = run.position.step
         self.bar = tqdm(total=total, initial=start, disable=not self.main, unit="step", dynamic_ncols=True)
-        self.writer = SummaryWriter(str(run.settings.log_dir), purge_step=start) if self.main else None
+        self.writer: SummaryWriter | None = None
+        if self.main:
+            folder = str(run.settings.log_dir)
+            self.writer = SummaryWriter(folder, purge_step=start, flush_secs=FLUSH_SECONDS)
 
     def write(self, losses: dict[str, torch.Tensor], rate: float) -> None:
         """Take in one step's losses.

@@ -3,6 +3,9 @@
 *Posterior path* (public): spectrogram -> posterior -> waveform, with the prior drawn to the posterior by the KL term.
 *Acoustic path* (for small packs): tokens, phones and style -> prior -> inverse flow -> latent, from which a linear head
 reads the mel spectrogram. No waveform is made, so whole clips cost little and attention to the phones is soon learned.
+*Joint path* (``prior_rows`` above 0): the posterior path, but a share of the batch is decoded from the prior, and the
+mel head reads both latents. The decoder hears exact latents and those that speaking will give it; to train both
+directions at once is NaturalSpeech's idea (Tan et al. 2022). Its acoustic steps do the same without a waveform.
 *Prior path* (for small packs, after it): the same, and the decoder makes the waveform of a slice, exactly what speaking
 does. Nothing has to be learned but what is used; the price is that pitch and timing details that the tokens lack are
 averaged.
@@ -18,13 +21,17 @@ import torch
 from torch import Tensor, nn
 
 from module.commons import random_starts, sequence_mask, slice_segments
-from module.encoders import Prior
+from module.encoders import Prior, sample
 from module.models import Latents, SynthesizerTrn, TrainingPass
 from module.training.dataset import Batch
 from module.training.settings import TrainSettings
 
 NOISE_SCALE = 0.5  # as in speaking
 QUIET_LOGS = -2.5  # log-scale of the prior where the prior path starts: little noise
+PLAIN_LOGS = 0.0  # where the joint path starts, which else would find a posterior infinitely far from a silent prior
+
+
+USUAL_MEL, USUAL_LOW_BIN = -5.0, -1.0  # logarithms about which speech lies: a bias learns them slowly
 
 
 class Route(Enum):
@@ -45,46 +52,85 @@ class Route(Enum):
 class Outcome(NamedTuple):
     """What a step has to judge; parts that the way does not make are None.
 
-    speech: the public training pass; mel: [B, n_mels, T_spec] read from the latent; attention: log-probabilities
-    [B, T_spec, T_ph] of the guided head; mask: valid frames [B, 1, T_spec].
+    speech: the public training pass; mels: each [B, n_mels + low_bins, T_spec], read from a latent; attention:
+    log-probabilities [B, T_spec, T_ph] of the guided head; mask: valid frames [B, 1, T_spec]; latents: without a
+    waveform; from_prior [B]: rows that were decoded from the prior.
     """
 
     speech: TrainingPass | None
-    mel: Tensor | None
+    mels: tuple[Tensor, ...]
     attention: Tensor | None
     mask: Tensor
+    latents: Latents | None = None
+    from_prior: Tensor | None = None
 
 
 class TrainingForward(nn.Module):
     """What accelerate wraps: the synthesiser and its training-only mel head, called on a batch by one of the ways."""
 
-    def __init__(
-        self, network: SynthesizerTrn, n_mels: int, code_noise: float = 0.0, freeze_prior: bool = False
-    ) -> None:
+    def __init__(self, network: SynthesizerTrn, n_mels: int, train: TrainSettings) -> None:
         super().__init__()
-        self.network, self.code_noise, self.freeze_prior = network, code_noise, freeze_prior
-        self.mel_head = nn.Conv1d(network.config.inter_channels, n_mels, 1)
+        self.network, self.train_settings = network, train
+        self.mel_head = nn.Conv1d(network.config.inter_channels, n_mels + train.low_bins, 1)
+        with torch.no_grad():
+            means = torch.tensor([USUAL_MEL] * n_mels + [USUAL_LOW_BIN] * train.low_bins)
+            self.mel_head.bias.copy_(means)  # type: ignore[union-attr]
 
     def forward(self, batch: Batch, route: Route) -> Outcome:
         """A training pass; on the prior path the posterior's latents are those of the prior, detached."""
+        if self.train_settings.prior_rows and route is not Route.PRIOR:
+            return self._joint(batch, speaks=route is Route.POSTERIOR)
         if route is Route.POSTERIOR:
             speech = self.network(
                 batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths, batch.speaker
             )
-            return Outcome(speech, None, None, speech.z_mask)
+            return Outcome(speech, (), None, speech.z_mask)
         return self._from_prior(batch, speaks=route is Route.PRIOR)
 
+    def _quantized(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Vectors of the tokens [B, ssl_dim, T_spec], and the commitment loss."""
+        net = self.network
+        if batch.tokens is None:
+            return net.quantize(batch.ssl)
+        vectors = net.quantizer.decode(batch.tokens[:, None])
+        return vectors.repeat_interleave(net.config.frames_per_token, dim=2), vectors.new_zeros(())
+
+    def _joint(self, batch: Batch, speaks: bool) -> Outcome:
+        net, share = self.network, self.train_settings.prior_rows
+        mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
+        style = net.style_of(batch.spec, mask, batch.speaker)
+        quantized, commit = self._quantized(batch)
+        prior, attention = self._prior(self._noised(quantized), batch, net.prior_style(style))
+        expected = net.latent(sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE), mask, style)
+        m_q, logs_q = net.enc_q(batch.spec, mask, style)
+        exact = sample(m_q, logs_q, torch.randn_like(m_q)) * mask
+        latents = Latents(exact, net.flow(exact, mask, style), prior.m, prior.logs, m_q, logs_q)
+        outcome = Outcome(None, (self.mel_head(expected), self.mel_head(exact)), attention, mask, latents)
+        if not speaks:
+            return outcome
+        rows = torch.arange(len(mask), device=mask.device, dtype=torch.float64)
+        from_prior = torch.floor((rows + 1) * share) > torch.floor(rows * share)  # spread evenly over the lengths
+        starts = random_starts(batch.spec_lengths, net.segment_size)
+        latent = torch.where(from_prior[:, None, None], expected, exact)
+        wav = net.dec(slice_segments(latent, starts, net.segment_size), style)
+        speech = TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized)
+        return outcome._replace(speech=speech, from_prior=from_prior)
+
+    def _noised(self, quantized: Tensor) -> Tensor:
+        net = self.network
+        share, width = self.train_settings.code_noise, net.config.frames_per_token
+        return replace_codes(quantized, net.quantizer.codebook.embed, share, width)
+
     def _from_prior(self, batch: Batch, speaks: bool) -> Outcome:
-        net, frozen = self.network, speaks and self.freeze_prior
+        net, frozen = self.network, speaks and self.train_settings.freeze_prior
         mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         with torch.no_grad() if frozen else nullcontext():
             style = net.style_of(batch.spec, mask, batch.speaker)
-            quantized, commit = net.quantize(batch.ssl)
-            heard = replace_codes(quantized, net.quantizer.codebook.embed, self.code_noise, net.config.frames_per_token)
-            prior, attention = self._prior(heard, batch, net.prior_style(style))
-            z_p = prior.m + torch.randn_like(prior.m) * NOISE_SCALE * prior.logs.exp()
+            quantized, commit = self._quantized(batch)
+            prior, attention = self._prior(self._noised(quantized), batch, net.prior_style(style))
+            z_p = sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE)
             z = net.latent(z_p, mask, style)
-        outcome = Outcome(None, None, None, mask) if frozen else Outcome(None, self.mel_head(z), attention, mask)
+        outcome = Outcome(None, (), None, mask) if frozen else Outcome(None, (self.mel_head(z),), attention, mask)
         if not speaks:
             return outcome
         starts = random_starts(batch.spec_lengths, net.segment_size)
@@ -118,11 +164,11 @@ def replace_codes(quantized: Tensor, codebook: Tensor, share: float, frames_per_
     return torch.where(spread[0], spread[1].to(quantized.dtype), quantized)
 
 
-def quieten_prior(network: SynthesizerTrn) -> None:
-    """Start the prior with little noise, so that the prior path hears its mean from the first step on."""
+def set_prior_noise(network: SynthesizerTrn, logs: float) -> None:
+    """Start the prior with one log-scale everywhere: little lets the prior path hear its mean."""
     projection = network.enc_p.proj
     with torch.no_grad():
         half = projection.out_channels // 2
         projection.weight[half:] = 0.0
         if projection.bias is not None:
-            projection.bias[half:] = QUIET_LOGS
+            projection.bias[half:] = logs

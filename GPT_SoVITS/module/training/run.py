@@ -30,7 +30,7 @@ from module.training.networks import (
     load_pretrained_generator,
     set_learning_rate,
 )
-from module.training.paths import TrainingForward, quieten_prior
+from module.training.paths import PLAIN_LOGS, QUIET_LOGS, TrainingForward, set_prior_noise
 from module.training.settings import S2Settings
 from module.training.states import newest_pair, save_pair
 from module.training.steps import Learner
@@ -182,7 +182,7 @@ class S2Run(TrainingRun):
         saved = newest_pair(settings.state_dir)
         if saved is None:
             self._start_from_pretrained(generator, disc, root)
-        forward = TrainingForward(generator, settings.data.n_mel_channels, train.code_noise, train.freeze_prior)
+        forward = TrainingForward(generator, settings.data.n_mel_channels, train)
         optimizers = (
             generator_optimizer(generator, train, forward.mel_head if train.c_acoustic else None),
             discriminator_optimizer(disc, train),
@@ -207,8 +207,10 @@ class S2Run(TrainingRun):
             random_parts = load_pretrained_generator(generator, root / train.pretrained_s2G)
         elif generator.config.freeze_quantizer:
             logger.warning("no pretrained_s2G: the frozen quantizer is random, its tokens carry little")
-        if (train.acoustic_steps or train.prior_path_steps) and "enc_p" in random_parts:
-            quieten_prior(generator)
+        if train.prior_rows:
+            set_prior_noise(generator, PLAIN_LOGS)
+        elif (train.acoustic_steps or train.prior_path_steps) and "enc_p" in random_parts:
+            set_prior_noise(generator, QUIET_LOGS)
         if train.pretrained_s2D:
             load_pretrained_discriminator(disc, root / train.pretrained_s2D)
 

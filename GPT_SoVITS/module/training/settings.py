@@ -76,6 +76,12 @@ class TrainSettings:
     torch_threads: int = 0  # 0 = torch's own choice
     channels_last: bool = False  # 1-D convolutions in (B, T, C) memory order: faster on CPU
     compile: bool = False
+    # audio and 6-name2semantic.tsv (in place of 4-cnhubert) lie on the device, see module/training/on_device.py
+    data_on_device: bool = False
+    # share of a batch that is decoded from the prior on the posterior path, see module/training/paths.py
+    prior_rows: float = 0.0
+    c_mel_prior: float = 1.0  # weight of the mel loss of those rows, beside c_mel
+    low_bins: int = 0  # bins of the linear spectrogram that the mel head reads too, from the lowest on: they show pitch
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,8 @@ def _check(ok: bool, what: str, expected: str, fix: str = "correct the configura
 def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
     """Turn a public-layout dict into settings; relative folders are taken from ``root``.
 
+    ``state_dir`` is an addition: where the training states lie, for several runs on one data set.
+
     Raises:
         ConfigError: a section is missing, a key or version is unknown, or values contradict each other.
     """
@@ -167,7 +175,7 @@ def parse_settings(raw: Mapping[str, Any], root: Path) -> S2Settings:
         model,
         name,
         exp_dir=exp_dir,
-        state_dir=exp_dir / f"logs_s2_{version}{adapter}",
+        state_dir=root / raw["state_dir"] if raw.get("state_dir") else exp_dir / f"logs_s2_{version}{adapter}",
         log_dir=root / (raw.get("s2_ckpt_dir") or exp_dir),
         save_weight_dir=root / (raw.get("save_weight_dir") or f"SoVITS_weights{spec.folder_suffix}"),
         version=version,
@@ -194,6 +202,15 @@ def _check_values(train: TrainSettings, data: DataSettings, model: Mapping[str, 
         f"train.acoustic_steps is {train.acoustic_steps}, train.c_acoustic {train.c_acoustic}",
         "a weight above 0, for example 45",
     )
+    _check(0.0 <= train.prior_rows <= 1.0, f"train.prior_rows is {train.prior_rows}", "a share from 0 to 1")
+    joint = train.prior_rows > 0 or max(train.acoustic_steps, train.prior_path_steps) >= (train.max_steps or 10**6)
+    _check(
+        joint or not train.data_on_device,
+        "train.data_on_device is set for the posterior path alone",
+        "train.prior_rows above 0, or acoustic_steps or prior_path_steps for the whole run",
+    )
+    bins = data.spec_channels
+    _check(0 <= train.low_bins <= bins, f"train.low_bins is {train.low_bins}", f"0 to {bins}")
     _check(0.0 <= train.ema_decay < 1.0, f"train.ema_decay is {train.ema_decay}", "0 (off) or less than 1")
     _check(
         train.segment_size % data.hop_length == 0 and train.segment_size > 0,

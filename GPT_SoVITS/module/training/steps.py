@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from module.commons import slice_segments
 from module.losses import discriminator_loss, feature_loss, generator_loss, kl_loss
-from module.mel_processing import mel_spectrogram_torch, spec_to_mel_torch
-from module.models import MultiPeriodDiscriminator, TrainingPass
+from module.mel_processing import LOG_FLOOR, mel_spectrogram_torch, spec_to_mel_torch
+from module.models import Latents, MultiPeriodDiscriminator
 from module.training.dataset import Batch
 from module.training.paths import Outcome, Route
 from module.training.settings import S2Settings
@@ -54,8 +53,10 @@ class S2Step:
         with self.accelerator.autocast():
             outcome: Outcome = self.generator.network(batch, route)
         losses = self._prior_losses(batch, outcome)
+        if outcome.latents is not None:
+            losses["g/kl"] = self._kl(outcome.latents, outcome.mask)
         if outcome.speech is not None:
-            losses.update(self._speech_losses(batch, outcome.speech, step))
+            losses.update(self._speech_losses(batch, outcome, step))
         losses["g/total"] = torch.stack([value for name, value in losses.items() if name.startswith("g/")]).sum()
         losses["g/grad_norm"] = self.generator.learn(losses["g/total"], self.accelerator, self.settings.train.grad_clip)
         return {name: value.detach() for name, value in losses.items()}
@@ -63,18 +64,33 @@ class S2Step:
     def _prior_losses(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
         """Mel head and guided attention, weighted; nothing on the posterior path."""
         train, losses = self.settings.train, {}
-        if outcome.mel is not None and train.c_acoustic:
-            gap = (outcome.mel.float() - self._mel_of(batch.spec)).abs().mean(dim=1, keepdim=True) * outcome.mask
-            losses["g/acoustic"] = gap.sum() / outcome.mask.sum() * train.c_acoustic
-        known = batch.alignment >= 0
-        if outcome.attention is not None and train.c_attention and bool(known.any()):
+        if outcome.mels and train.c_acoustic:
+            losses["g/acoustic"] = self._acoustic(batch, outcome) * train.c_acoustic
+        if outcome.attention is not None and train.c_attention:
+            known = batch.alignment >= 0
             aim = outcome.attention.gather(2, batch.alignment.clamp(min=0)[:, :, None]).squeeze(2)
-            losses["g/attention"] = -aim[known].mean() * train.c_attention
+            # a sum over a mask, as indexing by it would wait for the device
+            heard = torch.where(known, aim, 0.0).sum() / known.sum().clamp(min=1)
+            losses["g/attention"] = -heard * train.c_attention
         return losses
 
-    def _speech_losses(self, batch: Batch, out: TrainingPass, step: int) -> dict[str, Tensor]:
+    def _acoustic(self, batch: Batch, outcome: Outcome) -> Tensor:
+        """Mean distance of what the mel head reads off each latent."""
+        real = self._mel_of(batch.spec)
+        if low := self.settings.train.low_bins:
+            real = torch.cat([real, batch.spec[:, :low].clamp(min=LOG_FLOOR).log()], dim=1)
+        gaps = [(mel.float() - real).abs().mean(dim=1, keepdim=True) * outcome.mask for mel in outcome.mels]
+        return torch.stack(gaps).mean(dim=0).sum() / outcome.mask.sum()
+
+    def _kl(self, latents: Latents, mask: Tensor) -> Tensor:
+        """How far the posterior is from the prior, weighted."""
+        kl = kl_loss(latents.z_p, latents.logs_q, latents.m_p, latents.logs_p, mask)
+        return kl * self.settings.train.c_kl
+
+    def _speech_losses(self, batch: Batch, outcome: Outcome, step: int) -> dict[str, Tensor]:
         """What the waveform is judged by; the discriminators learn on the way."""
-        train = self.settings.train
+        train, out = self.settings.train, outcome.speech
+        assert out is not None
         start = out.starts * self.settings.data.hop_length
         real = slice_segments(batch.wav, start, train.segment_size)
         fake = out.wav.float()
@@ -83,25 +99,28 @@ class S2Step:
             if step % train.disc_every == 0:
                 losses.update(self._learn_discriminators(real, fake.detach()))
             losses.update(self._adversarial_losses(real, fake))
-        losses.update(self._reconstruction_losses(batch, out, real, fake, step))
+        losses.update(self._reconstruction_losses(batch, outcome, real, fake, step))
         return losses
 
     def _reconstruction_losses(
-        self, batch: Batch, out: TrainingPass, real: Tensor, fake: Tensor, step: int
+        self, batch: Batch, outcome: Outcome, real: Tensor, fake: Tensor, step: int
     ) -> dict[str, Tensor]:
         """Mel, KL, commitment and, where it has a weight, STFT loss; each already weighted."""
-        train, data = self.settings.train, self.settings.data
+        train, data, out = self.settings.train, self.settings.data, outcome.speech
+        assert out is not None
         common = (data.filter_length, data.n_mel_channels, data.sampling_rate)
         spec = slice_segments(batch.spec, out.starts, self.settings.segment_frames)
         mel_real = self._mel_of(spec)
         mel_fake = mel_spectrogram_torch(
             fake.squeeze(1), *common, data.hop_length, data.win_length, data.mel_fmin, data.mel_fmax
         )
-        latents = out.latents
-        losses = {"g/mel": F.l1_loss(mel_real, mel_fake) * train.c_mel, "g/commit": out.commit.float()}
-        if Route.at(step, train) is Route.POSTERIOR:
-            kl = kl_loss(latents.z_p, latents.logs_q, latents.m_p, latents.logs_p, out.z_mask)
-            losses["g/kl"] = kl * train.c_kl
+        gaps = (mel_real - mel_fake).abs().mean(dim=(1, 2))
+        if outcome.from_prior is not None:
+            # the prior cannot know the pitch exactly: where its harmonics fall beside, a blur would cost least
+            gaps = torch.where(outcome.from_prior, train.c_mel_prior, 1.0) * gaps
+        losses = {"g/mel": gaps.mean() * train.c_mel, "g/commit": out.commit.float()}
+        if Route.at(step, train) is Route.POSTERIOR and outcome.latents is None:
+            losses["g/kl"] = self._kl(out.latents, out.z_mask)
         weight = train.c_stft if step < train.warmup_stft_steps else train.c_stft_adversarial
         if weight:
             losses["g/stft"] = self.stft(fake, real) * weight

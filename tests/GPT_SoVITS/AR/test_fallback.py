@@ -186,6 +186,13 @@ def test_after_running_out_of_memory_the_cache_is_gone_before_the_ar_model_speak
     assert results[0].falls[0].reason == "out_of_memory"
 
 
+def test_reasons_are_told_under_a_torch_without_the_newer_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch 2.4 has ``torch.cuda.OutOfMemoryError`` only."""
+    error = torch.cuda.OutOfMemoryError("CUDA out of memory")
+    monkeypatch.delattr(torch, "OutOfMemoryError")
+    assert reason_of(error) == "out_of_memory" and reason_of(ValueError()) == "runtime_error"
+
+
 def test_causes_that_were_logged_do_not_pile_up(ar: Scripted) -> None:
     told: set[tuple[str, str]] = set()
     for number in range(2 * MOST_CAUSES):

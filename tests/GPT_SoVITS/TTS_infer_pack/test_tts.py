@@ -7,6 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count, zip_longest
@@ -21,6 +22,7 @@ from AR import checked
 from AR.backend import SamplingParams, T2SRequest
 from AR.engine import SpokenTokens
 from errors import AudioError, CheckpointError, ConfigError, GSVError, RequestError, TextError
+from TTS_infer_pack import synthesis
 from TTS_infer_pack.language_model import LanguageModels
 from TTS_infer_pack.TTS import TTS, SynthesisRequest, TTS_Config
 
@@ -268,6 +270,20 @@ def test_a_request_of_its_own_stops_within_a_sentence(shared_tts: TTS) -> None:
     assert list(shared_tts.stream(SynthesisRequest("One two three.", "en", seed=1), lambda: next(asked) >= 5)) == []
     assert 5 <= next(asked) <= 8  # asked between steps, and hardly again
     assert list(shared_tts.stream(SynthesisRequest("One two three.", "en", seed=1)))
+
+
+def test_a_batch_is_heard_and_stopped_segment_by_segment(shared_tts: TTS) -> None:
+    """What is decoded together is rendered one by one, each only while somebody listens."""
+    stop = threading.Event()
+    rendered = []
+    with pytest.MonkeyPatch.context() as patch:
+        render = synthesis._render
+        patch.setattr(synthesis, "_render", lambda *values: rendered.append(values[2]) or render(*values))
+        request = SynthesisRequest(TEXT, "en", seed=1, batch_size=PARTS, batch_threshold=0, split_bucket=False)
+        stream = shared_tts.stream(request, stop.is_set)
+        assert next(stream).index == 0 and rendered == [0]
+        stop.set()
+        assert list(stream) == [] and rendered == [0]
 
 
 # -- settings, weights -------------------------------------------------------------------------------------------------

@@ -253,3 +253,13 @@ def test_messages_lose_their_paths() -> None:
     cleaned = without_paths("audio file /root/x/y.wav and '/home/me/voices/a.wav' and C:\\Users\\me\\b.wav are bad")
     assert "/home" not in cleaned and "Users" not in cleaned and "a.wav" in cleaned and "b.wav" in cleaned
     assert without_paths("a ratio of 3/4 and http://host/x stay") == "a ratio of 3/4 and http://host/x stay"
+
+
+def test_no_client_names_an_engine(server: Any) -> None:
+    """Addresses of engines come from settings alone; a client cannot make the server ask others."""
+    body = {"text": "Hello there.", "text_lang": "en", "t2s": "qwen3", "qwen3_model_name": "http://127.0.0.1:1/x"}
+    answer = server.client.post("/tts", json=body)
+    assert answer.status_code == 400 and "no language model" in answer.json()["message"]
+    openai = {"model": "http://127.0.0.1:1/x", "input": "Hello there.", "response_format": "wav"}
+    answer = server.client.post("/v1/audio/speech", json=openai)
+    assert answer.status_code == 200 and answer.headers["x-t2s"] == "ar", "a name that is none is passed over"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -27,6 +28,7 @@ from errors import AudioError, CheckpointError
 from pages.context import PageContext, PageSettings, WeightRoots
 from pages.serve import launch, make_context
 from pages.voice import Voice
+from TTS_infer_pack.voice_library import VoiceLibrary
 
 RATE = 16000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -212,7 +214,8 @@ def make_toy_context(toy: Toy, folder: Path, **settings: Any) -> PageContext:
     chosen = PageSettings(**({"host": LOOPBACK, "port": 0, "language": "en_US"} | settings))
     made = make_context(chosen, folder, main_page=False, voice=Voice(lambda tell: toy))
     made.voice.load()
-    return PageContext(made.settings, made.translator, made.voice, made.uploads, WeightRoots(folder, folder / "lm"))
+    library = VoiceLibrary(folder / "voices")
+    return dataclasses.replace(made, weights=WeightRoots(folder, folder / "lm"), library=lambda: library)
 
 
 @contextmanager

@@ -16,12 +16,24 @@ import soundfile
 pytest.importorskip("gradio")
 
 from errors import AudioError, ConfigError, DatasetError, GSVError, RequestError  # noqa: E402
-from pages import dataset_jobs, dataset_tab, job_panel, training_jobs  # noqa: E402
+from pages import dataset_jobs, dataset_tab, job_panel, training_wish  # noqa: E402
 from pages.context import PageContext  # noqa: E402
-from pages.dataset_tab import DatasetWish, load_table, play_row, save_table, start_jobs  # noqa: E402
+from pages.dataset_tab import DatasetWish, start_jobs  # noqa: E402
 from pages.jobs import JobRunner, JobSpec, JobState  # noqa: E402
+from pages.loss_plot import COLOURS  # noqa: E402
+from pages.proofreading import (  # noqa: E402
+    COLUMNS,
+    check_clips,
+    deleted_rows,
+    load_table,
+    play_row,
+    save_table,
+    with_new_clips,
+)
+from pages.uploads import usable_upload, written_down  # noqa: E402
 from pages.voice_folder import VoiceFolder, model_name, voice_folder, voice_names  # noqa: E402
 from tools.i18n.translator import texts  # noqa: E402
+from tools.recordings.list_rows import ListRow  # noqa: E402
 
 WISH = DatasetWish("anna", None, "", False, 0.9, "en", "base", -34, 4000, 300, 10, 500, 20000)
 RATE = 16000
@@ -67,7 +79,7 @@ def test_one_click_queues_every_step_after_the_one_before(place: PageContext, tm
     assert f"--output={place.settings.exp_root}/anna/sliced" in cut.command and "--min_length=3000" in cut.command
     assert str(place.settings.exp_root / "anna" / "denoised") in write.command
     assert f"--list={place.settings.exp_root}/anna/anna.list" in write.command and "--speaker=anna" in write.command
-    assert cut.title == "Cut the recordings of anna" and Path(cut.command[1]).is_file()
+    assert str(cut.title) == "Cut the recordings of anna" and Path(cut.command[1]).is_file()
 
 
 def test_the_same_voice_is_written_down_again_without_cutting(place: PageContext) -> None:
@@ -92,7 +104,12 @@ def test_the_same_voice_is_written_down_again_without_cutting(place: PageContext
         ({"whisper": "/etc/passwd"}, RequestError, "outside"),
         ({"whisper": ""}, RequestError, "path"),
         ({"threshold": 5}, ConfigError, "threshold"),
-        ({"hop_size": None}, ConfigError, "hop_size"),
+        ({"hop_size": None}, RequestError, "needs a number: ms between two looks"),
+        ({"threshold": float("nan")}, RequestError, "needs a number: dB below"),
+        ({"max_length": float("inf")}, RequestError, "needs a number: ms after which"),
+        ({"strength": None}, RequestError, "needs a number"),
+        ({"typed": "x" * 5000}, RequestError, "not there"),
+        ({"voice": "x" * 5000}, RequestError, "no name for a voice"),
     ],
 )
 def test_wrong_wishes_queue_nothing(
@@ -141,12 +158,13 @@ def anna(place: PageContext) -> VoiceFolder:
     return voice
 
 
-def test_rows_are_corrected_dropped_and_saved(anna: VoiceFolder) -> None:
+def test_rows_are_corrected_dropped_and_saved(place: PageContext, anna: VoiceFolder) -> None:
     table = load_table(anna)
     assert table == [[True, "sliced/a.wav", "anna", "en", "Helo."], [True, "sliced/b.wav", "anna", "en", "Noise."]]
     table[0][4] = "Hello."
     table[1][0] = False
-    assert save_table(anna, table) == 1
+    assert deleted_rows(anna, table) == ["sliced/b.wav"], "asked about before it is done"
+    assert save_table(place, anna, table) == (1, 0)
     assert anna.list_path.read_text() == "sliced/a.wav|anna|en|Hello.\n"
     for wrong in (
         [["true", "sliced/a.wav", "anna", "english", "Hi."]],
@@ -171,6 +189,70 @@ def test_a_row_is_heard_and_no_other_file(place: PageContext, anna: VoiceFolder)
         load_table(anna)
 
 
+def test_without_a_recogniser_the_list_is_typed(place: PageContext, anna: VoiceFolder) -> None:
+    recording(anna.sliced / "c.wav")
+    (anna.sliced / "notes.txt").write_text("")
+    table = with_new_clips(anna, [[None] * 5], "auto")
+    assert [row[1] for row in table] == ["sliced/a.wav", "sliced/b.wav", "sliced/c.wav"]
+    assert table[2] == [True, "sliced/c.wav", "anna", "en", ""] and play_row(place, anna, "sliced/c.wav")[0] == RATE
+    assert save_table(place, anna, table) == (2, 1), "what nothing was typed for is left out, and told"
+    table[2][4] = "Good evening."
+    assert save_table(place, anna, table) == (3, 0) and len(load_table(anna)) == 3
+    anna.list_path.unlink()
+    assert len(with_new_clips(anna, [], "ja")) == 3 and with_new_clips(anna, [], "ja")[0][3] == "ja"
+
+
+def test_rows_outside_of_the_allowed_folders_are_refused(place: PageContext, anna: VoiceFolder, tmp_path: Path) -> None:
+    table = load_table(anna)
+    (anna.sliced / "link.wav").symlink_to("/etc/hostname")
+    for path in ("/etc/hostname", "../../../../../../etc/hostname", "sliced/link.wav"):
+        before = anna.list_path.read_text()
+        with pytest.raises(RequestError, match=f"Row 3 names a file that the page may not read: {path}"):
+            save_table(place, anna, [*table, [True, path, "anna", "en", "Hi."]])
+        assert anna.list_path.read_text() == before
+        with pytest.raises(RequestError, match="Row 1"):
+            check_clips(place, anna.list_path, [ListRow(path, "anna", "en", "Hi.")])
+
+
+def test_links_in_a_chosen_folder_are_followed_first(place: PageContext, anna: VoiceFolder) -> None:
+    (anna.sliced / "link.wav").symlink_to("/etc/hostname")
+    with pytest.raises(RequestError, match="outside"):
+        start(place, typed=str(anna.sliced))
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".opus"])
+def test_other_kinds_of_recordings_are_taken(place: PageContext, tmp_path: Path, suffix: str) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / f"voice{suffix}"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("aac" if suffix == ".m4a" else "libopus", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.full((1, 48000), 0.1, np.float32), format="fltp", layout="mono")
+        frame.rate = 48000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            file.mux(packet)
+    taken = Path(usable_upload(str(path), place.say))
+    samples, rate = soundfile.read(taken)
+    assert rate == 48000 and abs(len(samples) / rate - 1) < 0.1 and taken.stem == "voice"
+    path.write_bytes(b"no sound")
+    if suffix == ".m4a":
+        with pytest.raises(AudioError, match="voice.m4a cannot be decoded"):
+            usable_upload(str(path), place.say)
+
+
+def test_a_reference_is_written_down(place: PageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.recordings import transcription
+
+    class Engine:
+        def transcribe(self, samples: Any, language: str | None) -> Any:
+            assert len(samples) == 16000 and language is None
+            return transcription.Heard("Hello.", "en")
+
+    monkeypatch.setattr(transcription, "load_transcriber", lambda *names: Engine())
+    assert written_down(place, str(recording(tmp_path / "a.wav"))) == ("Hello.", "en")
+    with pytest.raises(RequestError, match="no reference"):
+        written_down(place, None)
+
+
 def test_a_job_sees_the_one_device_it_may_use() -> None:
     assert "CUDA_VISIBLE_DEVICES" not in dataset_jobs.environment()
     assert dataset_jobs.environment("cuda:3")["CUDA_VISIBLE_DEVICES"] == "3"
@@ -189,41 +271,33 @@ def test_the_panel_tells_of_every_job_and_only_what_is_new(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(job_panel.gr, "Info", told.append)
-    seen, overview, bars, log = job_panel.panel_values(context.say, [], ())
+    seen, overview, bars, log, *_ = job_panel.panel_values(context.say, [], ())
     assert overview == "No jobs yet" and bars == log == ""
     code = "from tqdm import tqdm\nfor _ in tqdm(range(4), desc='<b>text'): pass\nraise ValueError('<i>bad list')"
     job = runner.submit(JobSpec("Cut <b>anna", "slice", (sys.executable, "-c", code), "a"))
     assert runner.wait(job, 60).state is JobState.FAILED
-    seen, overview, bars, log = job_panel.panel_values(context.say, runner.views("slice"), seen)
+    seen, overview, bars, log, *_ = job_panel.panel_values(context.say, runner.views("slice"), seen)
     assert "❌" in overview and "bad list" in overview and "failed after" in overview and "Traceback" in log
     assert "4/4" in bars and "value='1.000'" in bars
     assert "<b>" not in overview + bars and "<i>" not in overview, "what a job says is text, not markup"
     _, *again = job_panel.panel_values(context.say, runner.views("slice"), seen)
     assert not any(isinstance(value, str) for value in again), "nothing is sent twice"
-    job_panel.stop_jobs(context.say, runner, ("slice",))
+    job_panel.stop_job(context.say, runner, ("slice",), None)
     assert told == ["No jobs yet"]
-
-
-def test_stopping_ends_what_runs_and_what_waits(
-    runner: JobRunner, context: PageContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_panel.gr, "Info", lambda text: None)
-    sleep = (sys.executable, "-c", "import time; time.sleep(600)")
-    jobs = [runner.submit(JobSpec(f"job {number}", "slice", sleep, "a")) for number in range(3)]
-    job_panel.stop_jobs(context.say, runner, ("slice",))
-    assert {runner.wait(job, 60).state for job in jobs} == {JobState.STOPPED}
-    assert [runner.view(job).exit_code is None for job in jobs] == [False, True, True]
 
 
 def test_keys_that_the_code_puts_together_have_texts() -> None:
     composed = {
         *(f"jobs.{state.value}" for state in JobState),
-        *(f"dataset.column_{name}" for name in dataset_tab.COLUMNS),
+        *(f"dataset.column_{name}" for name in COLUMNS),
         *(f"dataset.{name}" for name in dataset_tab.SLICE_CONTROLS),
         *(f"dataset.{kind}_job" for kind in dataset_jobs.DATASET_KINDS),
         *(f"dataset.language_{code}" for code in dataset_tab.LIST_LANGUAGES),
-        *(f"training.stage_{stage}" for stage in training_jobs.STAGES),
-        *(f"training.{name}" for name in training_jobs.LIMITS),
+        *(f"training.stage_{stage}" for stage in training_wish.STAGES),
+        *(f"training.{name}" for name in training_wish.LIMITS),
+        *(f"runs.state_{state}" for state in ("live", "waiting", "done", "failed", "stopped")),
+        *(f"training.curve_{name.replace('-', '_')}" for name in COLOURS),
+        *(f"runs.ask_{what}" for what in ("anew", "remove")),
         *(f"training.preset_{fits}" for fits in ("fits", "too_big", "unknown")),
     }
     assert composed <= set(texts("en_US"))

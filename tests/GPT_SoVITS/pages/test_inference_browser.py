@@ -133,14 +133,20 @@ def spoken(page: Any, text: str) -> tuple[str, bytes]:
 def heard(page: Any) -> tuple[str, bytes]:
     """The same of what was asked for last."""
     summary = progress(page, DONE)
-    link = page.locator("#speech a[download]").get_attribute("href")
+    seed = re.search(r"seed \d+", summary)
+    row = page.locator("#history .speech-row").first
+    playwright.expect(row).to_contain_text(seed[0] if seed else "")  # the list follows the summary
+    link = row.locator("a[download]").first.evaluate("link => link.href")
     return summary, page.request.get(link).body()
 
 
 def test_speaks_with_the_ar_model(page: Any, snap: Any, request: pytest.FixtureRequest) -> None:
     summary, sound = spoken(page, "Hello there. How are you today?")
     assert "AR model (original)" in summary and sound[:4] == b"RIFF" and len(sound) > 4000
-    playwright.expect(page.locator("#spectrogram img")).to_be_visible()
+    picture = page.locator("#spectrogram img")
+    if not picture.is_visible():
+        page.get_by_text("Spectrogram").click()
+    playwright.expect(picture).to_be_visible()
     playwright.expect(page.locator("#text-counter")).to_contain_text("31 / 20000")
     if is_pack(request):
         assert snap(page, "inference").stat().st_size < 600_000
@@ -209,8 +215,11 @@ def test_is_heard_while_it_is_made(page: Any) -> None:
     page.wait_for_function("() => { const a = document.querySelector('#live audio'); return a && a.currentTime > 0; }")
     assert not DONE.search(page.locator("#progress textarea").input_value())
     page.click("#stop")
-    playwright.expect(page.locator("#live audio")).to_have_count(0)
     progress(page, re.compile("Stopped"))  # the button does nothing before that, and the next test needs it
+    player = page.locator("#live audio")
+    playwright.expect(player).to_have_attribute("src", re.compile(r"\.wav$"))  # what was spoken, silent
+    assert player.evaluate("player => player.paused")
+    playwright.expect(page.locator("#history .speech-row").first).to_contain_text("stopped")
 
 
 def upload(page: Any, clip: Path) -> None:

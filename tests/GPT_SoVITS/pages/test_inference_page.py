@@ -23,7 +23,7 @@ gr = pytest.importorskip("gradio")
 from config import LOOPBACK  # noqa: E402
 from errors import CheckpointError  # noqa: E402
 from pages.controls import Controls  # noqa: E402
-from pages.inference_tab import _version_updates, open_page, renewed  # noqa: E402
+from pages.inference_models import _version_updates, open_page, renewed  # noqa: E402
 from pages.lm_group import LM_LABEL  # noqa: E402
 from pages.voice import Voice  # noqa: E402
 from tools.i18n import PAGE_LANGUAGES  # noqa: E402
@@ -72,6 +72,8 @@ GOOD: dict[str, Any] = {
     "batch_size": 1,
     "streaming_mode": 1,
     "cfg_rate": 0,
+    "subtitles": False,
+    "voice": "",
 }
 
 
@@ -120,6 +122,14 @@ def test_steps_and_guidance_show_the_values_of_the_version(
     assert for_steps["visible"] == (steps is not None) and for_guidance["visible"] == (guidance is not None)
     if steps is not None:
         assert for_steps["value"] == steps and for_guidance["value"] == (guidance or 0)
+
+
+def test_a_python_client_gives_text_and_language_alone(speaker: tuple[Any, str], toy: Any) -> None:
+    """The example of docs/webui.md."""
+    gradio_client = pytest.importorskip("gradio_client")
+    page = gradio_client.Client(speaker[1], verbose=False)
+    sound, summary, picture, _ = page.predict(text="Hello there.", text_language="en", api_name="/get_tts_wav")
+    assert Path(sound).read_bytes()[:4] == b"RIFF" and "s of speech in" in summary and picture
 
 
 def test_a_client_speaks(client: Any, toy: Any) -> None:
@@ -267,13 +277,13 @@ def test_a_voice_is_loaded_once(toy: Any) -> None:
 def test_new_weights_appear_by_themselves(context: Any, tmp_path: Path) -> None:
     first = renewed(context, None)
     known = first[0]
-    assert renewed(context, known) == [gr.skip()] * 4
+    assert renewed(context, known) == [gr.skip()] * 7
     for folder, name in (("GPT_weights_v2", "me-e15.ckpt"), ("SoVITS_weights_v2Pro", "me_e8.pth")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(b"")
     (tmp_path / "lm" / "mine").mkdir(parents=True)
     (tmp_path / "lm" / "mine" / "t2s_config.json").write_text("{}")
-    names, gpt, sovits, _ = renewed(context, known)
-    assert set(names) - set(known) >= {"mine"}
+    now, gpt, sovits, *_ = renewed(context, known)
+    assert set(now[0]) - set(known[0]) >= {"mine"}
     assert any("me-e15.ckpt" in name for name, _ in gpt.choices)
     assert any("me_e8.pth" in name for name, _ in sovits.choices)

@@ -18,13 +18,17 @@ pytest.importorskip("gradio")
 from config import CONFIGS_ROOT, PACK_DIR, REPO_ROOT  # noqa: E402
 from errors import GSVError, RequestError  # noqa: E402
 from module.versions import VERSIONS  # noqa: E402
-from pages import training_bases, training_tab  # noqa: E402
+from pages import training_bases, training_start, training_tab  # noqa: E402
 from pages.context import PageContext  # noqa: E402
 from pages.jobs import JobSpec, JobState  # noqa: E402
 from pages.loss_curves import LossCurves, Point  # noqa: E402
+from pages.loss_plot import COLOURS, loss_values, plot_of  # noqa: E402
+from pages.runs import Run, run_folder  # noqa: E402
 from pages.training_bases import PRESETS, Base  # noqa: E402
-from pages.training_jobs import TrainingWish, check, training_job  # noqa: E402
-from pages.training_tab import loss_values, opened, preset_list, start_preparation, start_training  # noqa: E402
+from pages.training_jobs import training_job, weights_folder  # noqa: E402
+from pages.training_start import start_preparation, start_training  # noqa: E402
+from pages.training_tab import opened, preset_list  # noqa: E402
+from pages.training_wish import TrainingWish, check  # noqa: E402
 from pages.voice_folder import VoiceFolder, voice_folder  # noqa: E402
 from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
 
@@ -77,11 +81,23 @@ def base(tiny_pack: Path) -> Base:
     )
 
 
+def only(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This computer has one base, and no GPU."""
+    for module in (training_tab, training_start):
+        monkeypatch.setattr(module, "devices", lambda: ["cpu"])
+        monkeypatch.setattr(module, "bases", lambda: [base])
+
+
+def run_of(place: PageContext, wish: TrainingWish, voice: VoiceFolder, base: Base) -> Run:
+    """A run of ``voice`` that has not started."""
+    folder = run_folder(voice, wish.stage, wish.name)
+    return Run(folder, wish, base.name, weights_folder(wish.stage, base, place.weights))
+
+
 @pytest.fixture
 def place(context: PageContext, base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PageContext:
     """Surroundings with the tiny pack as the one base, on a computer without a GPU."""
-    monkeypatch.setattr(training_tab, "devices", lambda: ["cpu"])
-    monkeypatch.setattr(training_tab, "bases", lambda: [base])
+    only(base, monkeypatch)
     monkeypatch.setattr(training_tab.gr, "Info", lambda text: None)
     return replace(context, settings=replace(context.settings, exp_root=tmp_path / "logs"))
 
@@ -107,12 +123,12 @@ def test_a_language_model_training_is_one_that_the_recipe_takes(
 ) -> None:
     from AR.training.lm_config import parse_lm_config
 
-    spec = training_job(place, replace(WISH, backbone="owner/other"), anna, base, "title")
+    spec = training_job(run_of(place, replace(WISH, backbone="owner/other"), anna, base), anna, base)
     config = parse_lm_config(settings_of(spec))
     assert (config.train.epochs, config.train.batch_size, config.train.exp_name) == (3, 4, "my voice")
     assert (config.qwen3.model_name, config.qwen3.sovits_path) == ("owner/other", str(base.s2))
     assert config.train.output_root == str(place.weights.lm)
-    assert spec.lane == "cpu" and spec.facts["output"] == str(anna.folder / "logs_qwen3_gsv_tiny_other")
+    assert spec.lane == "cpu" and spec.facts["output"] == str(anna.folder / "runs" / "lm-my voice")
     assert spec.command[1] == str(REPO_ROOT / "GPT_SoVITS/s1_train.py") and f"--exp={anna.folder}" in spec.command
 
 
@@ -120,12 +136,12 @@ def test_an_ar_training_starts_from_the_bases_network(place: PageContext, anna: 
     from AR.training.config import parse_config
     from s1_train import build_model
 
-    spec = training_job(place, replace(WISH, stage="s1"), anna, base, "title")
+    spec = training_job(run_of(place, replace(WISH, stage="s1"), anna, base), anna, base)
     config = parse_config(settings_of(spec))
     assert (config.train.epochs, config.train.save_every_n_epoch, config.optimizer.schedule) == (3, 2, "steps")
     assert config.train.half_weights_save_dir == str(place.weights.root / "GPT_weights_v2")
     assert config.optimizer.lr <= 2e-4 and not config.train.if_dpo
-    spec = training_job(place, replace(WISH, stage="s1", if_dpo=True), anna, base, "title")
+    spec = training_job(run_of(place, replace(WISH, stage="s1", if_dpo=True), anna, base), anna, base)
     assert parse_config(settings_of(spec)).train.if_dpo
     assert build_model(config).ar_text_embedding.word_embeddings.weight.shape == (732, 32)
 
@@ -133,23 +149,22 @@ def test_an_ar_training_starts_from_the_bases_network(place: PageContext, anna: 
 def test_a_sovits_training_has_the_bases_sizes(place: PageContext, anna: VoiceFolder, base: Base) -> None:
     from module.training.settings import parse_settings
 
-    spec = training_job(place, replace(WISH, stage="s2", minutes=5), anna, base, "title")
+    spec = training_job(run_of(place, replace(WISH, stage="s2", minutes=5), anna, base), anna, base)
     settings = parse_settings(settings_of(spec), REPO_ROOT)
     assert settings.exp_dir == anna.folder and settings.save_weight_dir == place.weights.root / "SoVITS_weights_v2"
     assert settings.name == "my voice" and settings.train.pretrained_s2G == str(base.s2)
     assert settings.data.sampling_rate == 16000 and settings.model["inter_channels"] == 16
     assert (settings.train.max_minutes, settings.train.save_every_epoch) == (5, 2)
     assert settings.train.if_save_every_weights and settings.log_dir.is_relative_to(spec.facts["output"])
-    assert spec.facts["output"] == str(settings.state_dir)
+    assert settings.state_dir == Path(spec.facts["output"]) / "states"
 
 
-def test_starting_queues_on_the_device_and_again_is_the_same_training(place: PageContext, anna: VoiceFolder) -> None:
+def test_starting_queues_on_the_device(place: PageContext, anna: VoiceFolder) -> None:
     runner = NoRunner()
-    for _ in range(2):
-        start_training(place, runner, GIVEN)  # type: ignore[arg-type]
-    first, second = runner.specs
-    assert first.command == second.command and first.lane == second.lane == "cpu" and first.after == ""
-    assert first.title == "Train Language model: anna" and first.environment["CUDA_VISIBLE_DEVICES"] == ""
+    start_training(place, runner, GIVEN)  # type: ignore[arg-type]
+    [spec] = runner.specs
+    assert spec.lane == "cpu" and spec.after == "" and spec.environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert str(spec.title) == "Train Language model: anna" and spec.log == anna.folder / "runs" / "lm-anna" / "log.txt"
 
 
 def test_a_training_waits_for_the_preparation_of_its_voice(place: PageContext, anna: VoiceFolder) -> None:
@@ -191,7 +206,7 @@ def test_wrong_wishes_start_nothing(place: PageContext, anna: VoiceFolder, chang
     runner = NoRunner()
     with pytest.raises(GSVError, match=words):
         start_training(place, runner, GIVEN | change)  # type: ignore[arg-type]
-    assert not runner.specs and not list(anna.folder.glob("train_*"))
+    assert not runner.specs and not (anna.folder / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -353,14 +368,36 @@ def test_a_run_that_goes_on_goes_on_in_the_curve(tmp_path: Path, write: Callable
     assert [point[:2] for point in curves.read(tmp_path / "lm")] == [(10, 3.0), (20, pytest.approx(1.9)), (30, 1.5)]
 
 
-def test_the_plot_gets_new_points_once(tmp_path: Path, write: Callable[..., None]) -> None:
+def test_the_plot_gets_new_points_once(context: PageContext, tmp_path: Path, write: Callable[..., None]) -> None:
     spec = JobSpec("t", "train", ("x",), "cpu", facts={"output": str(tmp_path / "lm")})
     view = SimpleNamespace(id="1", spec=spec, state=JobState.RUNNING, seconds=1.0)
     runner, curves = NoRunner(view), LossCurves()
-    nothing = loss_values(NoRunner(), curves, ())  # type: ignore[arg-type]
-    assert not hasattr(nothing[1], "columns")
-    write("lm", {"train/loss": [(10, 3.0), (20, 2.0)]})
-    seen, table = loss_values(runner, curves, ())  # type: ignore[arg-type]
-    assert table.to_dict("list") == {"step": [10, 20], "value": [3.0, 2.0], "curve": ["loss", "loss"]}
-    _, again = loss_values(runner, curves, seen)  # type: ignore[arg-type]
-    assert not hasattr(again, "columns"), "nothing is sent twice"
+
+    def look(before: Any, *chosen: str, by: NoRunner = runner) -> Any:
+        return loss_values(tmp_path, by, curves, before, chosen or ("", ""))  # type: ignore[arg-type]
+
+    assert look((), by=NoRunner()) is None
+    assert look(()) is None, "an empty table would make the axes lists of words for good"
+    write("lm", {"train/loss": [(1, 3.0), (2, 2.0)]})
+    seen, points = look(())
+    assert points == [Point(1, 3.0, "loss"), Point(2, 2.0, "loss")]
+    assert look(seen) is None, "nothing is sent twice"
+    write("anna/runs/s1-anna/states/tb", {"train/token_loss": [(1, 5.0)]})
+    seen, points = look(seen, "anna", "s1-anna")
+    assert points == [Point(1, 5.0, "loss")], "the run that is chosen is shown, whatever trains"
+    seen, points = look(seen, "anna", "s1-other")
+    assert points == [] and look(seen, "anna", "s1-other") is None
+    assert [widget.visible for widget in plot_of(context.say, points)] == [False, False]
+    for chosen in (("..", "lm"), ("anna", "..")):
+        assert look(seen, *chosen)[1][0] == Point(1, 3.0, "loss"), "what is no run shows the present one"
+
+
+def test_the_legend_is_whole_and_axes_are_numbers(context: PageContext) -> None:
+    curves = [Point(step, 1.0, name) for name in COLOURS for step in (1, 2)]
+    legend, plot = plot_of(context.say, curves)
+    assert (
+        all(colour in legend.value for colour in COLOURS.values())
+        and "on clips that are not trained on" in legend.value
+    )
+    assert plot.value["datatypes"] == {"step": "quantitative", "value": "quantitative", "curve": "nominal"}
+    assert {row[2] for row in plot.value["data"]} == set(plot.color_map)

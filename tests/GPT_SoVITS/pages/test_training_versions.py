@@ -14,13 +14,15 @@ pytest.importorskip("gradio")
 from config import CONFIGS_ROOT, REPO_ROOT  # noqa: E402
 from errors import RequestError  # noqa: E402
 from module.versions import VERSIONS  # noqa: E402
-from pages import model_lists, training_tab  # noqa: E402
+from pages import model_lists  # noqa: E402
 from pages.context import PageContext  # noqa: E402
 from pages.jobs import JobRunner, JobState, JobView  # noqa: E402
 from pages.loss_curves import LossCurves  # noqa: E402
 from pages.training_bases import Base  # noqa: E402
-from pages.training_jobs import settings_that_count, training_job  # noqa: E402
-from pages.training_tab import CHANGING, opened, shown, start_preparation, start_training  # noqa: E402
+from pages.training_jobs import training_job  # noqa: E402
+from pages.training_start import start_preparation, start_training  # noqa: E402
+from pages.training_tab import CHANGING, opened, shown  # noqa: E402
+from pages.training_wish import settings_that_count  # noqa: E402
 from pages.voice import Voice  # noqa: E402
 from pages.voice_folder import VoiceFolder  # noqa: E402
 from pages.weights import sovits_choices  # noqa: E402
@@ -28,7 +30,7 @@ from prepare_datasets.cli import all_stages, audio, features, speakers, text, to
 from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
 from tests.GPT_SoVITS.conftest import SSL_DIM  # noqa: E402
 from tests.GPT_SoVITS.pages import test_training as tab  # noqa: E402
-from tests.GPT_SoVITS.pages.test_training import GIVEN, WISH, NoRunner, settings_of  # noqa: E402
+from tests.GPT_SoVITS.pages.test_training import GIVEN, WISH, NoRunner, only, run_of, settings_of  # noqa: E402
 from tests.GPT_SoVITS.s2_folder import configuration, write_clips  # noqa: E402
 from tests.GPT_SoVITS.TTS_infer_pack.test_versions import SMALL, companions  # noqa: E402
 
@@ -69,11 +71,11 @@ def test_each_version_is_trained_by_its_recipe(
 
     base = base_of(version, tmp_path)
     wish = replace(WISH, stage="s2", lora_rank=8, grad_ckpt=True)
-    spec = training_job(place, wish, anna, base, "title")
+    spec = training_job(run_of(place, wish, anna, base), anna, base)
     adapter = version in ADAPTERS
     script = "s2_train_v3_lora.py" if adapter else "s2_train.py"
     assert spec.command[1] == str(REPO_ROOT / "GPT_SoVITS" / script)
-    file = anna.folder / ("train_s2_" + version + ("_lora_8" if adapter else "") + ".json")
+    file = anna.folder / "runs" / "s2-my voice" / "train.json"
     assert spec.command[2:] == (f"--config={file}",)
     settings = parse_settings(settings_of(spec), REPO_ROOT)
     assert settings.version == settings.model["version"] == version
@@ -81,16 +83,14 @@ def test_each_version_is_trained_by_its_recipe(
     assert settings.train.pretrained_s2G == str(base.s2) and settings.train.learning_rate <= 2e-4
     folder = "SoVITS_weights" if version == "v1" else f"SoVITS_weights_{version}"
     assert settings.save_weight_dir == place.weights.root / folder
-    assert spec.facts["output"] == str(settings.state_dir) and settings.log_dir.is_relative_to(settings.state_dir)
-    other = training_job(place, replace(wish, lora_rank=4), anna, base, "title")
-    assert (other.command != spec.command) == adapter, "a queued training keeps the settings of its own rank"
+    assert settings.state_dir == file.parent / "states" and settings.log_dir.is_relative_to(spec.facts["output"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_data_are_prepared_for_the_version(
     place: PageContext, anna: VoiceFolder, base: Base, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(training_tab, "bases", lambda: [replace(base, version=version)])
+    only(replace(base, version=version), monkeypatch)
     runner = NoRunner()
     start_preparation(place, runner, GIVEN)  # type: ignore[arg-type]
     stages = all_stages(parse(ALL_OPTIONS, "", runner.specs[0].command[2:], {}))
@@ -131,7 +131,7 @@ def test_weights_that_are_missing_are_listed_with_their_command(
         command = f"python tools/download.py {version}" + ("" if version in ADAPTERS else "-train")
         assert note.visible and note.value.endswith(f": {command}")
     assert not shown(place, "s2", "tiny")[0].visible and not shown(place, "s2", None)[0].visible
-    monkeypatch.setattr(training_tab, "bases", lambda: [replace(base, name="v2")])
+    only(replace(base, name="v2"), monkeypatch)
     note = shown(place, "s2", "v2")[0]
     assert "discriminators" in note.value and note.value.endswith("python tools/download.py v2-train")
     assert not shown(place, "s1", "v2")[0].visible
@@ -219,21 +219,24 @@ def test_an_adapter_is_trained_stopped_and_finished(
 ) -> None:
     pytest.importorskip("peft")
     base = base_of("v3", tmp_path)
-    monkeypatch.setattr(training_tab, "bases", lambda: [base])
+    only(base, monkeypatch)
     write_clips(anna.folder, 3, SSL_DIM)
     given = GIVEN | {"stage": "s2", "base": "v3", "epochs": 10_000, "save_every": 10_000, "grad_ckpt": False}
-    job = start_training(place, runner, given)
-    output, curves = anna.folder / "logs_s2_v3_lora_8", LossCurves()
+    started = start_training(place, runner, given)
+    job, output, curves = started.job, anna.folder / "runs" / "s2-anna", LossCurves()
     wait_for(runner, job, lambda view: bool(view.bars) and float(view.bars[0].done) >= 3)
     runner.stop(job)
     view = wait_for(runner, job, lambda view: view.state.is_over)
-    assert view.state is JobState.STOPPED and list(output.glob("G_*.pth"))
+    assert view.state is JobState.STOPPED and list(output.glob("states/G_*.pth"))
     points = curves.read(output)
     assert {point.curve for point in points} == {"total"} and len(points) >= 3
     assert not list(place.weights.root.glob("SoVITS_weights*/*"))
 
     reached = points[-1].step
-    job = start_training(place, runner, given | {"epochs": reached + 2})  # one batch an epoch
+    with pytest.raises(RequestError, match="Nothing to do: anna has had"):
+        start_training(place, runner, given | {"epochs": 1, "run": started.key})
+    again = start_training(place, runner, given | {"epochs": reached + 2, "run": started.key})  # one batch an epoch
+    job = again.job
     view = wait_for(runner, job, lambda view: view.state.is_over)
     assert view.state is JobState.DONE, view.lines
     assert any("continuing at epoch" in line for line in view.lines)

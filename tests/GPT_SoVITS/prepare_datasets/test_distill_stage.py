@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from AR.backend import SamplingParams
 from AR.data.clips import DataPaths, Filters, read_clips
@@ -15,6 +16,7 @@ from errors import DatasetError
 from prepare_datasets import distill_stage
 from prepare_datasets.distill_stage import Distillation, Distiller, main, read_texts, read_voices
 from text import cleaned_text_to_sequence
+from TTS_infer_pack.stage_request import Phones
 from TTS_infer_pack.TTS import TTS
 
 TEXTS = ["Hello there, my good friend.", "It is a very fine day.", "?!", "Nobody knows."]
@@ -40,14 +42,47 @@ def test_files_are_those_of_recorded_data(shared_tts: TTS, tmp_path: Path) -> No
 
 
 def test_collapsed_results_are_dropped(shared_tts: TTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
     def collapsed(backend: object, requests: list, sampling: object) -> list[T2SResult]:
         return [T2SResult(torch.arange(60), "length") for _ in requests]
 
     monkeypatch.setattr(distill_stage, "decode_checked", collapsed)
     with pytest.raises(DatasetError, match="collapsed"):
         run(shared_tts, tmp_path, (1,)).speak(TEXTS, read_voices(shared_tts, None))
+
+
+def test_the_best_take_is_kept(shared_tts: TTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge's errors decide; what has none is not spoken again, and what stays wrong is dropped."""
+    errors = {"good": [0.0], "better": [0.5, 0.2, 0.25], "bad": [1.0, 0.9, 0.8]}
+    asked: list[int] = []
+
+    def takes(backend: object, requests: list, sampling: SamplingParams) -> list[T2SResult]:
+        asked.append(len(requests))
+        return [T2SResult(torch.full((60,), len(asked)) + torch.arange(60), "eos") for _ in requests]
+
+    def judge(voice: object, text: Phones, tokens: torch.Tensor) -> float:
+        return errors[text.text.split()[0].lower()][int(tokens[0]) - 1]
+
+    monkeypatch.setattr(distill_stage, "decode_checked", takes)
+    texts = ["Good day to you, my friend.", "Better late than not at all.", "Bad luck to all of them."]
+    settings = Distillation(tmp_path, "en", (1,), 3, takes=3)
+    distiller = Distiller(shared_tts, settings, judge=judge)
+    assert distiller.speak(texts, read_voices(shared_tts, None)) == 2
+    assert asked == [3, 2, 2] and distiller.reasons["misheard"] == 1
+    lines = (tmp_path / "6-name2semantic.tsv").read_text().splitlines()[1:]
+    first = {line.split("\t")[0]: line.split("\t")[1].split()[0] for line in lines}
+    assert first == {"distilled_000000_1": "1", "distilled_000001_1": "2"}
+
+
+def test_what_collapsed_is_spoken_again(shared_tts: TTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = iter(["length", "eos"])
+
+    def takes(backend: object, requests: list, sampling: SamplingParams) -> list[T2SResult]:
+        return [T2SResult(torch.arange(60), next(ends)) for _ in requests]
+
+    monkeypatch.setattr(distill_stage, "decode_checked", takes)
+    distiller = Distiller(shared_tts, Distillation(tmp_path, "en", (1,), takes=2))
+    assert distiller.speak(["Hello there, my good friend."], read_voices(shared_tts, None)) == 1
+    assert not distiller.reasons["collapsed"]
 
 
 def test_mistakes_are_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

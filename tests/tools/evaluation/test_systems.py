@@ -14,8 +14,9 @@ import torch
 
 from AR.fallback import FallbackInfo
 from errors import AudioError, DatasetError, RequestError
+from side_tables import read_tokens
 from tools.evaluation.items import Item
-from tools.evaluation.systems import FullSynthesis, Reference, Resynthesis, Teacher, read_tokens
+from tools.evaluation.systems import FullSynthesis, Reference, Resynthesis, Teacher
 from tools.evaluation.voices import VoiceUnderTest
 from TTS_infer_pack.request import AudioChunk, SynthesisRequest
 

@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 PROMPT_TEXT = "The boat was tied up at the end of the pier."
 TEXTS = ("He put the letters back into the box.", "We walked home in the rain.")
 RESULT = "RESULT "
+HOST_PYTHON = os.environ.get("GSV_HOST_PYTHON", "")
+"""Another interpreter for the host's processes, with packages of its own; empty: ours."""
 
 
 def gsv_environment(root: Path, **variables: str) -> dict[str, str]:
@@ -35,7 +37,7 @@ class StandIn:
 
     def run(self, *arguments: str, **variables: str) -> tuple[Any, str]:
         """Run python with ``arguments`` in the checkout; (what it printed as RESULT, its standard error)."""
-        command = [sys.executable, *arguments]
+        command = [HOST_PYTHON or sys.executable, *arguments]
         environment = gsv_environment(self.root, **variables)
         run = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr[-3000:]

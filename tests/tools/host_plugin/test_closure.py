@@ -32,6 +32,13 @@ def test_newer_expressions_are_written_out() -> None:
     assert rewritten(text, "p.s") == "from p.s.x import y\nz = zip(ä, b); w = isinstance(c, (int, d.E, None,))\n"
 
 
+def test_names_for_types_are_written_out() -> None:
+    text = "Item = tuple[list[int], Reason | None, Tensor | float]\nFLAGS = re.M | re.S\n"
+    assert rewritten(text, "p.s") == "Item = tuple[list[int], 'Reason | None', 'Tensor | float']\nFLAGS = re.M | re.S\n"
+    with pytest.raises(OutputError, match="may be types or values"):
+        rewritten("Either = First | Second\n", "p.s")
+
+
 def test_what_cannot_be_written_out_is_an_error() -> None:
     with pytest.raises(OutputError, match=r"Python 3\.9"):
         rewritten("match a:\n    case 1:\n        pass\n", "p")

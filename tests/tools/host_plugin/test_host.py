@@ -17,7 +17,7 @@ from AR.backend import SamplingParams, T2SRequest
 from AR.checked import decode_checked
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from config import PACK_DIR
-from tests.tools.host_plugin.standin import PROMPT_TEXT, TEXTS, StandIn, phone_table
+from tests.tools.host_plugin.standin import HOST_PYTHON, PROMPT_TEXT, TEXTS, StandIn, phone_table
 
 PROMPT = [(7 * n) % 1024 for n in range(60)]
 WAYS: dict[str, dict[str, Any]] = {
@@ -27,6 +27,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "graph": {"texts": [TEXTS[0]], "prompt": PROMPT, "seed": 6, "graph": True},
     "streaming": {"texts": [TEXTS[0]], "prompt": PROMPT, "seed": 7, "streaming_mode": True},
 }
+OTHER_TORCH = bool(HOST_PYTHON)
 OLDER = [name for name in WAYS if name != "streaming"]
 
 
@@ -51,6 +52,7 @@ def ran(host: StandIn) -> tuple[dict[str, list[dict[str, Any]]], str]:
         "off": steps(list(WAYS)),
         "missing": steps(list(WAYS), **MISSING),
         "on": steps(list(WAYS), **ON),
+        "likeliest": steps(["batched"], **ON, top_k=1),
         "off again": steps(["batched"], use_qwen3=False),
         "broken": [*steps(["naive"], **ON, break_after=5), *steps(["streaming"], **ON, break_after=30)],
         "strict": steps(["batched"], use_qwen3=True, qwen3_model_name="none/such", qwen3_strict=True),
@@ -92,7 +94,7 @@ def pack_model() -> Qwen3T2SModel:
     return Qwen3T2SModel.from_pretrained(PACK_DIR / "lm")
 
 
-def expected(names: tuple[str, ...], prompt: list[int] | None, seed: int) -> list[list[int]]:
+def expected(names: tuple[str, ...], prompt: list[int] | None, seed: int, top_k: int = 5) -> list[list[int]]:
     """What our own tree speaks for the host's requests."""
     table = phone_table()
     read = {text: [table["ids"][name] for name in phones] for text, (phones, _) in table["texts"].items()}
@@ -111,23 +113,38 @@ def expected(names: tuple[str, ...], prompt: list[int] | None, seed: int) -> lis
     ]
     torch.manual_seed(seed)
     drawn = int(torch.randint(0, 2**31, (1,)))
-    results = decode_checked(pack_model(), requests, SamplingParams(top_k=5, seed=drawn))
+    results = decode_checked(pack_model(), requests, SamplingParams(top_k=top_k, seed=drawn))
     return [result.tokens.tolist() for result in results]
+
+
+def check_drawn(spoken: list[list[int]], names: tuple[str, ...], prompt: list[int] | None, seed: int) -> None:
+    """What our own tree speaks; with another torch, whose drawn numbers are others, speech tokens at least."""
+    if OTHER_TORCH:
+        assert len(spoken) == len(names) and all(len(row) > 12 and 0 <= min(row) <= max(row) < 1024 for row in spoken)
+    else:
+        assert spoken == expected(names, prompt, seed)
 
 
 def test_it_speaks_the_tokens_of_our_own_tree(ran: Ran) -> None:
     found = ran[0]["on"]
-    assert found[0]["spoken"] == expected(TEXTS, PROMPT, 3)
-    assert found[1]["spoken"] == expected(TEXTS[:1], PROMPT, 4) + expected(TEXTS[1:], PROMPT, 4)
-    assert found[2]["spoken"] == expected(TEXTS, None, 5)
-    assert found[3]["spoken"] == expected(TEXTS[:1], PROMPT, 6)
+    check_drawn(found[0]["spoken"], TEXTS, PROMPT, 3)
+    for number in range(2):
+        check_drawn(found[1]["spoken"][number : number + 1], TEXTS[number : number + 1], PROMPT, 4)
+    check_drawn(found[2]["spoken"], TEXTS, None, 5)
+    check_drawn(found[3]["spoken"], TEXTS[:1], PROMPT, 6)
     assert all(one["reason"] is None for one in found)
+
+
+def test_its_likeliest_tokens_are_those_of_our_own_tree(ran: Ran) -> None:
+    """Nothing is drawn: the same under every torch, whose drawn numbers change from version to version."""
+    [found] = ran[0]["likeliest"]
+    assert found["reason"] is None and found["spoken"] == expected(TEXTS, PROMPT, 3, top_k=1)
 
 
 def test_a_stream_gives_the_same_tokens_in_chunks(ran: Ran) -> None:
     chunks = ran[0]["on"][4]["spoken"]
     assert len(chunks) > 1
-    assert sum(chunks, []) == expected(TEXTS[:1], PROMPT, 7)[0]
+    check_drawn([sum(chunks, [])], TEXTS[:1], PROMPT, 7)
 
 
 def test_it_can_be_switched_off_while_running(ran: Ran, plain: list[dict[str, Any]]) -> None:
@@ -139,7 +156,7 @@ def test_a_fall_while_speaking(ran: Ran, plain: list[dict[str, Any]]) -> None:
     whole, stream = ran[0]["broken"]
     assert whole["reason"] == stream["reason"] == "numerical_error"
     assert whole["spoken"] == plain[1]["spoken"]
-    assert stream["spoken"][0] == expected(TEXTS[:1], PROMPT, 7)[0][:24]
+    assert stream["spoken"][0] == ran[0]["on"][4]["spoken"][0]
     assert len(sum(stream["spoken"], [])) >= 24 + 12
 
 
@@ -164,7 +181,8 @@ def test_yaml_keys_win_over_the_environment_and_survive_a_rewrite(host: StandIn,
         qwen3_precision="float32",
         qwen3_strict="perhaps",
     )
-    assert found["reason"] is None and found["spoken"][0] == expected(TEXTS[:1], PROMPT, 4)[0]
+    assert found["reason"] is None
+    check_drawn(found["spoken"][:1], TEXTS[:1], PROMPT, 4)
     kept = yaml.safe_load(path.read_text(encoding="utf-8"))["custom"]
     assert kept["use_qwen3"] is True and kept["qwen3_model_name"] == "lm"
     assert "qwen3_precision" not in kept  # from the environment: not made permanent
@@ -180,7 +198,7 @@ def test_the_page_with_functions_of_its_own(host: StandIn) -> None:
     asked = {"prompt": PROMPT, "prompt_text": PROMPT_TEXT, "text": TEXTS[0], "seed": 6}
     found, _ = host.run("GPT_SoVITS/inference_webui.py", json.dumps(asked), use_qwen3="1", qwen3_model_name="lm")
     assert CHECKBOX in found["labels"] and "语言模型 (Language model)" in found["labels"]
-    assert found["spoken"][1] == expected(TEXTS[:1], PROMPT, 6)[0]
+    check_drawn(found["spoken"][1:2], TEXTS[:1], PROMPT, 6)
 
 
 @pytest.mark.slow
@@ -189,7 +207,7 @@ def test_the_page_over_the_pipeline(host: StandIn) -> None:
     asked = {**steps(["batched"])[0]}
     found, _ = host.run("GPT_SoVITS/inference_webui_fast.py", json.dumps(asked), use_qwen3="1", qwen3_model_name="lm")
     assert CHECKBOX in found["labels"]
-    assert found["spoken"] == expected(TEXTS, PROMPT, 3)
+    check_drawn(found["spoken"], TEXTS, PROMPT, 3)
 
 
 TRAINER = """import json, sys

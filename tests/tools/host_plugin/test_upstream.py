@@ -7,24 +7,19 @@ only the copy is touched.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import PACK_DIR
-from tests.tools.host_plugin.standin import HERE, PROMPT_TEXT, RESULT, TEXTS, gsv_environment, phone_table
+from tests.tools.host_plugin.standin import PROMPT_TEXT, TEXTS, phone_table
+from tests.tools.host_plugin.upstream import CHECKOUTS, checkout_copy, drive
 from tools.host_plugin.install import facts, install, remove
 
 pytestmark = pytest.mark.upstream
-CHECKOUTS = [path for path in os.environ.get("GSV_UPSTREAM", "").split(os.pathsep) if path]
+SCRIPT = "drive_upstream.py"
 WAYS = ["batched", "naive", "single", "reference_free", "streaming"]
-LEFT_OUT = shutil.ignore_patterns(".git", "docs", "Docker", "*.pickle", "__pycache__")
 
 
 def step(**more: Any) -> dict[str, Any]:
@@ -34,25 +29,9 @@ def step(**more: Any) -> dict[str, Any]:
     return {"phones": rows, "prompt": [(7 * n) % 1024 for n in range(60)], "seed": 3, "ways": WAYS, **more}
 
 
-def drive(root: Path, *steps: dict[str, Any], **variables: str) -> tuple[dict[str, Any], str]:
-    """Run ``drive_upstream.py`` in a checkout."""
-    environment = gsv_environment(root, **variables)
-    python = os.environ.get("GSV_UPSTREAM_PYTHON") or sys.executable
-    if site := os.environ.get("GSV_UPSTREAM_SITE"):
-        environment["PYTHONPATH"] += os.pathsep + site
-    command = [python, str(HERE / "drive_upstream.py"), json.dumps(steps)]
-    run = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr[-3000:]
-    line = [line for line in run.stdout.splitlines() if line.startswith(RESULT)][-1]
-    return json.loads(line.removeprefix(RESULT)), run.stderr
-
-
 @pytest.fixture(scope="module", params=CHECKOUTS or [None], ids=lambda path: Path(path).name if path else "none")
 def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if request.param is None:
-        pytest.skip("GSV_UPSTREAM names no checkout")
-    root = tmp_path_factory.mktemp("upstream") / "checkout"
-    shutil.copytree(request.param, root, ignore=LEFT_OUT)
+    root = checkout_copy(request.param, tmp_path_factory.mktemp("upstream"))
     for folder in (root / "GPT_SoVITS").iterdir():  # folders without it would give way to our own installed packages
         if folder.is_dir():
             (folder / "__init__.py").touch()
@@ -62,7 +41,7 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def plain(checkout: Path) -> dict[str, Any]:
     """What the checkout does without the plugin, which is installed after that."""
-    before = drive(checkout, step())[0]
+    before = drive(checkout, SCRIPT, step())[0]
     install(checkout, [PACK_DIR / "lm"])
     return before["found"][0]
 
@@ -74,6 +53,7 @@ def ran(checkout: Path, plain: dict[str, Any]) -> tuple[dict[str, Any], str]:
     on = {"use_qwen3": True, "qwen3_model_name": "lm"}
     return drive(
         checkout,
+        SCRIPT,
         step(yaml={"use_qwen3": False, "qwen3_model_name": "lm"}),
         step(settings=missing),
         step(settings=on, graph=True),

@@ -23,7 +23,7 @@ PAGES = REPO_ROOT / "GPT_SoVITS" / "pages"
 KEY = re.compile(r"[a-z_]+\.[a-z0-9_]+")
 SAME_EVERYWHERE = re.compile(r"[A-Z]?[A-Za-z0-9_ ./%+-]*(\{\w+\}[ ./%]*)*")
 """A text without words of its own: a model's name, a unit."""
-UNTRANSLATED_LABELS = {"top_k", "top_p", "temperature", "if_freeze"}
+UNTRANSLATED_LABELS = {"top_k", "top_p", "temperature", "if_freeze", "voice"}
 """Names that are the same in every language, or never seen."""
 SHOWN = ("label", "info", "placeholder")
 NAMED_BY_CODE = {

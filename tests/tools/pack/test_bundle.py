@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 from errors import DatasetError
 from feature_extractor.training.codebook import EMBED
-from prepare_datasets.hubert_stage import ssl_path, wav_path
+from prepare_datasets.hubert_stage import wav_path
+from side_tables import read_tokens
 from tools.pack import bundle
 
 
@@ -21,7 +22,7 @@ from tools.pack import bundle
 def work(tmp_path: Path) -> Path:
     """Two clips with tokens, an encoder's folder and a codebook of 1024 x 4."""
     folder = tmp_path / "there"
-    for name in ("lists", "targets", "ssl/hubert", "corpus"):
+    for name in ("lists", "targets", "sovits", "ssl/hubert", "corpus"):
         (folder / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(2):
@@ -29,9 +30,9 @@ def work(tmp_path: Path) -> Path:
     lines = [f"{folder}/corpus/c{n}.wav|anna|en|Clip {n}, with a | in it" for n in range(2)]
     (folder / "lists/train.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
     tokens = " ".join(str(t) for t in range(24))
-    (folder / "targets/6-name2semantic.tsv").write_text(
-        f"item_name\tsemantic_audio\nc0.wav\t{tokens}\nc1.wav\t{tokens}\n", encoding="utf-8"
-    )
+    for exp in ("targets", "sovits"):
+        table = f"item_name\tsemantic_audio\nc0.wav\t{tokens}\nc1.wav\t{tokens}\n"
+        (folder / exp / "6-name2semantic.tsv").write_text(table, encoding="utf-8")
     for name in ("2-name2text.txt", "alignment.tsv", "speakers.tsv"):
         (folder / "targets" / name).write_text(f"{name}\n", encoding="utf-8")
     (folder / "ssl/hubert/config.json").write_text("{}", encoding="utf-8")
@@ -48,12 +49,12 @@ def test_what_was_packed_is_ready_on_the_other_side(work: Path, tmp_path: Path) 
     assert (speaker, language, text) == ("anna", "en", "Clip 0, with a | in it")
     samples, rate = soundfile.read(here / "lists" / path)
     assert rate == 16_000 and abs(len(samples) - 16_000) <= 400
-    features = torch.load(ssl_path(here / "targets", "c0.wav"), weights_only=True)
-    assert features.shape == (1, 4, 48)
-    assert features[0, :, 0].tolist() == features[0, :, 1].tolist() == [0.0, 1.0, 2.0, 3.0]
-    assert wav_path(here / "targets", "c1.wav").is_file()
+    assert wav_path(here / "sovits", "c1.wav").is_file()
+    start = torch.load(here / "targets/s2_init.pth", weights_only=True)
+    assert start["config"]["model"]["version"] == "v2" and start["weight"][EMBED].shape == (1024, 4)
+    assert len(read_tokens(here / "sovits/6-name2semantic.tsv")["c0.wav"]) == 24
     state = json.loads((here / "state.json").read_text(encoding="utf-8"))
-    assert [state[n]["over"] for n in ("lists", "targets", "encoder")] == [True, True, True]
+    assert [state[n]["over"] for n in ("lists", "targets", "encoder", "tokens")] == [True] * 4
 
 
 def test_without_clips_the_corpus_gives_them(work: Path, tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_without_clips_the_corpus_gives_them(work: Path, tmp_path: Path) -> None
     bundle.unpack(tmp_path / "b.tar", tmp_path / "here", [tmp_path / "corpus"])
     line = (tmp_path / "here/lists/train.list").read_text(encoding="utf-8").splitlines()[1]
     assert Path(line.split("|")[0]) == (tmp_path / "corpus/audio/c1.wav").resolve()
-    assert wav_path(tmp_path / "here/targets", "c1.wav").is_file()
+    assert wav_path(tmp_path / "here/sovits", "c1.wav").is_file()
 
 
 def test_an_unfinished_work_folder_is_named(work: Path, tmp_path: Path) -> None:

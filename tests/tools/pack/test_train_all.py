@@ -32,7 +32,8 @@ def use(monkeypatch: pytest.MonkeyPatch, folder: Path, failing: str = "") -> Non
         return stand_in(name, folder, share, 3 if name == failing else 0)
 
     monkeypatch.setattr(train_all, "INPUTS", (stage("lists"),))
-    monkeypatch.setattr(train_all, "SOVITS_LANE", (stage("encoder", 0.25), stage("features"), stage("decoder", 0.75)))
+    lane = (stage("encoder", 0.25), stage("features"), stage("decoder", 0.75))
+    monkeypatch.setattr(train_all, "SOVITS_LANES", {"cpu": lane, "cuda": lane})
     monkeypatch.setattr(train_all, "SEMANTIC_LANE", (stage("ar", 0.5), stage("lm", 0.5)))
     monkeypatch.setattr(train_all, "PACK", stage("pack"))
 
@@ -82,14 +83,22 @@ def test_a_finished_recipe_does_nothing_until_more_is_asked(tmp_path: Path, monk
 def test_commands_are_scripts_of_the_checkout(tmp_path: Path, device: str) -> None:
     told = recipe(tmp_path, device)
     told.work.mkdir()
-    stages = (*train_all.INPUTS, *train_all.SOVITS_LANE, *train_all.SEMANTIC_LANE)
+    stages = (*train_all.INPUTS, *train_all.SOVITS_LANES[device], *train_all.SEMANTIC_LANE)
     for stage in stages:
         for command in stage.commands(told, 3.0):
             assert command[0] == sys.executable
             assert command[1] == "-c" or Path(command[1]).is_file(), command
-    settings = json.loads((told.work / "s2_gsv_tiny_decoder.json").read_text(encoding="utf-8"))
+    preset = {"cpu": "s2_gsv_tiny_decoder.json", "cuda": "s2_gsv_tiny_joint.json"}[device]
+    settings = json.loads((told.work / preset).read_text(encoding="utf-8"))
     assert settings["train"]["max_minutes"] == 3.0
     assert settings["data"]["exp_dir"] == str(told.work / "sovits")
+
+
+def test_the_language_model_is_written_where_the_pack_looks_for_it(tmp_path: Path) -> None:
+    told = recipe(tmp_path)
+    stage = next(stage for stage in train_all.SEMANTIC_LANE if stage.name == "lm")
+    (command,) = stage.commands(told, 3.0)
+    assert f"train.output_root={told.at('targets', 'lm')}" in command
 
 
 def test_a_budget_of_nothing_is_refused() -> None:

@@ -62,6 +62,13 @@ def test_the_steps_are_the_commands_that_exist(runner: Callable[..., Runner], co
     assert config.qwen3.sovits_path.endswith("s2G.pth") and config.train.exp_name == "me"
 
 
+def test_a_recogniser_listens_where_one_is_named(wish: Wish) -> None:
+    heard = Runner(Decided(replace(wish, listen="base", takes=3), "small", (1,))).speak_command()
+    assert Path(heard[1]).as_posix().endswith("tools/teaching/speak.py") and Path(heard[1]).is_file()
+    assert heard[heard.index("--listen") + 1] == "base" and heard[heard.index("--takes") + 1] == "3"
+    assert "--listen" not in Runner(Decided(wish, "small", (1,))).speak_command()
+
+
 def test_a_run_goes_on_after_the_step_that_was_done(
     runner: Callable[..., Runner], commands: list[list[str]], wish: Wish
 ) -> None:
@@ -105,10 +112,10 @@ def test_a_folder_is_worked_in_by_one_run_even_when_only_its_child_lives(tmp_pat
 
 
 def test_lists_come_with_the_project(wish: Wish) -> None:
-    for language in ("en", "ja", "all_ja", "zh", "all_zh"):
-        assert len(replace(wish, language=language).read_texts()) > 500
+    for language in ("en", "ja", "all_ja", "zh", "all_zh", "ko", "all_ko", "yue", "all_yue"):
+        assert len(replace(wish, language=language).read_texts()) > 250
     with pytest.raises(DatasetError, match="--texts"):
-        replace(wish, language="ko").read_texts()
+        replace(wish, language="auto").read_texts()
 
 
 RESULTS = {

@@ -11,7 +11,7 @@ import torch
 from errors import RequestError
 from module.models import SynthesizerTrn
 from module.training.dataset import Example, collate, frame_alignment
-from module.training.paths import Route, TrainingForward, replace_codes
+from module.training.paths import PLAIN_LOGS, Route, TrainingForward, replace_codes, set_prior_noise
 from module.training.settings import TrainSettings
 
 MODEL: dict[str, Any] = {
@@ -53,7 +53,7 @@ def example(frames: int, phones: int, seed: int) -> Example:
 @pytest.fixture
 def forward() -> TrainingForward:
     torch.manual_seed(3)
-    return TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **MODEL), MELS)
+    return TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **MODEL), MELS, TrainSettings())
 
 
 def test_acoustic_steps_come_first_then_the_prior_then_the_public_way() -> None:
@@ -72,7 +72,7 @@ def test_the_acoustic_way_makes_a_mel_of_every_frame_and_no_waveform(forward: Tr
     batch = collate([example(40, 9, 1), example(30, 5, 2)])
     outcome = forward(batch, Route.ACOUSTIC)
     assert outcome.speech is None
-    assert outcome.mel is not None and outcome.mel.shape == (2, MELS, batch.spec.size(2))
+    assert [mel.shape for mel in outcome.mels] == [(2, MELS, batch.spec.size(2))]
     assert outcome.attention is not None and outcome.attention.shape == (2, batch.spec.size(2), 9)
     torch.testing.assert_close(outcome.attention.exp().sum(2), torch.ones(2, batch.spec.size(2)))
     assert float(outcome.attention[1, :, 5:].detach().exp().max()) < 1e-6  # padding is not looked at
@@ -81,13 +81,13 @@ def test_the_acoustic_way_makes_a_mel_of_every_frame_and_no_waveform(forward: Tr
 def test_the_prior_way_also_speaks_a_slice(forward: TrainingForward) -> None:
     outcome = forward(collate([example(40, 9, 1)]), Route.PRIOR)
     assert outcome.speech is not None and outcome.speech.wav.shape == (1, 1, 8 * 16)
-    assert outcome.mel is not None
+    assert len(outcome.mels) == 1
 
 
 @pytest.mark.parametrize("route", [Route.POSTERIOR, Route.PRIOR])
 def test_speaker_vectors_are_part_of_the_style_on_every_way(route: Route) -> None:
     torch.manual_seed(3)
-    forward = TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **{**MODEL, "version": "v2Pro"}), MELS)
+    forward = TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **{**MODEL, "version": "v2Pro"}), MELS, TrainSettings())
     examples = [replace(example(40, 9, seed), speaker=torch.randn(20480)) for seed in (1, 2)]
     outcome = forward(collate(examples), route)
     assert outcome.speech is not None
@@ -96,6 +96,39 @@ def test_speaker_vectors_are_part_of_the_style_on_every_way(route: Route) -> Non
     assert grad is not None and bool(grad.any())
     with pytest.raises(RequestError, match="needs a speaker embedding"):
         forward(collate([example(40, 9, 1)]), route)
+
+
+def test_on_the_joint_way_both_latents_are_read_and_a_share_of_the_rows_is_spoken_from_the_prior() -> None:
+    torch.manual_seed(3)
+    settings = TrainSettings(prior_rows=0.5, low_bins=5)
+    forward = TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **MODEL), MELS, settings)
+    batch = collate([example(40, 9, seed) for seed in range(4)])
+    outcome = forward(batch, Route.POSTERIOR)
+    assert outcome.from_prior is not None and outcome.from_prior.tolist() == [False, True, False, True]
+    assert [mel.shape for mel in outcome.mels] == [(4, MELS + 5, batch.spec.size(2))] * 2
+    assert outcome.latents is not None and outcome.speech is not None
+    outcome.speech.wav[1].square().sum().backward()
+    network = forward.network
+    assert network.enc_p.proj.weight.grad is not None and bool(network.enc_p.proj.weight.grad.any())
+    assert network.enc_q.proj.weight.grad is None or not bool(network.enc_q.proj.weight.grad.any())
+    quiet = forward(batch, Route.ACOUSTIC)
+    assert quiet.speech is None and quiet.latents is not None and len(quiet.mels) == 2
+
+
+def test_tokens_stand_for_the_features_that_they_are_of(forward: TrainingForward) -> None:
+    batch = collate([example(40, 9, 1)])
+    tokens = forward.network.eval().extract_latent(batch.ssl)[:, 0]
+    torch.manual_seed(1)
+    by_features = forward(batch, Route.ACOUSTIC)
+    torch.manual_seed(1)
+    by_tokens = forward(replace(batch, ssl=torch.zeros(0), tokens=tokens), Route.ACOUSTIC)
+    torch.testing.assert_close(by_tokens.mels[0], by_features.mels[0])
+
+
+def test_a_prior_begins_with_the_noise_that_its_way_needs(forward: TrainingForward) -> None:
+    set_prior_noise(forward.network, PLAIN_LOGS)
+    latents = forward(collate([example(40, 9, 1)]), Route.PRIOR).speech
+    assert latents is not None and not bool(latents.latents.logs_p.any())
 
 
 def test_guided_attention_finds_the_phones(forward: TrainingForward) -> None:

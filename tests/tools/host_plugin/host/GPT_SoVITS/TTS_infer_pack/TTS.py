@@ -65,7 +65,7 @@ class TTS:
         prompt = inputs.get("prompt")
         before = [] if prompt is None else read(inputs["prompt_text"], "en", self.configs.version)[0]
         phones = [torch.tensor(before + read(text, "en", self.configs.version)[0]) for text in inputs["texts"]]
-        sampling = {"top_k": 5, "top_p": 1, "temperature": 1.0, "early_stop_num": 50 * self.configs.max_sec}
+        sampling = {"top_k": inputs.get("top_k", 5), "top_p": 1, "temperature": 1.0, "early_stop_num": 50 * self.configs.max_sec}
         sampling["repetition_penalty"] = 1.35
         if inputs.get("streaming_mode"):
             tokens = None if prompt is None else torch.tensor([prompt])

@@ -1,5 +1,7 @@
 """The stand-in host's CUDA graph class; it has no graph."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import torch

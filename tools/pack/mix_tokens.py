@@ -1,14 +1,14 @@
 """Finish the SoVITS training folder of a pack: every clip twice, alignments, and a generator that knows the codes.
 
-    python tools/pack/mix_features.py --early logs/pack0 --exp logs/gsv_tiny \
+    python tools/pack/mix_tokens.py --early logs/pack0 --exp logs/gsv_tiny \
         --quantizer work/ssl/quantizer.safetensors --alignment work/ssl/alignment.tsv \
         --limit jf_alpha=60 --limit jf_tebukuro=60
 
-The AR model speaks codes of the targets that the SSL encoder aims at; at re-synthesis the generator hears the
-encoder's own codes, which are noisier. ``--exp`` is a folder of the usual stages (encoder's features); the targets of
-``--early`` (``early_start.py``) are added as ``target_<name>``, expressed in the encoder's feature space so that one
-quantiser reads both. ``s2_init.pth`` holds that quantiser. ``--limit`` keeps only so many clips of a speaker: a small
-network learns the voices that matter sooner.
+The AR model speaks tokens of the targets that the SSL encoder aims at; at re-synthesis the generator hears the
+encoder's own, which are noisier. ``--exp`` is a folder of the usual stages (encoder's tokens); the tokens of
+``--early`` (``early_start.py``) are added as ``target_<name>``. ``s2_init.pth`` holds the quantiser that both are of:
+it is not trained, so tokens are all that SoVITS needs of a clip besides its sound (``train.data_on_device``).
+``--limit`` keeps only so many clips of a speaker: a small network learns the voices that matter sooner.
 """
 
 from __future__ import annotations
@@ -24,27 +24,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from tqdm import tqdm
 
-from errors import ConfigError
-from prepare_datasets.hubert_stage import ssl_path, wav_path
+from errors import ConfigError, DatasetError
+from prepare_datasets.hubert_stage import wav_path
 from prepare_datasets.journal import write_atomic
 from process_ckpt import load_sovits_new
 from side_tables import read_table
 
 logger = logging.getLogger(__name__)
 PREFIX = "target_"
-
-
-def to_feature_space(targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Least-norm features that ``ssl_proj`` maps to ``targets``.
-
-    Args:
-        targets: [1, ssl_dim, frames], zero beyond the target width.
-        weight: [ssl_dim, ssl_dim, 2] of ``ssl_proj``, both taps the same.
-        bias: [ssl_dim].
-    """
-    return torch.linalg.pinv(weight.sum(dim=2)) @ (targets - bias[:, None])
+TEXT, TOKENS = "2-name2text.txt", "6-name2semantic.tsv"
 
 
 def first_weights(quantizer: Mapping[str, Tensor], start_from: Path | None) -> dict[str, Tensor]:
@@ -77,35 +66,53 @@ def limited(rows: Iterable[str], speakers: dict[str, str], limits: dict[str, int
     kept: list[str] = []
     seen: Counter[str] = Counter()
     for row in rows:
-        speaker = speakers.get(row.split("\t", 1)[0], "")
+        speaker = speakers.get(name_of(row), "")
         seen[speaker] += 1
         if seen[speaker] <= limits.get(speaker, seen[speaker]):
             kept.append(row)
     return kept
 
 
-def add_targets(rows: list[str], early: Path, exp: Path, weight: Tensor, bias: Tensor) -> list[str]:
-    """Write the targets of these clips into ``exp``; returns their rows."""
-    added = []
-    for row in tqdm(rows, desc="clips"):
-        name = row.split("\t", 1)[0]
-        source, wav = ssl_path(early, name), wav_path(exp, name)
-        if not source.is_file() or not wav.is_file():
-            continue
-        other = PREFIX + name
-        features = to_feature_space(torch.load(source, weights_only=True).float(), weight, bias)
-        torch.save(features, ssl_path(exp, other))
-        if not wav_path(exp, other).exists():
-            os.link(wav, wav_path(exp, other))
-        added.append(PREFIX + row)
-    return added
+def name_of(row: str) -> str:
+    """First field of a table's row."""
+    return row.split("\t", 1)[0]
+
+
+def read_rows(path: Path) -> list[str]:
+    """Rows of a table without those that were added before.
+
+    Raises:
+        DatasetError: no such file.
+    """
+    try:
+        rows = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror}", "a table of the dataset stages") from error
+    return [row for row in rows if row and not row.startswith(PREFIX)]
+
+
+def write_rows(path: Path, rows: Iterable[str]) -> None:
+    """The table with these rows, whole or not at all."""
+    write_atomic(path, "".join(f"{row}\n" for row in rows))
+
+
+def add_targets(rows: list[str], early: Path, exp: Path) -> list[str]:
+    """Put the targets' tokens of these clips behind the encoder's, with a link to the sound; returns their rows."""
+    _, *spoken = read_rows(early / TOKENS)
+    known = {name_of(row): row for row in spoken}
+    added = [row for row in rows if name_of(row) in known and wav_path(exp, name_of(row)).is_file()]
+    for row in added:
+        if not (other := wav_path(exp, PREFIX + name_of(row))).exists():
+            os.link(wav_path(exp, name_of(row)), other)
+    write_rows(exp / TOKENS, (*read_rows(exp / TOKENS), *(PREFIX + known[name_of(row)] for row in added)))
+    return [PREFIX + row for row in added]
 
 
 def main(argv: list[str] | None = None) -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--early", type=Path, required=True, help="folder that early_start.py made")
-    parser.add_argument("--exp", type=Path, required=True, help="folder with the encoder's features, to be extended")
+    parser.add_argument("--exp", type=Path, required=True, help="folder with the encoder's tokens, to be extended")
     parser.add_argument("--quantizer", type=Path, required=True, help="safetensors that ssl_train.py wrote")
     parser.add_argument("--alignment", type=Path, required=True, help="alignment.tsv that ssl_train.py wrote")
     parser.add_argument("--limit", action="append", default=[], metavar="SPEAKER=CLIPS")
@@ -114,19 +121,16 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     limits = parse_limits(args.limit)
-    parts = load_file(args.quantizer)
     config = json.loads(args.s2_config.read_text(encoding="utf-8"))
-    table = args.exp / "2-name2text.txt"
-    rows = [row for row in table.read_text(encoding="utf-8").splitlines() if not row.startswith(PREFIX)]
-    rows = limited(rows, read_table(args.exp / "speakers.tsv"), limits)
-    added = add_targets(rows, args.early, args.exp, parts["ssl_proj.weight"], parts["ssl_proj.bias"])
+    rows = limited(read_rows(args.exp / TEXT), read_table(args.exp / "speakers.tsv"), limits)
+    added = add_targets(rows, args.early, args.exp)
     known = read_table(args.alignment)
-    names = [row.split("\t", 1)[0] for row in rows + added]
-    aligned = [f"{name}\t{known[name.removeprefix(PREFIX)]}\n" for name in names if name.removeprefix(PREFIX) in known]
-    write_atomic(args.exp / "alignment.tsv", "".join(aligned))
-    weights = first_weights(parts, args.start_from)
+    names = [name_of(row) for row in rows + added]
+    aligned = [f"{n}\t{known[n.removeprefix(PREFIX)]}" for n in names if n.removeprefix(PREFIX) in known]
+    write_rows(args.exp / "alignment.tsv", aligned)
+    weights = first_weights(load_file(args.quantizer), args.start_from)
     torch.save({"weight": weights, "config": config, "info": "first weights"}, args.exp / "s2_init.pth")
-    write_atomic(table, "".join(f"{row}\n" for row in rows + added))
+    write_rows(args.exp / TEXT, rows + added)
     logger.info("%s: %d clips, %d more with targets, %d aligned", args.exp, len(rows), len(added), len(aligned))
 
 

@@ -1,0 +1,59 @@
+"""Errors in the page's language: the sentences of ``errors.py``'s kinds are written in English where they are raised.
+
+A sentence is found again by its English text in ``locale/en_US/errors.json``, in which ``{name}`` stands for whatever
+is put in, and told with the same values in another language. What is not in that file stays English. A test compares
+the file with the sources.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from errors import GSVError
+from tools.i18n.translator import FALLBACK_LANGUAGE, texts
+
+SECTION = "errors."
+EXPECTED, FIX = "; expected ", "; fix: "
+Say = Callable[..., str]
+
+
+def told(say: Say, error: GSVError) -> str:
+    """An error's sentence: what happened, what was expected, what to do."""
+    parts = [told_part(say, error.what)]
+    if error.expected:
+        parts.append(say("page.error_expected", text=told_part(say, error.expected)))
+    if error.fix:
+        parts.append(say("page.error_fix", text=told_part(say, error.fix)))
+    return "; ".join(parts)
+
+
+def told_line(say: Say, line: str) -> str:
+    """The same for an error that was written into a log."""
+    rest, _, fix = line.partition(FIX)
+    what, _, expected = rest.partition(EXPECTED)
+    return told(say, GSVError(what, expected, fix))
+
+
+def told_part(say: Say, text: str) -> str:
+    """``text`` in the page's language, or as it is."""
+    line = " ".join(text.split())
+    for key, pattern in _patterns():
+        found = pattern.fullmatch(line)
+        if found is not None:
+            return say(key, **found.groupdict())
+    return line
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Keys and what their English texts look like, those with the most words of their own first."""
+    rows = [(key, text) for key, text in texts(FALLBACK_LANGUAGE).items() if key.startswith(SECTION)]
+    rows.sort(key=lambda row: -len(re.sub(r"\{\w+\}", "", row[1])))
+    return tuple((key, _pattern(text)) for key, text in rows)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{(\w+)\}", text)
+    return re.compile("".join(f"(?P<{p}>.+)" if n % 2 else re.escape(p) for n, p in enumerate(pieces)), re.S)
