@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def wanted_voice(args: argparse.Namespace, voice: NamedVoice | None) -> dict[str, str]:
+def wanted_voice(args: argparse.Namespace, voice: NamedVoice | None) -> dict[str, Any]:
     """The reference clip of the wanted voice, by the names of a request.
 
     Raises:

@@ -21,8 +21,10 @@ from torch import Tensor
 
 from audio_io import Audio, Samples, resample
 from errors import GSVError, RequestError
+from feature_extractor.level import SSL_SCALE, training_level
 from TTS_infer_pack.conversion_request import ConversionRequest
-from TTS_infer_pack.reference import SSL_RATE, prompt_tokens
+from TTS_infer_pack.models import VoiceModels
+from TTS_infer_pack.reference import SSL_RATE, tokens_of
 from TTS_infer_pack.request import AudioChunk
 from TTS_infer_pack.synthesis import Job, ShouldStop, make_voice, noise_seed
 
@@ -34,6 +36,7 @@ FRAME_SECONDS = 0.01
 QUIET_SHARE = 0.1
 """A frame below this share of the loud frames' level is quiet."""
 FADE_SECONDS = 0.01
+TAIL_SECONDS = 0.1
 MARGIN_WORDS, MARGIN_SHARE = 2, 0.25
 """Words of its neighbours that a part is given on each side: so many at least, and this share of its own."""
 _UNIT = re.compile(r"[\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff][^\w\s]*|[^\s\u3005-\u30ff\u3400-\u9fff]+")
@@ -132,6 +135,19 @@ def _place(lengths: np.ndarray, marks: np.ndarray, share: float, width: float) -
     return int(np.argmin(distance - np.where(marks, 0.2 * width, 0.0))) + 1
 
 
+# -- its tokens ----------------------------------------------------------------------------------------------------
+
+
+def part_tokens(audio: Audio, models: VoiceModels) -> Tensor:
+    """[T_sem] tokens of a part, heard at the level of training: the synthesiser learned from such tokens.
+
+    A little silence is added, so that they are never fewer than the part is long; what is too much is cut off later.
+    """
+    samples = training_level(resample(audio.samples, audio.rate, SSL_RATE)) * SSL_SCALE
+    tail = np.zeros(int(TAIL_SECONDS * SSL_RATE), dtype=np.float32)
+    return tokens_of(np.concatenate((samples.astype(np.float32), tail)), models)
+
+
 # -- how it is spoken -------------------------------------------------------------------------------------------------
 
 
@@ -201,8 +217,7 @@ class _Speaker:
         length = self._at(part.stop) - self._at(part.start)
         wave, tokens, warning = np.zeros(length, dtype=np.float32), 0, ""
         if part.spoken:
-            # the encoder's tail of silence makes some tokens more than the part has: what is too long is cut off
-            codes = prompt_tokens(Audio(self.samples(part), self._recording.rate), self._job.models)
+            codes = part_tokens(Audio(self.samples(part), self._recording.rate), self._job.models)
             ids, warning = self._phones(share.around, mode)
             device = self._job.models.device
             out = self._voice(codes.to(device)[None, None], ids.to(device)[None], noise_seed(self._job, index))

@@ -194,7 +194,16 @@ def prompt_tokens(audio: Audio, models: VoiceModels) -> Tensor:
     samples = resample(audio.samples, audio.rate, SSL_RATE)
     # The public pipeline counts the tail at the model's rate and appends it at 16 kHz; weights are used to that.
     tail: Samples = np.zeros(int(models.audio.sampling_rate * TAIL_SECONDS), dtype=np.float32)
-    wave = torch.from_numpy(np.concatenate((samples, tail))).to(models.device, models.dtype)[None]
+    return tokens_of(np.concatenate((samples, tail)), models)
+
+
+def tokens_of(samples: Samples, models: VoiceModels) -> Tensor:
+    """[T_sem] semantic tokens of samples [T] at 16 kHz.
+
+    Raises:
+        AudioError: the SSL encoder makes no numbers of it.
+    """
+    wave = torch.from_numpy(samples).to(models.device, models.dtype)[None]
     features = models.hubert(wave)
     if not bool(features.isfinite().all()):  # the nearest code of NaN is some code: nobody would notice
         raise AudioError("the SSL encoder gave NaN for the reference", "sound weights and speech", "try another clip")

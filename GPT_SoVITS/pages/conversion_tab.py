@@ -118,7 +118,7 @@ def _languages(context: PageContext, label: str) -> gr.Dropdown:
 
 def _wanted(
     context: PageContext, library: VoiceLibrary, voice: str, clip: str | None, words: str, language: str
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """The clip of the wanted voice, by the names of a request; a clip that was uploaded comes before a name.
 
     Raises:

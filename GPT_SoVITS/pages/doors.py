@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -183,7 +182,8 @@ class Doors:
     async def _too_much(self, scope: Scope) -> Refusal | None:
         """Why a body is not read; also the moment at which the folder of uploads is tidied."""
         if scope["method"] in READING:
-            await self._run(self._scratch.tidy_now_and_then)
+            if self._scratch.is_due:
+                await anyio.to_thread.run_sync(self._scratch.tidy)
             return None
         announced = Headers(scope=scope).get("content-length", "")
         if not announced.isdecimal():
@@ -191,13 +191,9 @@ class Doors:
         size = int(announced)
         if scope["path"].rstrip("/") != UPLOAD:
             return Refusal(413, f"the body is too large: at most {MAX_BODY} bytes") if size > MAX_BODY else None
-        if not await self._run(lambda: self._scratch.admits(size)):
+        if not await anyio.to_thread.run_sync(self._scratch.admits, size):
             return Refusal(507, "there is no room for more files: try again in some minutes")
         return None
-
-    @staticmethod
-    async def _run(work: Callable[[], bool]) -> bool:
-        return await anyio.to_thread.run_sync(work)
 
     async def _login(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A try to log in: counted as wrong until it turns out to be right, so that tries at once count too."""

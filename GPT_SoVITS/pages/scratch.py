@@ -62,12 +62,10 @@ class Scratch:
         self._lock = threading.Lock()
         self._tidied = float("-inf")
 
-    def tidy_now_and_then(self) -> bool:
-        """:meth:`tidy`, if the last time is :data:`EVERY_SECONDS` ago; says whether it was."""
-        if self._clock() - self._tidied < EVERY_SECONDS:
-            return False
-        self.tidy()
-        return True
+    @property
+    def is_due(self) -> bool:
+        """True where :meth:`tidy` was last called :data:`EVERY_SECONDS` ago."""
+        return self._clock() - self._tidied >= EVERY_SECONDS
 
     def admits(self, size: int) -> bool:
         """True where ``size`` more bytes fit, after removing what may go for them."""

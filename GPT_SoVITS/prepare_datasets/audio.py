@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from feature_extractor.level import SSL_SCALE, training_level
 from prepare_datasets.report import SkippedClip
 
 SAMPLE_RATE = 32000
@@ -15,9 +16,7 @@ SSL_RATE = 16000
 MIN_SECONDS, MAX_SECONDS = 0.6, 54.0
 MAX_PEAK = 2.2  # beyond this a float file holds no audio in the usual range
 MIN_PEAK = 1e-3
-# The level of the published models: half as recorded, half brought to a peak of 0.95.
-PEAK_SHARE, AS_IS_SHARE = 0.475, 0.5
-WAV_SCALE, SSL_SCALE = 32768.0, 1145.14
+WAV_SCALE = 32768.0
 
 
 def read_recording(path: Path) -> np.ndarray:
@@ -62,17 +61,12 @@ def check_peak(peak: float) -> None:
 
 def training_wav(samples: np.ndarray) -> np.ndarray:
     """What ``5-wav32k`` stores: int16 [T] of float32 [T] at 32 kHz."""
-    mixed = _level(samples) * WAV_SCALE
+    mixed = training_level(samples) * WAV_SCALE
     # A peak of 1 lands on 32768, which would wrap around to the most negative sample.
     return np.clip(mixed, -32768, 32767).astype(np.int16)
 
 
 def ssl_input(samples: np.ndarray) -> np.ndarray:
     """What HuBERT gets in this stage: float32 at 16 kHz, [T / 2], on the public scale (about 1145, not 1)."""
-    mixed = (_level(samples) * SSL_SCALE).astype(np.float32)
+    mixed = (training_level(samples) * SSL_SCALE).astype(np.float32)
     return np.asarray(soxr.resample(mixed, SAMPLE_RATE, SSL_RATE), dtype=np.float32)
-
-
-def _level(samples: np.ndarray) -> np.ndarray:
-    peak = float(np.abs(samples).max())
-    return samples / peak * PEAK_SHARE + samples * AS_IS_SHARE

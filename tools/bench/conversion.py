@@ -99,7 +99,8 @@ def measure(items: list[Item], root: Path, pack: Path) -> dict[str, Row]:
             row.wanted.append(float(voice @ wanted[speaker]))
             row.source.append(float(voice @ source))
             row.length = max(row.length, abs(sound.seconds / audio.seconds - 1))
-        sys.stderr.write(f"{number}/{len(items)}\n")
+        so_far = {name: row.figures() for name, row in rows.items()}
+        sys.stderr.write(f"{number}/{len(items)} {json.dumps(so_far)}\n")
     return rows
 
 

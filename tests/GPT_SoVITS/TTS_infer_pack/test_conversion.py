@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
-from audio_io import Audio
+from audio_io import Audio, load_audio
 from errors import AudioError, LimitError, RequestError
-from TTS_infer_pack.conversion import Part, cut_at_pauses, share_out
+from TTS_infer_pack.conversion import Part, cut_at_pauses, part_tokens, share_out
 from TTS_infer_pack.conversion_request import ConversionRequest, read_recording
 from TTS_infer_pack.TTS import TTS
 
@@ -185,3 +186,16 @@ def test_recordings_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(AudioError, match="no readable"):
         read_recording(tmp_path / "text.wav")
+
+
+def test_tokens_are_those_that_training_hears(shared_tts: TTS, clip: Path) -> None:
+    """The same as the data set stage's, but for the silence that is added."""
+    from prepare_datasets.audio import read_recording, ssl_input
+
+    models = shared_tts.voice.models
+    with torch.inference_mode():
+        learned = models.vits.extract_latent(models.hubert(torch.from_numpy(ssl_input(read_recording(clip)))))[0, 0]
+        spoken_from = part_tokens(load_audio(clip), models)
+    count = learned.numel() - 5
+    assert spoken_from.numel() > learned.numel()
+    assert float((spoken_from[:count] == learned[:count]).float().mean()) > 0.9

@@ -32,7 +32,7 @@ LOGIN = ("me", "long enough")
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "limit"
 UPLOAD_HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-ENTRIES = {"get_tts_wav", "convert", "set_t2s", "set_gpt_weights", "set_sovits_weights", "refresh_weights", "status"}
+ENTRIES = {"get_tts_wav", "convert", "set_t2s", "set_gpt_weights", "set_sovits_weights", "status"}
 """What the page's API offers, as docs/webui.md has it."""
 
 
