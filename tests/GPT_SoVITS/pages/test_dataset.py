@@ -336,8 +336,8 @@ def test_a_page_without_jobs_says_so() -> None:
 
 
 def test_separation_comes_first_and_the_recogniser_is_the_one_that_was_chosen(context: PageContext) -> None:
-    folder = context.settings.exp_root / "in"
-    folder.mkdir(parents=True)
+    folder = context.uploads / "in"  # a temporary folder that the page may read
+    folder.mkdir()
     (folder / "song.wav").touch()
     runner = NoRunner()
     wish = replace(WISH, typed=str(folder), separate=True, engine="sense-voice")
