@@ -33,8 +33,10 @@ from tools.teaching.wish import Decided, Wish
 
 logger = logging.getLogger("teach")
 PROBE_TEXTS = 4
-OPTIONS = ("gguf_file", "layers", "language", "hours", "epochs", "minutes", "tuning", "seeds", "sentences")
-OPTIONS += ("takes", "listen")
+OPTIONS = (
+    *("gguf_file", "layers", "language", "hours", "epochs", "minutes", "tuning", "seeds", "sentences"),
+    *("takes", "listen"),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -175,7 +175,9 @@ def test_references_outside_of_3_to_10_seconds_are_warned_of(context: PageContex
     assert "lasts 12.0 s" in reference_note(context, str(clip(tmp_path / "long.wav", 12)))
     good = str(clip(tmp_path / "good.wav", 5))
     assert reference_note(context, good, "Hello there.") == "" == reference_note(context, None)
-    assert "19000 words for 5.0 s" in reference_note(context, good, "字" * 19000)
+    assert "60 words for 5.0 s" in reference_note(context, good, "字" * 60)
+    with pytest.raises(RequestError, match=r"19000 words for 5\.0 s"):  # it would take all the memory that there is
+        reference_note(context, good, "字" * 19000)
     (tmp_path / "bad.wav").write_text("no sound")
     assert reference_note(context, str(tmp_path / "bad.wav")) == ""
 
