@@ -45,6 +45,7 @@ SPOKEN = re.compile(r"[\d.]+ s of speech in [\d.]+ s.*anna-lm")
 def place(context: PageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageContext]:
     """The main page's surroundings over the pack, everything that is written below ``tmp_path``."""
     monkeypatch.setattr(language_model, "LM_ROOT", tmp_path / "lm")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(context.uploads))  # as serve.py does: the page reads uploads there alone
     runner = JobRunner(tmp_path / "logs" / "jobs")
     yield dataclasses.replace(
         context,
