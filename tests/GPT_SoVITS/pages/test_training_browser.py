@@ -96,7 +96,7 @@ def job_ends(page: Any, runner: JobRunner, tab: str, title: str) -> str:
     """
     line = page.locator(f"#{tab}-jobs p", has_text=title).last
     shows(line, re.compile("done|failed|stopped"))
-    log = next(view for view in runner.views() if view.spec.title == title).log_path.read_text(encoding="utf-8")
+    log = next(view for view in runner.views() if str(view.spec.title) == title).log_path.read_text(encoding="utf-8")
     assert "done" in line.inner_text(), f"{line.inner_text()}\n{log[-2000:]}"
     return log
 
