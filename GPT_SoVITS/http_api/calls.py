@@ -117,24 +117,12 @@ class CallMaker:
         """
         given = {name: value for name, value in values.items() if value is not None and value != ""}
         voice, given = self._voice(given)
-        defaults = self.defaults
-        base = voice.request_values() if voice else defaults.request_values()
+        base = voice.request_values() if voice else self.defaults.request_values()
         if "ref_audio_path" in given:  # the words of another clip do not fit it
             base = {name: value for name, value in base.items() if not name.startswith("prompt_")}
         named = base | {name: value for name, value in given.items() if name in FIELDS}
         request = SynthesisRequest.from_dict(self._checked({"text_lang": "auto"} | named))
-        if request.seed < 0:
-            request = replace(request, seed=secrets.randbelow(SEED_RANGE))
-        name = str(given.get("media_type", "wav")).lower()
-        media_type(name)
-        return SpeechCall(
-            request=request,
-            weights=_weights_of(voice, defaults.weights),
-            media_type=name,
-            rate=_sample_rate(given.get("sample_rate")),
-            voice=voice.name if voice else DEFAULT_VOICE,
-            dialect=dialect,
-        )
+        return self._call(request, voice, given, dialect)
 
     def make_conversion(self, values: Mapping[str, Any], recording: Audio, dialect: str = "openai") -> SpeechCall:
         """A checked call to speak a recording in another voice.
@@ -151,18 +139,37 @@ class CallMaker:
         """
         given = {name: value for name, value in values.items() if value is not None and value != ""}
         voice, given = self._voice(given)
-        defaults = self.defaults
-        base = voice.request_values() if voice else defaults.request_values()
+        base = voice.request_values() if voice else self.defaults.request_values()
         if "ref_audio_path" in given:
             base = {}
         named = {name: value for name, value in (base | given).items() if name in CONVERSION_FIELDS}
         request = ConversionRequest(recording, **self._checked(named))
+        return self._call(request, voice, given, dialect)
+
+    def _call(
+        self,
+        request: SynthesisRequest | ConversionRequest,
+        voice: NamedVoice | None,
+        given: Mapping[str, Any],
+        dialect: str,
+    ) -> SpeechCall:
+        """``request`` with a seed and what ``given`` says of the answer's sound.
+
+        Raises:
+            GSVError: a media type or rate that cannot be had.
+        """
         if request.seed < 0:
             request = replace(request, seed=secrets.randbelow(SEED_RANGE))
         name = str(given.get("media_type", "wav")).lower()
         media_type(name)
-        weights, rate = _weights_of(voice, defaults.weights), _sample_rate(given.get("sample_rate"))
-        return SpeechCall(request, weights, name, rate, voice.name if voice else DEFAULT_VOICE, dialect)
+        return SpeechCall(
+            request=request,
+            weights=_weights_of(voice, self.defaults.weights),
+            media_type=name,
+            rate=_sample_rate(given.get("sample_rate")),
+            voice=voice.name if voice else DEFAULT_VOICE,
+            dialect=dialect,
+        )
 
     def _voice(self, given: Mapping[str, Any]) -> tuple[NamedVoice | None, dict[str, Any]]:
         """The voice that is named, and the values with ``ref_audio_path`` resolved or taken out.

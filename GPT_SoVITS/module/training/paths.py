@@ -53,8 +53,8 @@ class Outcome(NamedTuple):
     """What a step has to judge; parts that the way does not make are None.
 
     speech: the public training pass; mels: each [B, n_mels + low_bins, T_spec], read from a latent; attention:
-    log-probabilities [B, T_spec, T_ph] of the guided head; mask: valid frames [B, 1, T_spec]; latents: without a
-    waveform; from_prior [B]: rows that were decoded from the prior.
+    log-probabilities [B, T_spec, T_ph] of the guided head; mask: valid frames [B, 1, T_spec]; latents: where
+    there is a posterior; from_prior [B]: rows that were decoded from the prior.
     """
 
     speech: TrainingPass | None
@@ -84,7 +84,7 @@ class TrainingForward(nn.Module):
             speech = self.network(
                 batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths, batch.speaker
             )
-            return Outcome(speech, (), None, speech.z_mask)
+            return Outcome(speech, (), None, speech.z_mask, speech.latents)
         return self._from_prior(batch, speaks=route is Route.PRIOR)
 
     def _quantized(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -119,8 +119,6 @@ class S2Step:
             # the prior cannot know the pitch exactly: where its harmonics fall beside, a blur would cost least
             gaps = torch.where(outcome.from_prior, train.c_mel_prior, 1.0) * gaps
         losses = {"g/mel": gaps.mean() * train.c_mel, "g/commit": out.commit.float()}
-        if Route.at(step, train) is Route.POSTERIOR and outcome.latents is None:
-            losses["g/kl"] = self._kl(out.latents, out.z_mask)
         weight = train.c_stft if step < train.warmup_stft_steps else train.c_stft_adversarial
         if weight:
             losses["g/stft"] = self.stft(fake, real) * weight
