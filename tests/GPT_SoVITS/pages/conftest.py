@@ -26,6 +26,7 @@ from audio_io import load_audio
 from config import LOOPBACK, REPO_ROOT
 from errors import AudioError, CheckpointError
 from pages.context import PageContext, PageSettings, WeightRoots
+from pages.jobs import JobSpec
 from pages.serve import launch, make_context
 from pages.voice import Voice
 from TTS_infer_pack.voice_library import VoiceLibrary
@@ -36,6 +37,21 @@ BROWSER_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required
 PATIENCE_SECONDS = float(os.environ.get("UI_PATIENCE", "60"))
 SCREENSHOTS = "UI_SCREENSHOTS"
 """Variable with the folder for screenshots of the documents; without it they go to a temporary one."""
+
+
+class NoRunner:
+    """Takes jobs and starts none; ``live`` are the jobs that it says are there."""
+
+    def __init__(self, *live: Any) -> None:
+        self.specs: list[JobSpec] = []
+        self.live = live
+
+    def submit(self, spec: JobSpec) -> str:
+        self.specs.append(spec)
+        return f"job{len(self.specs)}"
+
+    def views(self, *kinds: str) -> list[Any]:
+        return [view for view in self.live if view.spec.kind in kinds]
 
 
 class Piece(NamedTuple):

@@ -32,22 +32,12 @@ from pages.proofreading import (  # noqa: E402
 )
 from pages.uploads import usable_upload, written_down  # noqa: E402
 from pages.voice_folder import VoiceFolder, model_name, voice_folder, voice_names  # noqa: E402
+from tests.GPT_SoVITS.pages.conftest import NoRunner  # noqa: E402
 from tools.i18n.translator import texts  # noqa: E402
 from tools.recordings.list_rows import ListRow  # noqa: E402
 
 WISH = DatasetWish("anna", None, "", False, 0.9, "en", "base", -34, 4000, 300, 10, 500, 20000)
 RATE = 16000
-
-
-class NoRunner:
-    """Takes jobs and starts none."""
-
-    def __init__(self) -> None:
-        self.specs: list[JobSpec] = []
-
-    def submit(self, spec: JobSpec) -> str:
-        self.specs.append(spec)
-        return f"job{len(self.specs)}"
 
 
 @pytest.fixture

@@ -14,21 +14,10 @@ from config import REPO_ROOT  # noqa: E402
 from errors import RequestError  # noqa: E402
 from pages import teaching_group  # noqa: E402
 from pages.context import PageContext  # noqa: E402
-from pages.jobs import JobSpec  # noqa: E402
 from pages.teaching_group import opened, start_teaching  # noqa: E402
 from pages.teaching_jobs import TEACH_KIND, text_languages  # noqa: E402
+from tests.GPT_SoVITS.pages.conftest import NoRunner  # noqa: E402
 from tools.teach import build_parser, wish_of  # noqa: E402
-
-
-class NoRunner:
-    """Takes jobs and starts none."""
-
-    def __init__(self) -> None:
-        self.specs: list[JobSpec] = []
-
-    def submit(self, spec: JobSpec) -> str:
-        self.specs.append(spec)
-        return f"job{len(self.specs)}"
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from pages.training_tab import opened, preset_list  # noqa: E402
 from pages.training_wish import TrainingWish, check  # noqa: E402
 from pages.voice_folder import VoiceFolder, voice_folder  # noqa: E402
 from prepare_datasets.options import ALL_OPTIONS, parse  # noqa: E402
+from tests.GPT_SoVITS.pages.conftest import NoRunner  # noqa: E402
 
 WISH = TrainingWish("lm", "my voice", 3, 4, 0, 2, "cpu", "qwen3_gsv_tiny")
 GIVEN: dict[str, Any] = {
@@ -50,21 +51,6 @@ GIVEN: dict[str, Any] = {
     "grad_ckpt": True,
     "if_dpo": True,
 }
-
-
-class NoRunner:
-    """Takes jobs and starts none; ``live`` are the jobs that it says are there."""
-
-    def __init__(self, *live: Any) -> None:
-        self.specs: list[JobSpec] = []
-        self.live = live
-
-    def submit(self, spec: JobSpec) -> str:
-        self.specs.append(spec)
-        return f"job{len(self.specs)}"
-
-    def views(self, *kinds: str) -> list[Any]:
-        return [view for view in self.live if view.spec.kind in kinds]
 
 
 @pytest.fixture
