@@ -183,4 +183,4 @@ def speak_with_it(page: Any) -> None:
     page.fill("#text textarea", "Hello.")
     page.click("#speak")
     playwright.expect(page.locator("#progress textarea")).to_have_value(SPOKEN, timeout=PATIENCE)
-    playwright.expect(page.locator("#speech a[download]")).to_be_attached(timeout=PATIENCE)
+    playwright.expect(page.locator("#history .speech-row a[download]").first).to_be_attached(timeout=PATIENCE)
