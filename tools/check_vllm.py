@@ -69,10 +69,11 @@ def check_kill(served: server.Served) -> dict[str, Any]:
     list(tts.stream(SynthesisRequest("Hello there.", "en")))  # tables and the like are made once
     speech = tts.stream(SynthesisRequest(LONG_TEXT, "en", seed=1, streaming_mode=PIECES))
     heard = next(speech)
+    played = time.monotonic() + len(heard.samples) / heard.sample_rate  # when a player has nothing left
     served.kill()
     killed = time.monotonic()
     again = next((chunk for chunk in speech if chunk.again), None)
-    gap = time.monotonic() - killed
+    resumed = time.monotonic()
     list(speech)
     begun = time.monotonic()
     later = tts.stream(SynthesisRequest("Hello there.", "en", seed=1, streaming_mode=PIECES))
@@ -82,7 +83,8 @@ def check_kill(served: server.Served) -> dict[str, Any]:
     return {
         "heard_before": round(len(heard.samples) / heard.sample_rate, 2),
         "began_again": again is not None,
-        "seconds_to_sound": round(gap, 2),
+        "seconds_to_sound": round(resumed - killed, 2),
+        "silence_heard": round(max(0.0, resumed - played), 2),
         "reasons": sorted({fall.reason for fall in speech.fallbacks}),
         "later_first_sound": round(wait, 2),
     }

@@ -20,7 +20,7 @@ from pages.history import history_html
 from pages.inference_models import Shown, wire_models
 from pages.lines import speak_lines
 from pages.live import player
-from pages.lm_group import build_lm_group
+from pages.lm_group import LMGroup, build_lm_group
 from pages.look import RESTORE_TEXT, keep_and_count
 from pages.model_lists import build_model_lists
 from pages.speaking import Outputs, speak, stop
@@ -40,8 +40,8 @@ EXAMPLE_ENGLISH = (
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def build_inference_tab(context: PageContext) -> None:
-    """Adds the tab's widgets to the container that is open and wires them."""
+def build_inference_tab(context: PageContext) -> LMGroup:
+    """Adds the tab's widgets to the container that is open and wires them; gives the language model's part."""
     t = context.t
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
@@ -70,6 +70,7 @@ def build_inference_tab(context: PageContext) -> None:
     _wire_notes(context, widgets)
     wire_voice_cards(context, made, widgets)
     wire_models(context, Shown(lists, group, status, cards), widgets)
+    return group
 
 
 def _text_widgets(context: PageContext) -> Widgets:

@@ -14,7 +14,8 @@ import gradio as gr
 from errors import GSVError, RequestError
 from pages.context import PageContext
 from pages.guard import plain, sentence
-from pages.lm_models import PACK_MODEL, PARAMETERS, choices
+from pages.lm_models import PACK_MODEL, PARAMETERS, can_speak, choices
+from pages.teaching_group import TeachingForm
 from pages.voice import Speaker, fall_text
 from TTS_infer_pack.model_names import is_remote
 
@@ -26,12 +27,14 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True)
 class LMGroup:
-    """The widgets: ``on`` (checkbox), ``name`` (list with free text)."""
+    """The widgets: ``on`` (checkbox), ``name`` (list with free text), ``teach`` (button, only on pages that train)."""
 
     on: gr.Checkbox
     name: gr.Dropdown
+    teach: gr.Button
 
     def widgets(self) -> list[gr.components.Component]:
+        """What shows the settings."""
         return [self.on, self.name]
 
 
@@ -48,7 +51,7 @@ def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
         visible=False,
         elem_id="lm-name",
     )
-    group = LMGroup(on, name)
+    group = LMGroup(on, name, gr.Button(context.t("lm.teach"), size="sm", visible=False, elem_id="lm-teach"))
 
     def take_seat(use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
         return take(context, use_qwen3, model_name)
@@ -69,6 +72,28 @@ def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
         **shared,
     )
     return group
+
+
+def wire_teaching(context: PageContext, group: LMGroup, tabs: gr.Tabs, training: str, form: TeachingForm) -> None:
+    """Offer to teach a chosen model that cannot speak yet: the button opens the form, filled in.
+
+    Args:
+        context: the page's.
+        group: shows the button while such a model is chosen.
+        tabs: of the page.
+        training: id of the tab with the form.
+        form: what opens.
+    """
+
+    def offered(on: bool, name: str) -> Any:
+        return gr.Button(visible=bool(on and name) and not is_remote(name) and not can_speak(name))
+
+    def open_form(name: str) -> tuple[Any, Any, str]:
+        return gr.Tabs(selected=training), gr.Accordion(open=True), name
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    gr.on([group.on.change, group.name.change], context.guard(offered), group.widgets(), group.teach, **quiet)
+    group.teach.click(context.guard(open_form), group.name, [tabs, form.group, form.backbone], **quiet)
 
 
 def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:

@@ -73,9 +73,9 @@ def entries(device: str, precision: str = "auto") -> list[LMEntry]:
 
     from AR.models import lm_half
     from AR.models.lm_backbone import HEADROOM, free_memory
-    from TTS_infer_pack.language_model import places, weight_precision
+    from TTS_infer_pack.language_model import weight_precision
 
-    where, place = places(), torch.device(device)
+    where, place = _places(), torch.device(device)
     stages, free = where.stages(), free_memory(place)
     dtype, packed = weight_precision(place, precision)
 
@@ -90,10 +90,21 @@ def entries(device: str, precision: str = "auto") -> list[LMEntry]:
     return found + [entry(name, where.find(name)) for name in PARAMETERS if name not in stages]
 
 
+def can_speak(name: str) -> bool:
+    """Whether an adapter for this model is on this machine."""
+    return _places().find(name) is not None
+
+
 def choices(device: str, precision: str, chosen: str, say: Say) -> list[Choice]:
     """The list for the dropdown; the chosen model is in it even if somebody typed it."""
     found = [(entry.label(say), entry.name) for entry in entries(device, precision)]
     return found if any(name == chosen for _, name in found) else [*found, (chosen, chosen)]
+
+
+def _places() -> Any:
+    from TTS_infer_pack.language_model import places  # late: it imports torch
+
+    return places()
 
 
 @lru_cache(maxsize=256)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import gradio as gr
 
 from pages.context import PageContext
 from pages.conversion_tab import build_conversion_tab
 from pages.dataset_tab import build_dataset_tab
 from pages.inference_tab import build_inference_tab
+from pages.lm_group import wire_teaching
 from pages.look import build_head
 from pages.training_tab import build_training_tab
-
-Build = Callable[[PageContext], None]
 
 TITLE = "GPT-SoVITS"
 QUEUE_LENGTH = 64
@@ -31,19 +28,23 @@ def build_inference_page(context: PageContext) -> gr.Blocks:
 
 def build_main_page(context: PageContext) -> gr.Blocks:
     """The page of port 9874: inference, voice conversion, data set, training."""
-    tabs: list[tuple[str, Build]] = [
-        ("inference", build_inference_tab),
-        ("conversion", build_conversion_tab),
-        ("dataset", build_dataset_tab),
-        ("training", build_training_tab),
-    ]
     with _blocks() as page:
         _head(context)
-        with gr.Tabs():
-            for name, build in tabs:
-                with gr.Tab(context.t(f"{name}.tab"), elem_id=f"tab-{name}"):
-                    build(context)
+        with gr.Tabs() as tabs:
+            with _tab(context, "inference"):
+                language_model = build_inference_tab(context)
+            with _tab(context, "conversion"):
+                build_conversion_tab(context)
+            with _tab(context, "dataset"):
+                build_dataset_tab(context)
+            with _tab(context, "training"):
+                teaching = build_training_tab(context)
+        wire_teaching(context, language_model, tabs, "training", teaching)
     return page.queue(max_size=QUEUE_LENGTH)
+
+
+def _tab(context: PageContext, name: str) -> gr.Tab:
+    return gr.Tab(context.t(f"{name}.tab"), id=name, elem_id=f"tab-{name}")
 
 
 def _blocks() -> gr.Blocks:

@@ -5,6 +5,7 @@ What it takes in memory and time is told in the log before anything starts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,18 @@ LISTS = ("texts", "references")
 QUIET: dict[str, Any] = {"api_visibility": "private"}
 
 
-def build_teaching_group(context: PageContext, runner: JobRunner) -> None:
+@dataclass(frozen=True)
+class TeachingForm:
+    """What another part of the page may open and fill in: the ``group``, and the ``backbone`` that is to be taught."""
+
+    group: gr.Accordion
+    backbone: gr.Dropdown
+
+
+def build_teaching_group(context: PageContext, runner: JobRunner) -> TeachingForm:
     """Adds the group to the container that is open and wires it."""
     t = context.t
-    with gr.Accordion(t("teaching.title"), open=False, elem_id="teaching"):
+    with gr.Accordion(t("teaching.title"), open=False, elem_id="teaching") as group:
         gr.Markdown(t("teaching.help"))
         fields = _fields(context)
         with gr.Row():
@@ -50,6 +59,7 @@ def build_teaching_group(context: PageContext, runner: JobRunner) -> None:
     tell.click(context.guard(plan), list(fields.values()), None, **QUIET)
     lists = [fields[name] for name in (*FILES, "device")]
     gr.on(None, context.guard(lambda: opened(context)), None, lists, show_progress="hidden", **QUIET)
+    return TeachingForm(group, fields["backbone"])
 
 
 def _fields(context: PageContext) -> dict[str, Any]:
@@ -59,7 +69,11 @@ def _fields(context: PageContext) -> dict[str, Any]:
         for name in FILES:
             fields[name] = gr.Dropdown([], label=t(f"models.{name}"), allow_custom_value=True, elem_id=_id(name))
         fields["backbone"] = gr.Dropdown(
-            list(PARAMETERS), value=BACKBONE, label=t("teaching.backbone"), allow_custom_value=True
+            list(PARAMETERS),
+            value=BACKBONE,
+            label=t("teaching.backbone"),
+            allow_custom_value=True,
+            elem_id=_id("backbone"),
         )
         fields["name"] = gr.Textbox(label=t("training.name"), info=t("teaching.name_info"), elem_id=_id("name"))
     with gr.Row():

@@ -29,7 +29,7 @@ from pages.run_panel import (
     panel_of,
     remove_run,
 )
-from pages.teaching_group import build_teaching_group
+from pages.teaching_group import TeachingForm, build_teaching_group
 from pages.training_bases import PRESETS, Base, bases, devices, free_gib
 from pages.training_jobs import TRAIN_KIND
 from pages.training_start import How, absent_text, known_device, start_preparation, start_training
@@ -46,8 +46,8 @@ QUIET: dict[str, Any] = {"api_visibility": "private"}
 UNSEEN: dict[str, Any] = QUIET | {"show_progress": "hidden"}
 
 
-def build_training_tab(context: PageContext) -> None:
-    """Adds the tab's widgets to the container that is open and wires them."""
+def build_training_tab(context: PageContext) -> TeachingForm:
+    """Adds the tab's widgets to the container that is open and wires them; gives what other tabs may open."""
     runner = runner_of(context)
     gr.Markdown(context.t("training.help"))
     with gr.Row():
@@ -59,10 +59,11 @@ def build_training_tab(context: PageContext) -> None:
             wish = _training_widgets(context)
             panel = build_run_panel(context, run)
     build_job_panel(context, runner, KINDS, "training")
-    build_teaching_group(context, runner)
+    teaching = build_teaching_group(context, runner)
     build_loss_plot(context, runner, source["voice"], run)
     _wire(context, runner, source, wish, prepare)
     _wire_runs(context, runner, source | wish, panel)
+    return teaching
 
 
 def _source_widgets(context: PageContext) -> dict[str, Any]:
