@@ -1,5 +1,5 @@
 # Each target makes .venv when it is missing and installs what it needs; a second run starts at once.
-#   make demo       speak three sentences into demo/*.wav
+#   make demo       speak four sentences into demo/*.wav
 #   make test       run the quick tests (make test-slow: the long ones)
 #   make test-ui    run the browser tests (needs chromium, else they are skipped)
 #   make webui      open the web page on http://127.0.0.1:9874
@@ -58,13 +58,17 @@ $(VENV)/.dev: $(VENV)/.core requirements-dev.txt
 	$(PIP) install -q $(PIP_ARGS) -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.ja: $(VENV)/.core
+	$(PIP) install -q $(PIP_ARGS) -r requirements.txt -e '.[ja]'
+	@touch $@
+
 setup: $(VENV)/.core
 setup-web: $(VENV)/.web
 setup-api: $(VENV)/.api
 setup-ray: $(VENV)/.ray
 setup-dev: $(VENV)/.dev
 
-demo: $(VENV)/.core
+demo: $(VENV)/.ja
 	$(PY) tools/demo.py $(DEMO_ARGS)
 
 test: $(VENV)/.dev

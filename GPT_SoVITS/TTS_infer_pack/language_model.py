@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LM_ROOT = REPO_ROOT / "GPT_weights_qwen3"
-PACK_STAGES = {"gsv-tiny": "lm", "smollm2-135m": "lm-smollm2"}
+PACK_STAGES = {"gsv-tiny": "lm"}
 """Language models of the voice pack: the name they are offered under, and their folder in the pack."""
 
 MOST_MODELS = 2

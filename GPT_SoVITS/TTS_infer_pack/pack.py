@@ -2,7 +2,7 @@
 
 It knows the folder's layout and nothing about models.
 
-    pack.json = {"name", "version", "language",
+    pack.json = {"name", "version", "languages",
                  "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},       paths inside the folder
                  "default_reference": {"path", "text", "lang"},
                  "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"},   optional, as is each in it
@@ -29,7 +29,7 @@ KNOWN_KEYS = frozenset(
     {
         "name",
         "version",
-        "language",
+        "languages",
         "files",
         "default_reference",
         "sampling",
@@ -63,21 +63,23 @@ class Recommended:
         sampling: request values that its AR model sounds best with, used where a request does not name them.
         reference_free: the AR model is asked without the reference's tokens and text; the clip lends its timbre.
         span: the longest speech that its stages have learned.
+        languages: that it was trained for; empty where that is not known.
     """
 
     default_reference: DefaultReference | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference_free: bool = False
     span: LearnedSpan = LearnedSpan()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class VoicePack:
-    """A pack on disk; paths are absolute. The last four attributes are those of :class:`Recommended`."""
+    """A pack on disk; paths are absolute. The last five attributes are those of :class:`Recommended`."""
 
     name: str
     version: str
-    language: str
+    languages: tuple[str, ...]
     hubert: Path
     s2: Path
     s1: Path
@@ -94,8 +96,8 @@ class VoicePack:
         if s1.resolve() != self.s1.resolve():
             return Recommended()
         if s2.resolve() != self.s2.resolve():
-            return Recommended(sampling=self.sampling, span=self.span)
-        return Recommended(self.default_reference, self.sampling, self.reference_free, self.span)
+            return Recommended(sampling=self.sampling, span=self.span, languages=self.languages)
+        return Recommended(self.default_reference, self.sampling, self.reference_free, self.span, self.languages)
 
 
 def _section(path: Path, content: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def read_pack(folder: Path) -> VoicePack:
     return VoicePack(
         name=str(content.get("name") or folder.name),
         version=content["version"],
-        language=str(content.get("language", "")),
+        languages=tuple(str(language) for language in content.get("languages") or ()),
         hubert=folder / files["hubert"],
         s2=folder / files["s2"],
         s1=folder / files["s1"],

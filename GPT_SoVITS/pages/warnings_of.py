@@ -71,8 +71,7 @@ def trained_languages(speaker: Any) -> tuple[str, ...]:
     settings = speaker.configs
     folder = Path(settings.vits_weights_path).parent
     if folder.resolve() == PACK_DIR.resolve() and (folder / PACK_FILE).is_file():
-        language = read_pack(folder).language
-        return (language,) if language else ()
+        return read_pack(folder).languages
     spec = VERSIONS.get(settings.version)
     return ("zh", "ja", "en") if spec is not None and spec.symbols == "v1" else ()
 

@@ -110,6 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--quantizer", type=Path, help="safetensors with ssl_proj and codebook")
     parser.add_argument("--references", type=Path, required=True)
     parser.add_argument("--name", default="gsv-tiny")
+    parser.add_argument("--languages", default="en", help="that it was trained for, such as en,ja")
     parser.add_argument("--reference-free", action="store_true", help="the AR model is asked without a prompt")
     parser.add_argument("--sampling", default="{}", help='recommended request values as JSON, e.g. {"top_k": 5}')
     parser.add_argument("--output", type=Path, required=True)
@@ -129,7 +130,7 @@ def main(argv: list[str] | None = None) -> None:
     pack = {
         "name": args.name,
         "version": "v2",
-        "language": "en",
+        "languages": args.languages.split(","),
         "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},
         "default_reference": write_references(references, args.output / "reference"),
         "sampling": json.loads(args.sampling),

@@ -35,8 +35,10 @@ Command = list[str]
 CONFIGS = REPO_ROOT / "GPT_SoVITS" / "configs"
 STAGES = REPO_ROOT / "GPT_SoVITS" / "prepare_datasets"
 JOINT = "s2_gsv_tiny_joint.json"
-PACK_REFERENCES = ("long_00000", "en_00445")
-SAMPLING = '{"top_k": 5, "temperature": 0.7, "repetition_penalty": 1.0}'
+LANGUAGES = "en,ja"
+PACK_REFERENCES = ("en_01613", "ja_00058")
+"""Clips of the voice whose re-synthesis is clearest and follows the pitch best, training/README.md."""
+SAMPLING = '{"top_k": 5, "temperature": 0.7, "repetition_penalty": 1.0, "text_split_method": "cut4"}'
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def python(script: Path | str, *arguments: str) -> Command:
 def _split(recipe: Recipe, _: float) -> list[Command]:
     corpora = [part for corpus in recipe.corpora for part in ("--corpus", str(corpus))]
     tests = [part for name in ("en", "ja") for part in ("--test", str(REPO_ROOT / f"tests/data/eval_{name}.tsv"))]
-    words = ["--languages", "en,ja", *tests, "--limit", "jf_alpha=100", "--out", recipe.at("lists")]
+    words = ["--languages", LANGUAGES, *tests, "--limit", "jf_alpha=100", "--out", recipe.at("lists")]
     return [python("tools/pack/split_corpus.py", *corpora, *words)]
 
 
@@ -196,7 +198,8 @@ def _pack(recipe: Recipe, _: float) -> list[Command]:
     preset = JOINT if recipe.device == "cuda" else "s2_gsv_tiny_decoder.json"
     parts += ["--s2", str(state), "--s2-config", str(recipe.work / preset)]
     parts += ["--s1", recipe.at("targets", "ar", "s1-last.ckpt"), "--lm", recipe.at("targets", "lm", "gsv-tiny")]
-    parts += ["--references", str(references), "--sampling", SAMPLING, "--output", str(recipe.output)]
+    parts += ["--references", str(references), "--languages", LANGUAGES, "--sampling", SAMPLING]
+    parts += ["--output", str(recipe.output)]
     return [python("tools/pack/build_pack.py", *parts)]
 
 

