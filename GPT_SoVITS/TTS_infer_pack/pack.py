@@ -29,6 +29,7 @@ KNOWN_KEYS = frozenset(
     {
         "name",
         "version",
+        "language",  # of packs made before there were several
         "languages",
         "files",
         "default_reference",
@@ -133,7 +134,7 @@ def read_pack(folder: Path) -> VoicePack:
     return VoicePack(
         name=str(content.get("name") or folder.name),
         version=content["version"],
-        languages=tuple(str(language) for language in content.get("languages") or ()),
+        languages=_languages(content),
         hubert=folder / files["hubert"],
         s2=folder / files["s2"],
         s1=folder / files["s1"],
@@ -144,6 +145,11 @@ def read_pack(folder: Path) -> VoicePack:
         reference_free=content.get("reference_free") is True,
         span=_span(path, content),
     )
+
+
+def _languages(content: Mapping[str, Any]) -> tuple[str, ...]:
+    named = content.get("languages") or filter(None, [content.get("language")])
+    return tuple(str(language) for language in named)
 
 
 def _span(path: Path, content: Mapping[str, Any]) -> LearnedSpan:
