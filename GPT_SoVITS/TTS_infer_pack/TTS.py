@@ -128,7 +128,7 @@ class TTS(PublicTTSNames):
             request: what to say.
             should_stop: asked between segments of the text and between decode steps; True ends this request, and
                 nothing more comes of its segment.
-            on_fall: told each time the AR model steps in for the language model in this request.
+            on_fall: called each time the AR model steps in for the language model in this request.
             voice: what speaks it; None: the voice that is loaded now. It stays the same to the end.
 
         Raises:
@@ -151,7 +151,7 @@ class TTS(PublicTTSNames):
     ) -> Audio:
         """The whole speech of ``request``: its segments, joined. Arguments and errors as :meth:`stream`.
 
-        Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` is told what a listener has
+        Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` gets what a listener has
         to know, such as that words seem to be missing; ``on_words``, where the request asks for subtitles, of the words
         of each segment with their seconds in the whole speech.
         """
