@@ -1,4 +1,4 @@
-"""Recipe of stage s1 with a language model in the seat; ``s1_train.py`` starts it when its configuration has a section
+"""Recipe of stage s1 with a language model in the slot; ``s1_train.py`` starts it when its configuration has a section
 ``qwen3`` or ``qwen3_enable_training`` is set.
 
     python GPT_SoVITS/s1_train.py --config configs/qwen3_lora_0.6b.yaml --exp logs/my_voice

@@ -1,12 +1,23 @@
-"""The optional tables of a training folder (AR/data/side_tables.py) for all that is not the text-to-semantic stage."""
+"""The tables of a training folder (AR/data/side_tables.py) for all that is not the text-to-semantic stage."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from AR.data import side_tables
+from AR.data.side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE
 from AR.errors import T2SError
 from errors import DatasetError
+
+__all__ = [
+    "ALIGNMENT_TABLE",
+    "SPEAKER_TABLE",
+    "TEXT_TABLE",
+    "TOKEN_TABLE",
+    "read_alignment",
+    "read_table",
+    "read_tokens",
+]
 
 
 def read_table(path: Path) -> dict[str, str]:
@@ -43,4 +54,4 @@ def read_tokens(path: Path) -> dict[str, list[int]]:
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
         return {name: [int(word) for word in ids.split()] for name, ids in rows}
     except (OSError, ValueError) as error:
-        raise DatasetError(f"tokens {path} cannot be read ({error})", "a 6-name2semantic.tsv") from error
+        raise DatasetError(f"tokens {path} cannot be read ({error})", f"a {TOKEN_TABLE}") from error

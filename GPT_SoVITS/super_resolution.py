@@ -1,4 +1,4 @@
-"""What raises the rate of finished speech (24 to 48 kHz for v3): the seat, and how an occupant is found.
+"""What raises the rate of finished speech (24 to 48 kHz for v3): the slot, and how what fills it is found.
 
 None comes with the project. An installed package offers one by an entry point of the group :data:`GROUP`, whose name is
 the rate it reads and whose value makes it:

@@ -66,8 +66,8 @@ class FallbackT2S:
         model_name: what the user asked for, for messages.
         load_error: why ``primary`` is None.
         strict: raise the error instead of falling back.
-        on_fall: told of every fall.
-        told: causes that were logged before; pass one set to several objects to log each cause once.
+        on_fall: called with every fall.
+        logged: causes that were logged before; pass one set to several objects to log each cause once.
 
     Attributes:
         primary: None once it has run out of memory: its weights and caches must be free to go.
@@ -85,15 +85,16 @@ class FallbackT2S:
         load_error: BaseException | None = None,
         strict: bool = False,
         on_fall: OnFall | None = None,
-        told: set[tuple[str, str]] | None = None,
+        logged: set[tuple[str, str]] | None = None,
     ) -> None:
         self.primary, self.secondary, self.model_name, self.strict = primary, secondary, model_name, strict
         self.on_fall = on_fall
         self.last_fallback: FallbackInfo | None = None
-        self._told: set[tuple[str, str]] = set() if told is None else told
-        self._unheard: FallbackInfo | None = None  # a failed load, told with the first tokens of each request
+        self._logged: set[tuple[str, str]] = set() if logged is None else logged
+        # a failed load, or memory that ran out: passed on with the first tokens of each request
+        self._lasting_fall: FallbackInfo | None = None
         if load_error is not None:
-            self._unheard = self._tell(self._info(load_error))
+            self._lasting_fall = self._report(self._info(load_error))
 
     @property
     def name(self) -> str:
@@ -101,9 +102,9 @@ class FallbackT2S:
         return (self.primary or self.secondary).name
 
     def _info(self, error: BaseException) -> FallbackInfo:
-        """What is told about an error; in strict mode the error itself is raised.
+        """What is reported of an error; in strict mode the error itself is raised.
 
-        Called within the ``except``, and :meth:`_tell` after it: as long as an error is being handled, its traceback
+        Called within the ``except``, and :meth:`_report` after it: as long as an error is being handled, its traceback
         keeps the language model's cache alive, and the AR model would have to do with the memory that is left.
         """
         if self.strict:
@@ -111,16 +112,16 @@ class FallbackT2S:
         same = self.primary is not None and self.primary.name == self.secondary.name
         return info_of(error, self.model_name, "another engine" if same else self.secondary.name)
 
-    def _tell(self, info: FallbackInfo) -> FallbackInfo:
+    def _report(self, info: FallbackInfo) -> FallbackInfo:
         """Note a fall; a language model that has run out of memory is not asked again."""
         if info.reason == "out_of_memory":
-            self.primary, self._unheard = None, info
+            self.primary, self._lasting_fall = None, info
         self.last_fallback = info
         cause = (info.reason, info.message)
-        if cause not in self._told:
-            if len(self._told) >= MOST_CAUSES:
-                self._told.clear()
-            self._told.add(cause)
+        if cause not in self._logged:
+            if len(self._logged) >= MOST_CAUSES:
+                self._logged.clear()
+            self._logged.add(cause)
             logger.warning("%s: %s", info.reason, info.message)
         if self.on_fall is not None:
             self.on_fall(info)
@@ -133,7 +134,7 @@ class FallbackT2S:
             EngineFull: too many requests wait; that is no fall.
             Exception: in strict mode the language model's error, ``LMUnavailable`` for degenerate output.
         """
-        fall, primary = self._unheard, self.primary
+        fall, primary = self._lasting_fall, self.primary
         if primary is not None:
             try:
                 return self._both(primary.stream(request, sampling), request, sampling)
@@ -141,7 +142,7 @@ class FallbackT2S:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the language model does, there is speech
                 fall = self._info(error)
-            fall = self._tell(fall)
+            fall = self._report(fall)
         return self._secondary(request, sampling, fall, begun=False)
 
     def release(self) -> None:
@@ -159,7 +160,7 @@ class FallbackT2S:
                 if part.collapsed:
                     raise self._degenerate(part.collapsed)
                 if part.fall is not None:  # of an engine within the primary, which goes on
-                    self._tell(part.fall)
+                    self._report(part.fall)
                 yield part
                 begun = True
             return
@@ -169,7 +170,7 @@ class FallbackT2S:
             fall = self._info(error)
         finally:
             close(stream)
-        yield from self._secondary(request, sampling, self._tell(fall), begun)
+        yield from self._secondary(request, sampling, self._report(fall), begun)
 
     def _secondary(
         self, request: T2SRequest, sampling: SamplingParams, fall: FallbackInfo | None, begun: bool

@@ -32,7 +32,7 @@ class PooledT2S:
 
     def __init__(self, members: Sequence[PoolMember]) -> None:
         self._members = tuple(members)
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class PooledT2S:
         *others, last = sorted(well, key=lambda member: member.load)
         chain: T2SEngine = last
         for member in reversed(others):
-            chain = FallbackT2S(member, chain, member.name, told=self._told)
+            chain = FallbackT2S(member, chain, member.name, logged=self._logged)
         return chain.stream(request, sampling)
 
     def release(self) -> None:

@@ -6,43 +6,34 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from AR.backend import SamplingParams, T2SBackend
+from AR.backend import T2SBackend
 from AR.engine import T2SEngine
 from AR.fallback import FallbackInfo, OnFall
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
-from AR.plausible import LearnedSpan, most_phones
 from audio_io import Audio, PathLike, to_int16
-from errors import AudioError, ConfigError, RequestError
-from TTS_infer_pack.acoustic import FlowSampling
-from TTS_infer_pack.batching import make_batches
+from errors import ConfigError
 from TTS_infer_pack.bert_features import load_if_present
 from TTS_infer_pack.conversion import Hear, convert
 from TTS_infer_pack.conversion_request import ConversionRequest
-from TTS_infer_pack.language_model import LanguageModels, StageWish, learned_span, of_voice
+from TTS_infer_pack.job_builder import JobBuilder
+from TTS_infer_pack.language_model import LanguageModels, StageWish, of_voice
 from TTS_infer_pack.memory import RequestMemory, bound_primitive_cache
 from TTS_infer_pack.models import LoadedVoice, Placement, VoiceModels, VoicePaths
-from TTS_infer_pack.prepared import kept_reference
-from TTS_infer_pack.prompt_cache import LRUCache
 from TTS_infer_pack.public_config import NO_PROMPT_ERROR
 from TTS_infer_pack.public_names import PublicTTSNames
-from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
-from TTS_infer_pack.request import PUBLIC_SAMPLING, STAGES, WHOLE, AudioChunk, SynthesisRequest
+from TTS_infer_pack.request import STAGES, WHOLE, AudioChunk, SynthesisRequest
 from TTS_infer_pack.speech import Falls, Speech
-from TTS_infer_pack.stage_request import Phones, Prompt, phones_of
+from TTS_infer_pack.stage_request import Phones, Prompt
 from TTS_infer_pack.subtitles import SpeechClock
 from TTS_infer_pack.synthesis import Job, ShouldStop, speak
-from TTS_infer_pack.text_segmentation_method import get_method
 from TTS_infer_pack.TextPreprocessor import TextPreprocessor
 from TTS_infer_pack.tts_config import TTS_Config
 from TTS_infer_pack.voice_holder import VoiceHolder
@@ -58,12 +49,6 @@ __all__ = [
     "SynthesisRequest",
     "TTS_Config",
 ]
-
-logger = logging.getLogger(__name__)
-
-CACHED_REFERENCES = 32
-SEED_RANGE = 2**31
-
 
 Fallback = FallbackInfo
 """Why the AR model speaks although the language model was asked for: reason, message, model_name."""
@@ -95,14 +80,11 @@ class TTS(PublicTTSNames):
         self.last_fallback: Fallback | None = None
         bound_primitive_cache()
         self._memory = RequestMemory()
-        self._references: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
         self._stops = 0
         self._lms = LanguageModels()
-        self._ref_audio_path = ""
-        self._kept_below: tuple[Path, ...] = ()
         folder = self.configs.bert_base_path
         bert, tokenizer = load_if_present(folder) if folder else (None, None)
-        self._text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
+        self._jobs = JobBuilder(TextPreprocessor(bert, tokenizer, device=torch.device("cpu")))
         wish = self.configs
         paths = VoicePaths(wish.t2s_weights_path, wish.vits_weights_path, wish.cnhuhbert_base_path)
         place = Placement(self.configs.device, self.configs.is_half)
@@ -146,7 +128,7 @@ class TTS(PublicTTSNames):
             request: what to say.
             should_stop: asked between segments of the text and between decode steps; True ends this request, and
                 nothing more comes of its segment.
-            on_fall: told each time the AR model steps in for the language model in this request.
+            on_fall: called each time the AR model steps in for the language model in this request.
             voice: what speaks it; None: the voice that is loaded now. It stays the same to the end.
 
         Raises:
@@ -169,7 +151,7 @@ class TTS(PublicTTSNames):
     ) -> Audio:
         """The whole speech of ``request``: its segments, joined. Arguments and errors as :meth:`stream`.
 
-        Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` is told what a listener has
+        Nobody hears it before it is whole, so it is never cut into pieces. ``on_warning`` gets what a listener has
         to know, such as that words seem to be missing; ``on_words``, where the request asks for subtitles, of the words
         of each segment with their seconds in the whole speech.
         """
@@ -206,32 +188,12 @@ class TTS(PublicTTSNames):
             GSVError: words or a clip that cannot be used.
         """
         voice = voice or self.voice
-        job = self._voice_job(request, voice)
+        job = self._jobs.conversion(request, voice)
 
         def read(text: str, lang: str) -> torch.Tensor:
-            return phones_of(self._text.whole(text, lang, voice.version)).ids
+            return self._jobs.phones(text, lang, voice).ids
 
         return self._memory.watch(convert(request, job, read, self._stop_signal(should_stop), hear))
-
-    def _voice_job(self, request: ConversionRequest, voice: LoadedVoice) -> Job:
-        """A job without segments: the wanted voice alone."""
-        models = voice.models
-        path, text, lang = self._reference_of(request, voice)
-        reference = self._reference(models, path)
-        prompt = None
-        if text and reference.tokens is not None and not reference.shortened:
-            prompt = Prompt(phones_of(self._text.prompt(text, lang, voice.version)), reference.tokens)
-        return Job(
-            models=models,
-            segments=(),
-            prompt=prompt,
-            refers=[reference.spec],
-            speakers=[reference.speaker] if reference.speaker is not None else [],
-            prompt_mel=reference.mel,
-            flow=FlowSampling.of(models.spec.mel, request.sample_steps, request.cfg_rate),
-            sampling=SamplingParams(seed=request.seed if request.seed >= 0 else secrets.randbelow(SEED_RANGE)),
-            batches=(),
-        )
 
     def run(self, inputs: Mapping[str, Any]) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Speak a request given by the keys of the public HTTP API; yields (sample rate, int16 samples [T]).
@@ -255,72 +217,11 @@ class TTS(PublicTTSNames):
         begun = self._stops
         return lambda: self._stops != begun or (own is not None and own())
 
-    # -- from a request to a job -------------------------------------------------------------------------------------
-
     def _job(self, request: SynthesisRequest, voice: LoadedVoice | None = None, should_stop: ShouldStop = bool) -> Job:
-        voice = voice or self.voice
-        models, version = voice.models, voice.version
-        values = _values(request, voice)
-        method = str(values["text_split_method"])
-        get_method(method)
-        span = _span(voice, StageWish.of(self.configs, request))
-        whole = request.text_split_method == "cut0"  # a person has chosen that
-        limit, alone = most_phones(span, whole), bool(span.phones) and not whole
-        parts = self._text.preprocess(
-            request.text, request.text_lang, method, version, limit, alone, should_stop=should_stop
-        )
-        segments = [phones_of(part) for part in parts]
-        if whole:
-            hint_of_length(segments, span)
-        path, text, lang = self._reference_of(request, voice)
-        reference = self._reference(models, path)
-        prompt = None
-        if text and not (reference.shortened or voice.recommended.reference_free) and reference.tokens is not None:
-            prompt = Prompt(phones_of(self._text.prompt(text, lang, version)), reference.tokens)
-        others = [self._reference(models, aux, timbre_only=True) for aux in request.aux_ref_audio_paths]
-        lengths = [segment.ids.numel() for segment in segments]
-        size = request.batch_size if request.parallel_infer else 1
-        speed = float(values["speed_factor"])
-        return Job(
-            models=models,
-            segments=segments,
-            prompt=prompt,
-            refers=[clip.spec for clip in (reference, *others)],
-            speakers=[clip.speaker for clip in (reference, *others) if clip.speaker is not None],
-            prompt_mel=reference.mel,
-            flow=FlowSampling.of(models.spec.mel, request.sample_steps, request.cfg_rate),
-            enhance=request.super_sampling,
-            sampling=SamplingParams(
-                top_k=int(values["top_k"]),
-                top_p=max(float(values["top_p"]), 1e-6),  # 0 is the lower end of users' sliders: only the likeliest
-                temperature=float(values["temperature"]),
-                repetition_penalty=float(values["repetition_penalty"]),
-                seed=request.seed if request.seed >= 0 else secrets.randbelow(SEED_RANGE),
-            ),
-            batches=make_batches(lengths, size, request.batch_threshold, request.split_bucket and not request.streams),
-            speed=speed if request.resynthesis else 1.0,
-            stretch=1.0 if request.resynthesis else speed,
-            pieces=request.pieces,
-            pause=request.fragment_interval,
-            pace=span.pace,
-            subtitled=request.text if request.subtitles else "",
-        )
+        """What is to be done for a request."""
+        return self._jobs.speech(request, voice or self.voice, StageWish.of(self.configs, request), should_stop)
 
-    def _reference_of(self, request: SynthesisRequest | ConversionRequest, voice: LoadedVoice) -> tuple[str, str, str]:
-        """(path, text, language) of the reference: the request's, the one set before, or the pack's."""
-        path = request.ref_audio_path or self._ref_audio_path
-        if path:
-            if request.prompt_text.strip() and not request.prompt_lang:
-                raise RequestError("prompt_lang is missing", "the language of prompt_text", "set prompt_lang")
-            return path, request.prompt_text.strip(), request.prompt_lang
-        default = voice.recommended.default_reference
-        if default is None:
-            raise RequestError(
-                "ref_audio_path is missing, and these weights bring no reference clip of their own",
-                "a recording of 3 to 10 s",
-                "set ref_audio_path, and prompt_text to its words",
-            )
-        return default.path, default.text, default.lang
+    # -- parts of speech, for tools ----------------------------------------------------------------------------------
 
     @property
     def ar_model(self) -> T2SBackend:
@@ -341,10 +242,7 @@ class TTS(PublicTTSNames):
         Raises:
             GSVError: a clip or text that cannot be used.
         """
-        reference = self._reference(self._models, path)
-        if reference.tokens is None or reference.shortened:
-            raise AudioError(f"{path} cannot be gone on from", "a recording of 3 to 10 s", "choose another clip")
-        return Prompt(phones_of(self._text.prompt(text, lang, self.voice.version)), reference.tokens)
+        return self._jobs.prompt(path, text, lang, self.voice)
 
     def phones_of(self, text: str, lang: str) -> Phones:
         """A text as the models read it, in one piece, with the same features as in speech.
@@ -352,18 +250,7 @@ class TTS(PublicTTSNames):
         Raises:
             TextError: a text that cannot be read.
         """
-        return phones_of(self._text.whole(text, lang, self.voice.version))
-
-    def _reference(self, models: VoiceModels, path: PathLike, timbre_only: bool = False) -> Reference:
-        """The prepared clip, from the cache where the same content was seen with the same networks."""
-        digest = file_digest(path)
-
-        def make() -> Reference:
-            if not timbre_only and any(Path(path).resolve().is_relative_to(root) for root in self._kept_below):
-                return kept_reference(path, models, digest)
-            return prepare_reference(path, models, timbre_only)
-
-        return self._references.get((digest, timbre_only, models.serial), make)
+        return self._jobs.phones(text, lang, self.voice)
 
     # -- changing what speaks ----------------------------------------------------------------------------------------
 
@@ -441,7 +328,7 @@ class TTS(PublicTTSNames):
 
     def keep_prepared(self, *roots: PathLike) -> None:
         """Keep what the models get of reference clips below these folders beside the clips: voices with names."""
-        self._kept_below = tuple(Path(root).resolve() for root in roots)
+        self._jobs.references.keep_below(*roots)
 
     def set_ref_audio(self, ref_audio_path: PathLike) -> None:
         """Choose the clip for requests that name none.
@@ -449,8 +336,8 @@ class TTS(PublicTTSNames):
         Raises:
             AudioError: the clip cannot be used.
         """
-        self._reference(self._models, ref_audio_path)
-        self._ref_audio_path = str(ref_audio_path)
+        self._jobs.references.get(ref_audio_path, self._models)
+        self._jobs.chosen_clip = str(ref_audio_path)
 
     # -- the text-to-semantic stage ----------------------------------------------------------------------------------
 
@@ -490,31 +377,6 @@ class TTS(PublicTTSNames):
         self.configs.qwen3_model_name = name
         self.configs.use_qwen3 = kind == "qwen3"
         self._settle()
-
-
-def _values(request: SynthesisRequest, voice: LoadedVoice) -> dict[str, Any]:
-    """Sampling values: the request's where it names them, else those recommended for the voice, else public ones."""
-    named = {name: getattr(request, name) for name in PUBLIC_SAMPLING}
-    return PUBLIC_SAMPLING | dict(voice.recommended.sampling) | {n: v for n, v in named.items() if v is not None}
-
-
-def _span(voice: LoadedVoice, wish: StageWish) -> LearnedSpan:
-    """The longest speech that what speaks has learned: the language model's own, the pack's, or the checkpoint's."""
-    own = learned_span(wish.name) if wish.name else LearnedSpan()
-    told = own if own.phones else voice.recommended.span
-    return told if told.phones else getattr(voice.models.t2s, "span", LearnedSpan())
-
-
-def hint_of_length(segments: Sequence[Phones], span: LearnedSpan) -> None:
-    """Tell in the log of segments that are longer than the stage has learned: a person has chosen cut0."""
-    longest = max((segment.ids.numel() for segment in segments), default=0)
-    if span.phones and longest > span.phones:
-        logger.warning(
-            "a segment has %d phones, and the voice has learned %d at most, so its speech may break off or garble; "
-            "fix: another cutting method than cut0",
-            longest,
-            span.phones,
-        )
 
 
 def _join(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

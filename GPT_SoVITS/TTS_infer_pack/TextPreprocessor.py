@@ -59,7 +59,7 @@ class TextPreprocessor:
 
     def __init__(self, bert_model: Any = None, tokenizer: Any = None, device: torch.device | str = "cpu") -> None:
         self.bert_model, self.tokenizer = bert_model, tokenizer
-        self._told = False
+        self._warned = False
         self.device = torch.device(device)
 
     def preprocess(
@@ -190,8 +190,8 @@ class TextPreprocessor:
     def get_bert_inf(self, phones: list[int], word2ph: list[int] | None, norm_text: str, language: str) -> torch.Tensor:
         """Features [1024, T_ph] of one run: zeros for every language but Chinese, and without a BERT model."""
         if language != "zh" or word2ph is None or not norm_text or self.bert_model is None:
-            if language == "zh" and self.bert_model is None and not self._told:
-                self._told = True
+            if language == "zh" and self.bert_model is None and not self._warned:
+                self._warned = True
                 logger.info(
                     "no BERT folder: Chinese is spoken without its features, which is less expressive; fix: %s",
                     fetch_command("roberta"),

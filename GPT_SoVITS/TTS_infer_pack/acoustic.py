@@ -1,7 +1,7 @@
 """From semantic tokens to a waveform, once per kind of synthesiser; made per request, so state never crosses requests.
 
-A voice speaks whole segments, or opens a :class:`Take`: a segment that is spoken while its tokens still come. Knows
-the synthesisers and vocoders; knows nothing of text, files or the text-to-semantic stage.
+A voice speaks whole segments, or gives a :class:`SegmentRenderer` for one whose tokens still come. Knows the
+synthesisers and vocoders; knows nothing of text, files or the text-to-semantic stage.
 
 Shapes: T_ph phones, T_sem semantic tokens (25 Hz), T_spec latent frames (50 Hz), T_mel mel frames, M mel bands,
 C latent channels, W feature width, T samples.
@@ -35,8 +35,8 @@ HISTORY_TOKENS = 75
 same. The encoder looks at all of them; what is three seconds away hardly matters to it."""
 
 
-class Take(Protocol):
-    """A segment that is spoken while its tokens come. A frame is what the network makes ``hop`` samples of."""
+class SegmentRenderer(Protocol):
+    """Renders a segment while its tokens come. A frame is what the network makes ``hop`` samples of."""
 
     hop: int
 
@@ -49,7 +49,7 @@ class Take(Protocol):
         ...
 
     def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
-        """Samples [(stop - start) * hop] of the frames ``start`` to ``stop``, as the tokens [T_sem] known so far tell.
+        """Samples [(stop - start) * hop] of the frames ``start`` to ``stop``, from the tokens [T_sem] known so far.
 
         ``start`` never goes back; what comes after ``stop`` helps the frames before it and is not spoken.
         """
@@ -63,7 +63,7 @@ class Voice(Protocol):
         """Semantic tokens [1, 1, T_sem] and phone ids [1, T_ph] of a segment -> waveform [T]."""
         ...
 
-    def take(self, phones: Tensor, seed: int) -> Take:
+    def segment_renderer(self, phones: Tensor, seed: int) -> SegmentRenderer:
         """The same segment, piece by piece."""
         ...
 
@@ -126,12 +126,12 @@ class WaveVoice:
         """Latent [1, C, T_spec] -> waveform [T_spec * hop]."""
         return self._renderer.sound(latent, self.style)
 
-    def take(self, phones: Tensor, seed: int) -> WaveTake:
+    def segment_renderer(self, phones: Tensor, seed: int) -> WaveSegmentRenderer:
         """As :class:`Voice`."""
-        return WaveTake(self, phones, seed)
+        return WaveSegmentRenderer(self, phones, seed)
 
 
-class WaveTake:
+class WaveSegmentRenderer:
     """Latent frames are drawn from all tokens there are, and the networks after that see a window of them.
 
     The window reaches as far back as those networks do, so a piece is what the whole, spoken from the same tokens,
@@ -148,15 +148,15 @@ class WaveTake:
         self.hop = math.prod(config.upsample_rates)
 
     def frames(self, tokens: int) -> int:
-        """As :class:`Take`."""
+        """As :class:`SegmentRenderer`."""
         return int(self._per_token * tokens / self._voice.speed)
 
     def total(self, tokens: int) -> int:
-        """As :class:`Take`."""
+        """As :class:`SegmentRenderer`."""
         return self.frames(tokens) + (self._voice.speed != 1)
 
     def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
-        """As :class:`Take`."""
+        """As :class:`SegmentRenderer`."""
         voice, speed = self._voice, self._voice.speed
         # the flow's reach, then the generator's: what only the flow needs does not go through the generator
         first, last = max(0, start - self._reach), max(stop, self.frames(codes.numel()))
@@ -286,9 +286,9 @@ class MelVoice:
         noise = torch.Generator(codes.device).manual_seed(seed)
         return self.sound(self.go_on(self.known, self.feature(codes, phones), noise))
 
-    def take(self, phones: Tensor, seed: int) -> MelTake:
+    def segment_renderer(self, phones: Tensor, seed: int) -> MelSegmentRenderer:
         """As :class:`Voice`."""
-        return MelTake(self, phones, seed)
+        return MelSegmentRenderer(self, phones, seed)
 
 
 def _last(known: tuple[Tensor, Tensor], columns: int) -> tuple[Tensor, Tensor]:
@@ -297,7 +297,7 @@ def _last(known: tuple[Tensor, Tensor], columns: int) -> tuple[Tensor, Tensor]:
     return known[0][..., start:], known[1][..., start:]
 
 
-class MelTake:
+class MelSegmentRenderer:
     """Mel columns that were spoken stay, and the next ones go on from them: another draw of the same flow than the
     whole, with one mel under all pieces. Frames are mel columns.
     """
@@ -309,11 +309,11 @@ class MelTake:
         self.hop = voice.vocoder.hop_length
 
     def frames(self, tokens: int) -> int:
-        """As :class:`Take`."""
+        """As :class:`SegmentRenderer`."""
         return self._columns(int(self._voice.vits.config.frames_per_token * tokens / self._voice.speed))
 
     def total(self, tokens: int) -> int:
-        """As :class:`Take`."""
+        """As :class:`SegmentRenderer`."""
         frames = int(self._voice.vits.config.frames_per_token * tokens / self._voice.speed)
         return self._columns(frames + (self._voice.speed != 1))
 
@@ -321,7 +321,7 @@ class MelTake:
         return int(self._voice.vits.mel.feature_scale * frames)
 
     def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
-        """As :class:`Take`."""
+        """As :class:`SegmentRenderer`."""
         fresh = self._voice.feature(codes[None, None], self._phones)[..., self._mel.size(2) :]
         feature, mel = torch.cat((self._feature, fresh), dim=2), self._mel
         if fresh.size(2):

@@ -1,4 +1,4 @@
-"""Language models as the text-to-semantic stage: which one a request wishes, loaded once, told why where it cannot.
+"""Language models as the text-to-semantic stage: which one a request wishes, loaded once, and why it cannot be.
 
 The AR model stays with the voice: it speaks whenever the other cannot.
 """
@@ -67,7 +67,7 @@ def learned_span(name: str) -> LearnedSpan:
     folder = places().find(at_home(name))
     try:
         return LMConfig.read(folder).span if folder is not None else LearnedSpan()
-    except LMUnavailable:  # why it cannot speak is told when it is loaded
+    except LMUnavailable:  # why it cannot speak is reported when it is loaded
         return LearnedSpan()
 
 
@@ -176,7 +176,7 @@ class LanguageModels:
         self._clock = clock
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._entries: OrderedDict[_Asked, _Entry] = OrderedDict()
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
         self._remote = RemoteModels(places)
 
     @property
@@ -191,7 +191,7 @@ class LanguageModels:
         Args:
             wish: which one.
             models: the voice.
-            on_fall: told of every fall during the request, and of a failed load.
+            on_fall: called with every fall during the request, and with a failed load.
             retry: try again now what could not be loaded a moment ago.
 
         Raises:
@@ -223,7 +223,7 @@ class LanguageModels:
                 self._drop_for_memory(asked)
             on_fall(info)
 
-        return FallbackT2S(entry.engine, behind, wish.name, entry.error, wish.strict, tell, self._told)
+        return FallbackT2S(entry.engine, behind, wish.name, entry.error, wish.strict, tell, self._logged)
 
     def _elsewhere(
         self, addresses: tuple[str, ...], wish: StageWish, models: VoiceModels, behind: T2SEngine, on_fall: OnFall
@@ -234,7 +234,7 @@ class LanguageModels:
             engine = self._remote.engine(addresses, wish.key, models.codebook, models.spec.symbols)
         except T2SError as reason:
             error = reason if isinstance(reason, LMUnavailable) else LMUnavailable("weights_missing", str(reason))
-        return FallbackT2S(engine, behind, shown_name(addresses[0]), error, wish.strict, on_fall, self._told)
+        return FallbackT2S(engine, behind, shown_name(addresses[0]), error, wish.strict, on_fall, self._logged)
 
     def _entry(self, asked: _Asked, retry: bool) -> _Entry:
         stamp = folder_stamp(asked.name)
@@ -295,7 +295,7 @@ class LanguageModels:
         return len(held)
 
     def _drop_for_memory(self, asked: _Asked) -> None:
-        """After a model ran out of memory: it goes, and requests of the next minute are told why."""
+        """After a model ran out of memory: it goes, and requests of the next minute get the reason."""
         what = f"{asked.name} ran out of memory and was dropped; choose a smaller one or shorter texts"
         with self._lock:
             stamp = self._entries[asked].stamp if asked in self._entries else folder_stamp(asked.name)

@@ -1,4 +1,5 @@
-"""Reference clips of voices with names, prepared once: what the models get of a clip lies beside it as safetensors.
+"""Reference clips, prepared once: kept in memory, and for voices with names on disk, where what the models get of a
+clip lies beside it as safetensors.
 
 A prepared file holds for one clip and one set of networks; where either has changed it is made anew. Knows nothing
 about requests.
@@ -20,7 +21,8 @@ from torch import Tensor
 
 from audio_io import PathLike
 from TTS_infer_pack.models import VoiceModels
-from TTS_infer_pack.reference import Reference, prepare_reference
+from TTS_infer_pack.prompt_cache import LRUCache
+from TTS_infer_pack.reference import Reference, file_digest, prepare_reference
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,34 @@ FORMAT = "gpt-sovits-reference-1"
 OPTIONAL = ("tokens", "speaker", "mel")
 SAMPLED = 64
 """Values of each tensor that the fingerprint is taken of: enough to tell two trainings apart, and quick."""
+CACHED_REFERENCES = 32
+
+
+class ReferenceCache:
+    """Prepared clips by content and networks, the last ones used. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._clips: LRUCache[Reference] = LRUCache(CACHED_REFERENCES)
+        self._kept_below: tuple[Path, ...] = ()
+
+    def keep_below(self, *roots: PathLike) -> None:
+        """Keep the prepared form of clips below these folders beside the clips."""
+        self._kept_below = tuple(Path(root).resolve() for root in roots)
+
+    def get(self, path: PathLike, models: VoiceModels, timbre_only: bool = False) -> Reference:
+        """The prepared clip, from memory where the same content was seen with the same networks.
+
+        Raises:
+            AudioError: as :func:`prepare_reference`.
+        """
+        digest = file_digest(path)
+
+        def make() -> Reference:
+            if not timbre_only and any(Path(path).resolve().is_relative_to(root) for root in self._kept_below):
+                return kept_reference(path, models, digest)
+            return prepare_reference(path, models, timbre_only)
+
+        return self._clips.get((digest, timbre_only, models.serial), make)
 
 
 def prepared_path(clip: PathLike) -> Path:

@@ -11,6 +11,7 @@ import torch
 
 from audio_io import PathLike
 from TTS_infer_pack.bert_features import load_bert
+from TTS_infer_pack.job_builder import JobBuilder
 from TTS_infer_pack.models import Placement
 from TTS_infer_pack.TextPreprocessor import TextPreprocessor
 from TTS_infer_pack.voice_holder import VoiceHolder
@@ -25,7 +26,7 @@ class PublicTTSNames:
 
     configs: TTS_Config
     _holder: VoiceHolder
-    _text: TextPreprocessor
+    _jobs: JobBuilder
 
     def init_bert_weights(self, base_path: PathLike) -> None:
         """Load another BERT folder for Chinese text.
@@ -34,7 +35,7 @@ class PublicTTSNames:
             CheckpointError: the folder holds no such model; the one before stays.
         """
         bert, tokenizer = load_bert(str(base_path))
-        self._text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
+        self._jobs.text = TextPreprocessor(bert, tokenizer, device=torch.device("cpu"))
         self.configs.bert_base_path = str(base_path)
 
     def set_device(self, device: torch.device | str, save: bool = False) -> None:

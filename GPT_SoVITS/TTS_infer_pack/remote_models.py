@@ -70,7 +70,7 @@ def remote_span(name: str, places: LMPlaces) -> LearnedSpan:
     first = groups_of(name)[0][0]
     try:
         return describe(EngineAddress.parse(first).name, places).manifest.span if is_remote(first) else LearnedSpan()
-    except T2SError:  # why it cannot speak is told when it is asked
+    except T2SError:  # why it cannot speak is reported when it is asked
         return LearnedSpan()
 
 
@@ -133,6 +133,6 @@ def check_voice(manifest: LMManifest, codebook: str, symbols: str) -> None:
         LMUnavailable: ``adapter_mismatch`` or ``codebook_mismatch``.
     """
     check_request_alphabet(LMConfig("", symbols=manifest.symbols, codebook=manifest.codebook), codebook, symbols)
-    told = manifest.symbols_fingerprint
-    if told and told != symbols_fingerprint(symbols_for(manifest.symbols)):
+    exported = manifest.symbols_fingerprint
+    if exported and exported != symbols_fingerprint(symbols_for(manifest.symbols)):
         raise LMUnavailable("adapter_mismatch", "the stage was exported with another list of phone symbols")

@@ -73,7 +73,7 @@ class Renderer:
             waves = self._call(torch.cat([p.latent for p in fitting]), torch.cat([p.style for p in fitting]))
             for piece, wave in zip(fitting, waves, strict=True):
                 piece.wave = wave[0]
-        except Exception as error:  # noqa: BLE001 - each that waited is told
+        except Exception as error:  # noqa: BLE001 - each that waited gets it
             for piece in fitting:
                 piece.error = error
         for piece in fitting:

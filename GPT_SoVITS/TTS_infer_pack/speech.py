@@ -13,7 +13,7 @@ class Falls:
     """Why the AR model has spoken for the language model in one request. Nobody else's falls get in.
 
     Args:
-        listeners: told of every fall.
+        listeners: called with every fall.
     """
 
     def __init__(self, *listeners: OnFall | None) -> None:

@@ -4,7 +4,7 @@ Every piece is spoken from all tokens known so far, together with a stretch beyo
 with the next piece, when more is known, and the two are crossfaded: nothing is left out, nothing is heard twice, and
 the pieces of a segment are as long as the whole.
 
-Knows a :class:`~TTS_infer_pack.acoustic.Take`; knows nothing of text, requests or the text-to-semantic stage.
+Knows a :class:`~TTS_infer_pack.acoustic.SegmentRenderer`; knows nothing of text, requests or what makes tokens.
 
 Shapes: T_sem semantic tokens (25 Hz), T samples.
 """
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from TTS_infer_pack.acoustic import Take
+from TTS_infer_pack.acoustic import SegmentRenderer
 from TTS_infer_pack.batching import PiecePlan
 
 Samples = NDArray[np.float32]
@@ -26,12 +26,12 @@ class SegmentStream:
     """Turns the tokens of one segment into pieces.
 
     Args:
-        take: speaks them.
+        renderer: speaks them.
         plan: how they are cut.
     """
 
-    def __init__(self, take: Take, plan: PiecePlan) -> None:
-        self._take, self._plan = take, plan
+    def __init__(self, renderer: SegmentRenderer, plan: PiecePlan) -> None:
+        self._renderer, self._plan = renderer, plan
         self._codes: list[Tensor] = []
         self._known = self._done = 0
         self._tail: Samples = np.zeros(0, dtype=np.float32)
@@ -57,19 +57,19 @@ class SegmentStream:
         plan, start = self._plan, self._done
         if self._known < start + plan.needed:
             return None
-        begin, stop = self._take.frames(start), self._take.frames(start + plan.length + plan.overlap)
+        begin, stop = self._renderer.frames(start), self._renderer.frames(start + plan.length + plan.overlap)
         wave = self._render(start + plan.needed, begin, stop)
         cut = start + (self._quietest(wave, start) if plan.quiet else plan.length)
-        place = (self._take.frames(cut) - begin) * self._take.hop
-        end = (self._take.frames(cut + plan.overlap) - begin) * self._take.hop
+        place = (self._renderer.frames(cut) - begin) * self._renderer.hop
+        end = (self._renderer.frames(cut + plan.overlap) - begin) * self._renderer.hop
         piece, self._tail, self._done = self._joined(wave)[:place], wave[place:end], cut
         return piece
 
     @torch.inference_mode()
     def last_piece(self) -> Samples:
         """What is left [T], once no more tokens come."""
-        total = self._take.total(self._known) if self._known else 0
-        begin = min(self._take.frames(self._done), total)
+        total = self._renderer.total(self._known) if self._known else 0
+        begin = min(self._renderer.frames(self._done), total)
         wave = self._joined(self._render(self._known, begin, total)) if total > begin else self._tail[:0]
         self._done = self._known
         return wave
@@ -79,7 +79,7 @@ class SegmentStream:
         return self._tail * np.linspace(1, 0, len(self._tail), dtype=np.float32)
 
     def _render(self, tokens: int, begin: int, stop: int) -> Samples:
-        wave = self._take.render(self.codes[:tokens], begin, stop)
+        wave = self._renderer.render(self.codes[:tokens], begin, stop)
         return wave.float().cpu().numpy()
 
     def _joined(self, wave: Samples) -> Samples:
@@ -92,11 +92,12 @@ class SegmentStream:
 
     def _quietest(self, wave: Samples, start: int) -> int:
         """Tokens from ``start`` to the quietest place for a crossfade, in the second half of a piece."""
-        plan, take = self._plan, self._take
-        begin = take.frames(start)
+        plan, renderer = self._plan, self._renderer
+        begin = renderer.frames(start)
         best = plan.length, float("inf")
         for tokens in range(plan.length, plan.length // 2, -1):
-            place, end = ((take.frames(start + t) - begin) * take.hop for t in (tokens, tokens + max(1, plan.overlap)))
+            last = start + tokens
+            place, end = ((renderer.frames(at) - begin) * renderer.hop for at in (last, last + max(1, plan.overlap)))
             part = wave[place:end]
             level = float(np.square(part).mean()) if part.size else float("inf")
             if level < best[1]:

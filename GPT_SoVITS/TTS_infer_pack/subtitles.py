@@ -30,7 +30,7 @@ SHORTEST = 0.001
 class SpeechClock:
     """Tells the words of chunks by the seconds of the whole speech, as whoever hears the chunks one by one hears them.
 
-    A segment that begins anew is told from where it does.
+    A segment that begins anew is timed from where it does.
 
     Args:
         before: seconds of sound before the first chunk.

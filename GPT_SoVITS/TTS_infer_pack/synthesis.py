@@ -57,7 +57,7 @@ class Job:
         enhance: raise the rate of what is spoken, where the voice can.
         pieces: how segments are cut into pieces that are spoken while tokens still come; None: segments are whole.
         pace: usual tokens a phone of what the stage has learned; 0: not known.
-        subtitled: the request's text, to whose words their times are told; empty: no times.
+        subtitled: the request's text, whose words get their times; empty: no times.
 
     Raises:
         RequestError: the version needs more of the reference than there is.
@@ -140,11 +140,12 @@ class _SegmentPieces:
         self._begin()
 
     def _begin(self) -> None:
-        take = self._voice.take(self._segment.ids.to(self._job.models.device)[None], noise_seed(self._job, self._index))
-        self._stream = SegmentStream(take, self._plan)
+        phones = self._segment.ids.to(self._job.models.device)[None]
+        renderer = self._voice.segment_renderer(phones, noise_seed(self._job, self._index))
+        self._stream = SegmentStream(renderer, self._plan)
         self._stretch = TimeStretch(self._job.stretch, self._rate)
-        self._told = 0
-        self._heard = False
+        self._reported = 0
+        self._emitted = False
         self._warning = ""
 
     def chunks(self, engine: T2SEngine, should_stop: ShouldStop) -> Iterator[AudioChunk]:
@@ -152,7 +153,7 @@ class _SegmentPieces:
         job, again = self._job, False
         for part in stream_tokens(engine, _t2s_request(job, self._index), job.sampling, should_stop):
             if part.restart:
-                again = again or self._heard
+                again = again or self._emitted
                 if (end := self._stretch.push(self._stream.break_off())).size:
                     yield self._chunk(end)
                 self._begin()
@@ -162,7 +163,7 @@ class _SegmentPieces:
                 samples = self._stretch.push(piece)
                 if samples.size:
                     yield self._chunk(samples, again=again)
-                    self._heard, again = True, False
+                    self._emitted, again = True, False
             if part.finish_reason == "stopped" or should_stop():
                 return
             if part.finish_reason is not None:
@@ -172,7 +173,7 @@ class _SegmentPieces:
                 yield self._chunk(np.concatenate((rest, self._stretch.flush(), silence)), part.finish_reason, again)
 
     def _chunk(self, samples: Samples, reason: str = "", again: bool = False) -> AudioChunk:
-        tokens, self._told = self._stream.done - self._told, self._stream.done
+        tokens, self._reported = self._stream.done - self._reported, self._stream.done
         text, warning = self._segment.text, self._warning
         words = spoken_words(self._job, self._voice, self._index, self._stream.codes) if reason else ()
         return AudioChunk(
@@ -258,15 +259,15 @@ def noise_seed(job: Job, index: int) -> int:
 def spoken_words(job: Job, voice: Voice, index: int, codes: Tensor) -> tuple[SpokenWord, ...]:
     """When the words of a segment with the tokens ``codes`` [T_sem] are heard, in seconds from its beginning.
 
-    One way for whole segments and for pieces, so that both tell the same. Nothing where no subtitles are asked for.
+    One way for whole segments and for pieces, so that both report the same. Nothing where no subtitles are asked for.
     """
     segment, models, tokens = job.segments[index], job.models, codes.numel()
     if not job.subtitled or not segment.spans or not tokens:
         return ()
     phones = segment.ids.to(models.device)[None]
     looks = models.vits.looks(codes.to(models.device)[None, None], phones)[0]
-    take = voice.take(phones, noise_seed(job, index))
-    seconds = take.total(tokens) * take.hop / models.output_rate / job.stretch
+    renderer = voice.segment_renderer(phones, noise_seed(job, index))
+    seconds = renderer.total(tokens) * renderer.hop / models.output_rate / job.stretch
     return words_of(job.subtitled, segment.spans, looks.float().cpu().numpy(), seconds)
 
 

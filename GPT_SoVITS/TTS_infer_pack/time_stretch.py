@@ -32,7 +32,7 @@ class TimeStretch:
         self._rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(self._hop) + 0.5) / self._hop)).astype(np.float32)
 
     def push(self, samples: Samples) -> Samples:
-        """Take over samples [T]; returns what can be told by now."""
+        """Take over samples [T]; returns what is certain by now."""
         if self._speed == 1:
             return samples
         self._input = np.concatenate((self._input, samples))
@@ -46,11 +46,11 @@ class TimeStretch:
         if self._speed == 1:
             return self._input
         total = round((self._offset + len(self._input)) / self._speed)
-        told = self._frames * self._hop
-        frames = -(-(total - told) // self._hop)
+        emitted = self._frames * self._hop
+        frames = -(-(total - emitted) // self._hop)
         silence = int((frames + 2) * self._hop * max(1.0, self._speed)) + 2 * self._seek
         rest = self.push(np.zeros(silence, dtype=np.float32))
-        return rest[: max(0, total - told)]
+        return rest[: max(0, total - emitted)]
 
     def _place(self) -> int:
         """Where the next frame is, before it is shifted."""

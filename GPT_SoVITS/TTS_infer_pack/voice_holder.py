@@ -43,7 +43,7 @@ class VoiceHolder:
     Args:
         paths: files of the first voice.
         place: where networks go.
-        on_change: told of every voice that takes the place of another, and of the first.
+        on_change: called with every voice that takes the place of another, and of the first.
 
     Raises:
         CheckpointError: files that cannot be used, here and in every method; the voice stays as it was then.

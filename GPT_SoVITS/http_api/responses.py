@@ -191,15 +191,15 @@ class EventsResponse(SpeechResponse):
         if call.whole:
             call = call.in_mode(SEGMENTS)
         super().__init__(service, call)
-        self._told = 0
+        self._sent_falls = 0
         self._clock = SpeechClock()
 
     def _content_type(self) -> str:
         return "text/event-stream"
 
     def _frame(self, part: Part) -> bytes:
-        falls = self._speech.facts.falls[self._told :] if self._speech else []
-        self._told += len(falls)
+        falls = self._speech.facts.falls[self._sent_falls :] if self._speech else []
+        self._sent_falls += len(falls)
         events = [event("speech.fallback", **fall_of(fall)) for fall in falls]
         if part.data:
             events.append(event("speech.audio.delta", audio=base64.b64encode(part.data).decode("ascii")))

@@ -15,7 +15,7 @@ import gradio as gr
 
 from pages.context import PageContext
 from pages.controls import PACK_VALUES
-from pages.lm_group import LMGroup, seat
+from pages.lm_group import LMGroup, stage_values
 from pages.model_lists import LOOK_SECONDS, ModelLists, listing, take_weights, updates
 from pages.voice_cards import choices_of
 
@@ -133,7 +133,7 @@ def open_page(context: PageContext, others: int) -> Iterator[list[Any]]:
         yield [voice.status(context.say), *updates(context), *[gr.skip()] * (2 + others)]
         return
     values = [*_version_updates(context), *recommended_values(context)]
-    yield [voice.status(context.say), *updates(context), *seat(context, speaker), *values]
+    yield [voice.status(context.say), *updates(context), *stage_values(context, speaker), *values]
 
 
 def _version_updates(context: PageContext) -> tuple[Any, Any, Any]:
@@ -170,7 +170,7 @@ def renewed(context: PageContext, known: list[Any] | None, card: str | None = ""
     now = [listing(context), status, bool(speaker.configs.use_qwen3), [list(choice) for choice in cards]]
     if now == known:
         return [gr.skip()] * 7
-    checkbox, name = seat(context, speaker)
+    checkbox, name = stage_values(context, speaker)
     old = known if known and len(known) == len(now) else [None] * len(now)
     chosen = card if any(card == value for _, value in cards) else ""
     return [

@@ -1,6 +1,6 @@
 """The language model's part of the inference tab: a checkbox, a list that appears with it, and what follows from both.
 
-The seat is the voice's: a change is for all visitors, and from the next sentence on.
+The stage is the voice's: a change is for all visitors, and from the next sentence on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class LMGroup:
 
 
 def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
-    """Adds the group to the container that is open; a change is told in ``status``."""
+    """Adds the group to the container that is open; a change is reported in ``status``."""
     names = [PACK_MODEL, *PARAMETERS]
     on = gr.Checkbox(False, label=LM_LABEL, elem_id="lm-on")
     name = gr.Dropdown(
@@ -53,18 +53,18 @@ def build_lm_group(context: PageContext, status: gr.Markdown) -> LMGroup:
     )
     group = LMGroup(on, name, gr.Button(context.t("lm.teach"), size="sm", visible=False, elem_id="lm-teach"))
 
-    def take_seat(use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
-        return take(context, use_qwen3, model_name)
+    def switch_stage(use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
+        return change_stage(context, use_qwen3, model_name)
 
-    def take_model(use_qwen3: bool, model_name: str) -> tuple[Any, Any, Any]:
-        return take_name(context, use_qwen3, model_name)
+    def choose_model(use_qwen3: bool, model_name: str) -> tuple[Any, Any, Any]:
+        return change_model(context, use_qwen3, model_name)
 
     shared: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "weights", "trigger_mode": "always_last"}
     shown = [*group.widgets(), status]
-    on.input(context.guard(take_seat), group.widgets(), shown, api_name="set_t2s", **shared)
+    on.input(context.guard(switch_stage), group.widgets(), shown, api_name="set_t2s", **shared)
     # its progress must not cover the checkbox: leaving the list by a click on it would lose that click
     name.input(
-        context.guard(take_model),
+        context.guard(choose_model),
         group.widgets(),
         shown,
         show_progress_on=[name, status],
@@ -96,7 +96,7 @@ def wire_teaching(context: PageContext, group: LMGroup, tabs: gr.Tabs, training:
     group.teach.click(context.guard(open_form), group.name, [tabs, form.group, form.backbone], **quiet)
 
 
-def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
+def change_stage(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, str]:
     """Change who speaks; gives (checkbox, list, status line), all as things are then.
 
     What cannot be is a gr.Warning, and the page goes on: with the AR model, or with what was before.
@@ -115,23 +115,23 @@ def take(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, A
         gr.Warning(plain(sentence(context.say, error)), title=context.say("page.error_title"))
         if speaker.configs.use_qwen3 != use_qwen3 or getattr(speaker.configs, "qwen3_strict", False):
             speaker.set_t2s("ar")
-    on, name = seat(context, speaker)
+    on, name = stage_values(context, speaker)
     return on, name, context.voice.status(context.say)
 
 
-def take_name(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, Any]:
-    """As :func:`take`, for the list: it reports a choice whenever it is left, also without one.
+def change_model(context: PageContext, use_qwen3: bool, model_name: str) -> tuple[Any, Any, Any]:
+    """As :func:`change_stage`, for the list: it reports a choice whenever it is left, also without one.
 
     The checkbox is touched only where the choice changed it, so that a click on it meanwhile is not undone.
     """
     settings = context.voice.load().configs
     if settings.use_qwen3 == use_qwen3 and settings.qwen3_model_name == str(model_name or "").strip():
         return gr.skip(), gr.skip(), gr.skip()
-    on, name, status = take(context, use_qwen3, model_name)
+    on, name, status = change_stage(context, use_qwen3, model_name)
     return gr.skip() if on == use_qwen3 else on, name, status
 
 
-def seat(context: PageContext, speaker: Speaker) -> tuple[Any, Any]:
+def stage_values(context: PageContext, speaker: Speaker) -> tuple[Any, Any]:
     """The checkbox and the list as the settings are now."""
     settings = speaker.configs
     named = settings.use_qwen3 or is_remote(settings.qwen3_model_name)

@@ -26,13 +26,14 @@ from pages.context import PageContext
 from pages.training_wish import STAGES, TrainingWish
 from pages.voice_folder import VoiceFolder
 from prepare_datasets.journal import digest_of, write_atomic
+from side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "runs"
 RUN_FILE = "run.json"
 TRAINED_FILE = "trained.json"
-DATA_FILES = ("2-name2text.txt", "6-name2semantic.tsv", "speakers.tsv", "alignment.tsv")
+DATA_FILES = (TEXT_TABLE, TOKEN_TABLE, SPEAKER_TABLE, ALIGNMENT_TABLE)
 AUDIO_FOLDER = "5-wav32k"
 
 

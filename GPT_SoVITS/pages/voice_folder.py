@@ -8,11 +8,12 @@ from pathlib import Path
 
 from errors import RequestError
 from pages.context import PageContext
+from side_tables import TEXT_TABLE, TOKEN_TABLE
 
 NAME = re.compile(r"\w[-.\w ]{0,62}\w|\w")
 RESERVED = frozenset({"jobs"})
 """Folders beside the voices."""
-PREPARED = ("2-name2text.txt", "6-name2semantic.tsv")
+PREPARED = (TEXT_TABLE, TOKEN_TABLE)
 SPEAKER_VECTORS = "7-sv_cn"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 

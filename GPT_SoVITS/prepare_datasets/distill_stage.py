@@ -31,15 +31,15 @@ from errors import DatasetError, GSVError, TextError
 from prepare_datasets.bert_stage import bert_path
 from prepare_datasets.journal import atomic_file
 from prepare_datasets.list_file import read_list
+from prepare_datasets.semantic_stage import NAME2SEMANTIC
+from side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE
 from text import symbols_for
 from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 from TTS_infer_pack.TTS import TTS, TTS_Config
 
 logger = logging.getLogger(__name__)
-HEADER = "item_name\tsemantic_audio"
 TAKE_STEP = 104_729
 """Between the seeds of two takes; the retries within a take are nearer."""
-TEXTS, SPEAKERS, ALIGNMENT, TOKENS = "2-name2text.txt", "speakers.tsv", "alignment.tsv", "6-name2semantic.tsv"
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def _name(number: int, seed: int) -> str:
 
 def _known_names(folder: Path) -> set[str]:
     """Names whose tokens are written already."""
-    path = folder / TOKENS
+    path = folder / TOKEN_TABLE
     if not path.is_file():
         return set()
     return {line.split("\t")[0] for line in path.read_text(encoding="utf-8").splitlines()[1:]}
@@ -256,13 +256,13 @@ def _append(folder: Path, rows: Sequence[Result]) -> None:
             with atomic_file(bert_path(folder, row.name)) as stream:
                 torch.save(row.bert.clone(), stream)
     lines = {
-        TEXTS: [f"{row.name}\t{row.phones}\tNone\t{row.words}\n" for row in rows],
-        SPEAKERS: [f"{row.name}\t{row.speaker}\n" for row in rows],
-        ALIGNMENT: [f"{row.name}\t{row.alignment}\n" for row in rows if row.alignment],
-        TOKENS: [f"{row.name}\t{row.tokens}\n" for row in rows],
+        TEXT_TABLE: [f"{row.name}\t{row.phones}\tNone\t{row.words}\n" for row in rows],
+        SPEAKER_TABLE: [f"{row.name}\t{row.speaker}\n" for row in rows],
+        ALIGNMENT_TABLE: [f"{row.name}\t{row.alignment}\n" for row in rows if row.alignment],
+        TOKEN_TABLE: [f"{row.name}\t{row.tokens}\n" for row in rows],
     }
-    if not (folder / TOKENS).exists():
-        lines[TOKENS].insert(0, f"{HEADER}\n")
+    if not (folder / TOKEN_TABLE).exists():
+        lines[TOKEN_TABLE].insert(0, f"{NAME2SEMANTIC.header}\n")
     for name, content in lines.items():
         if content:
             with (folder / name).open("a", encoding="utf-8") as file:

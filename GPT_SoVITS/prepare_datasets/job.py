@@ -57,6 +57,11 @@ class TextFile:
     suffix: str
     header: str = ""
 
+    @classmethod
+    def named(cls, name: str, header: str = "") -> TextFile:
+        """The file of that whole name."""
+        return cls(Path(name).stem, Path(name).suffix, header)
+
     def part_path(self, folder: Path, part: int) -> Path:
         """Where one worker's lines lie."""
         return folder / f"{self.stem}-{part}{self.suffix}"

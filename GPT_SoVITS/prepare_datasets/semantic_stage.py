@@ -22,10 +22,11 @@ from prepare_datasets.hubert_stage import ssl_path
 from prepare_datasets.job import Job, TextFile
 from prepare_datasets.journal import Journal, digest_of, file_stamp
 from prepare_datasets.report import Report, SkippedClip
+from side_tables import TOKEN_TABLE
 
 logger = logging.getLogger(__name__)
 
-NAME2SEMANTIC = TextFile("6-name2semantic", ".tsv", header="item_name\tsemantic_audio")
+NAME2SEMANTIC = TextFile.named(TOKEN_TABLE, header="item_name\tsemantic_audio")
 PARTS_USED = ("ssl_proj.", "quantizer.")
 
 

@@ -9,8 +9,9 @@ from prepare_datasets.job import Job, TextFile
 from prepare_datasets.journal import Journal, digest_of
 from prepare_datasets.list_file import Clip, write_speakers
 from prepare_datasets.report import Report, SkippedClip
+from side_tables import SPEAKER_TABLE, TEXT_TABLE
 
-NAME2TEXT = TextFile("2-name2text", ".txt")
+NAME2TEXT = TextFile.named(TEXT_TABLE)
 
 ReadLine = Callable[[str, str, str], tuple[Sequence[str], "Sequence[int] | None", str]]
 """``read_line(text, language, version) -> phones, word2ph, norm_text``."""
@@ -48,7 +49,7 @@ def run(job: Job, version: str, read: ReadLine) -> Report:
     """
     report = Report("text")
     journal = Journal(job.folder, NAME2TEXT.stem, job.part)
-    write_speakers(job.folder / "speakers.tsv", job.clips)
+    write_speakers(job.folder / SPEAKER_TABLE, job.clips)
     rows: dict[str, str] = {}
     for number, clip in enumerate(job.mine, 1):
         digest = digest_of("text as a request", version, clip.language, clip.text)

@@ -1,4 +1,4 @@
-"""Training a language model for the seat through ``s1_train.py``: a new tiny Qwen3, and LoRA on a tiny Llama."""
+"""Training a language model for the slot through ``s1_train.py``: a new tiny Qwen3, and LoRA on a tiny Llama."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ def ar_model(device: torch.device, tiny: bool) -> Any:
 def language_model(device: torch.device, tiny: bool) -> Any:
     """A language model stage of Qwen3-0.6B's shape, in bfloat16 on a GPU."""
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    causal, seat, _ = build(SHAPES["tiny" if tiny else "0.6b"], dtype)
+    causal, stage, _ = build(SHAPES["tiny" if tiny else "0.6b"], dtype)
     del causal
-    return seat.to(device)
+    return stage.to(device)
 
 
 def decoding(model: Any, device: torch.device, rows: Sequence[int], tokens: int, limit: float) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ TOP_K, PENALTY = 15, 1.35
 
 
 def build(shape: dict[str, int], dtype: torch.dtype) -> tuple[Any, Qwen3T2SModel, Qwen3T2SModel | None]:
-    """A random causal LM of a Qwen3 shape, the same weights in the text-to-semantic seat, and packed where that is to
+    """A random causal LM of a Qwen3 shape, the same weights in the text-to-semantic slot, and packed where that is to
     be had."""
     from transformers import AutoModelForCausalLM, Qwen3Config
 
@@ -73,22 +73,22 @@ def build(shape: dict[str, int], dtype: torch.dtype) -> tuple[Any, Qwen3T2SModel
     for parameter in causal.parameters():
         parameter.data = parameter.data.bfloat16().to(dtype)
     settings = LMConfig("random", text_mode="phones")
-    seat = Qwen3T2SModel(decoder_of(causal), None, settings, trained=True).eval().requires_grad_(False)
-    if not lm_half.available() or not lm_half.worthwhile(sum(p.numel() for p in seat.decoder.parameters())):
-        return causal, seat, None
-    decoder = copy.deepcopy(seat.decoder)
+    stage = Qwen3T2SModel(decoder_of(causal), None, settings, trained=True).eval().requires_grad_(False)
+    if not lm_half.available() or not lm_half.worthwhile(sum(p.numel() for p in stage.decoder.parameters())):
+        return causal, stage, None
+    decoder = copy.deepcopy(stage.decoder)
     lm_half.pack(decoder)
     packed = Qwen3T2SModel(decoder, None, settings, trained=True).eval().requires_grad_(False)
-    for weight, tensor in seat.adapter_weights().items():
+    for weight, tensor in stage.adapter_weights().items():
         packed.get_parameter(weight).copy_(tensor)
-    return causal, seat, packed
+    return causal, stage, packed
 
 
-def speak(seat: Qwen3T2SModel, tokens: int) -> int:
+def speak(stage: Qwen3T2SModel, tokens: int) -> int:
     """Our loop; returns the tokens made."""
     request = T2SRequest(torch.arange(PROMPT // 2) % 700, prompt=torch.arange(PROMPT - PROMPT // 2 - 2))
     params = SamplingParams(top_k=TOP_K, repetition_penalty=PENALTY, min_tokens=tokens, max_tokens=tokens, seed=1)
-    return int(decode(seat, [request], params)[0].tokens.numel())
+    return int(decode(stage, [request], params)[0].tokens.numel())
 
 
 def generate(causal: Any, tokens: int) -> int:
@@ -121,7 +121,7 @@ def best_rate(rounds: int, runs: Sequence[Callable[[], int]], clock: Callable[[]
 
 def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Callable[[], float]) -> dict[str, Any]:
     """All ways on one shape."""
-    causal, seat, packed = build(SHAPES[name], dtype)
+    causal, stage, packed = build(SHAPES[name], dtype)
     words = causal.lm_head
 
     def with_head(head: Any) -> int:
@@ -130,25 +130,25 @@ def measure(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Call
 
     class SmallHead(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return seat.head(x.float())  # type: ignore[no-any-return]
+            return stage.head(x.float())  # type: ignore[no-any-return]
 
     small = SmallHead()
     runs = {
         "generate": lambda: with_head(words),
         "generate_small_head": lambda: with_head(small),
-        "float32": lambda: speak(seat, tokens),
+        "float32": lambda: speak(stage, tokens),
     }
     if packed is not None:
         runs["auto"] = lambda: speak(packed, tokens)
     rates = dict(zip(runs, best_rate(rounds, list(runs.values()), clock), strict=True))
-    parameters = sum(p.numel() for p in seat.parameters()) / 1e6
+    parameters = sum(p.numel() for p in stage.parameters()) / 1e6
     return {"shape": name, "parameters_m": round(parameters, 1)} | {way: round(rate, 2) for way, rate in rates.items()}
 
 
 def measure_own(name: str, tokens: int, rounds: int, dtype: torch.dtype, clock: Callable[[], float]) -> dict[str, Any]:
     """Our loop alone, as the checkout has it that is imported."""
-    _, seat, packed = build(SHAPES[name], dtype)
-    runs = {"float32": lambda: speak(seat, tokens)}
+    _, stage, packed = build(SHAPES[name], dtype)
+    runs = {"float32": lambda: speak(stage, tokens)}
     if packed is not None:
         runs["auto"] = lambda: speak(packed, tokens)
     return dict(zip(runs, best_rate(rounds, list(runs.values()), clock), strict=True))

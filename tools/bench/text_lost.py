@@ -4,7 +4,7 @@
 
 Speaks English texts of tests/data/spoken_en.txt with the voice that is loaded by default, lets Whisper base write them
 down (extra "eval"), and counts the speeches in which less than 70 % of the words are heard. Prints a table, then one
-JSON line. "told" counts the lost speeches that came with a warning to the listener; "short" those for which the judge
+JSON line. "warned" counts the lost speeches that came with a warning to the listener; "short" those for which the judge
 wrote down less than 70 % as many words as the text has: there words are missing, in the others they are misheard.
 
 With ``--results FILE`` each speech is a line of JSON there, written as soon as it is heard, and what is there is not
@@ -54,12 +54,12 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Spoken:
-    """One speech: what was asked, how much of it was heard, and whether the listener was told of a fault.
+    """One speech: what was asked, how much of it was heard, and whether the listener was warned.
 
     Attributes:
         heard: share of the text's words that the judge wrote down, in order.
         words: words that it wrote down at all, as a share of the text's number of words.
-        told: the listener got a warning.
+        warned: the listener got a warning.
         judged: what the judge wrote down.
     """
 
@@ -70,7 +70,7 @@ class Spoken:
     text: str
     heard: float
     words: float
-    told: bool
+    warned: bool
     judged: str
 
     @property
@@ -119,9 +119,9 @@ def speeches(tts: TTS, tasks: Sequence[Task]) -> Iterator[Spoken]:
         chunks = list(tts.stream(request))
         samples = np.concatenate([chunk.samples for chunk in chunks])
         judged = judge.transcribe(resample(samples, chunks[0].sample_rate, JUDGE_RATE), "en")
-        told = any(chunk.warning for chunk in chunks)
+        warned = any(chunk.warning for chunk in chunks)
         words = len(words_of(judged)) / max(1, len(words_of(task.text)))
-        spoken = Spoken(*task, share_heard(task.text, judged), words, told, judged)
+        spoken = Spoken(*task, share_heard(task.text, judged), words, warned, judged)
         logger.info("%s %s %s seed %d: %.0f %% of %r", *task[:4], 100 * spoken.heard, task.text[:50])
         yield spoken
 
@@ -173,8 +173,8 @@ def summary(results: Sequence[Spoken]) -> list[dict[str, object]]:
                 "speeches": len(chosen),
                 "lost": len(lost),
                 "short": sum(r.words < HEARD for r in lost),
-                "told": sum(r.told for r in lost),
-                "false_alarms": sum(r.told for r in chosen if r.heard >= HEARD),
+                "warned": sum(r.warned for r in lost),
+                "false_alarms": sum(r.warned for r in chosen if r.heard >= HEARD),
                 "words_heard": round(float(np.mean([r.heard for r in chosen])), 3),
             }
         )

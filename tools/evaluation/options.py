@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from config import REPO_ROOT
 from errors import RequestError
+from side_tables import TOKEN_TABLE
 from tools.evaluation.items import Item, read_items
 
 MODES = ("teacher", "resynth", "tts")
@@ -72,7 +73,7 @@ def _add_systems(group: argparse._ArgumentGroup) -> None:
     add("--ref", help="reference clip (default: the pack's); 'self': for resynth, each recording its own")
     add("--ref-text", default="", help="words of --ref")
     add("--ref-language", default="en")
-    add("--tokens", type=Path, help="for resynth: a 6-name2semantic.tsv in place of HuBERT")
+    add("--tokens", type=Path, help=f"for resynth: a {TOKEN_TABLE} in place of HuBERT")
     add("--request", type=json.loads, default={}, help="more TTS.run values as JSON, such as '{\"top_k\": 5}'")
 
 

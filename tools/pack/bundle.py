@@ -34,7 +34,7 @@ from feature_extractor.training.teacher import RATE, load_16k
 from prepare_datasets.audio import read_recording
 from prepare_datasets.hubert_stage import wav_path, write_training_audio
 from prepare_datasets.journal import atomic_file
-from side_tables import read_tokens
+from side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE, read_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +42,10 @@ LIMIT = 45_000_000
 """Bytes of a bundle; what the machines to be lent take, with the checkout beside it."""
 COMPRESSION = 0.95
 """libsndfile's for Opus: about 20 kbit/s at 16 kHz."""
-ENCODED = "sovits/6-name2semantic.tsv"
+ENCODED = f"sovits/{TOKEN_TABLE}"
 """Tokens that the trained encoder hears; where they are in a bundle, nothing has to be encoded."""
 S2_CONFIG = CONFIGS_ROOT / "s2_gsv_tiny.json"
-TABLES = ("2-name2text.txt", "6-name2semantic.tsv", "alignment.tsv", "speakers.tsv")
+TABLES = (TEXT_TABLE, TOKEN_TABLE, ALIGNMENT_TABLE, SPEAKER_TABLE)
 
 
 def make(work: Path, output: Path, clips: bool = True) -> int:
@@ -111,7 +111,7 @@ def unpack(bundle: Path, work: Path, corpora: Sequence[Path] = ()) -> None:
     except (OSError, tarfile.TarError) as error:
         raise DatasetError(f"{bundle} cannot be unpacked ({error})", "what bundle.py make wrote") from error
     sources = _find_clips(work, corpora)
-    for name in tqdm(read_tokens(work / "targets" / "6-name2semantic.tsv"), desc="clips", unit="clip"):
+    for name in tqdm(read_tokens(work / "targets" / TOKEN_TABLE), desc="clips", unit="clip"):
         if not wav_path(work / "sovits", name).is_file():
             write_training_audio(work / "sovits", name, read_recording(sources[name]))
     # a whole checkpoint of the quantiser alone: tokens are made with it, and the language model is told whose they are

@@ -31,7 +31,7 @@ from feature_extractor.cnhubert import CNHubert
 from feature_extractor.training.codebook import CODES, EMBED
 from feature_extractor.training.teacher import load_16k
 from prepare_datasets.semantic_stage import load_tokenizer
-from side_tables import read_tokens
+from side_tables import TOKEN_TABLE, read_tokens
 from ssl_train import Row, read_list
 
 logger = logging.getLogger(__name__)
@@ -95,14 +95,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--old", type=Path, required=True, help="pack folder")
     parser.add_argument("--list", type=Path, required=True, help="clips of the new training")
-    parser.add_argument("--exp", type=Path, required=True, help="its folder with 6-name2semantic.tsv and s2_init.pth")
+    parser.add_argument("--exp", type=Path, required=True, help=f"its folder with {TOKEN_TABLE} and s2_init.pth")
     parser.add_argument("--language", default="en", help="only clips in it (default: en)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args.out.mkdir(parents=True, exist_ok=True)
     rows = [row for row in read_list(args.list) if row.language == args.language][::2]
-    shares = translation(args.old, rows, read_tokens(args.exp / "6-name2semantic.tsv"))
+    shares = translation(args.old, rows, read_tokens(args.exp / TOKEN_TABLE))
     carry_s1(args.old / "s1.ckpt", shares, args.out / "s1.ckpt")
     embed = process_ckpt.load_sovits_new(str(args.exp / "s2_init.pth"))["weight"][EMBED]
     if (args.old / "lm").is_dir():

@@ -29,11 +29,10 @@ from errors import ConfigError, DatasetError
 from prepare_datasets.hubert_stage import wav_path
 from prepare_datasets.journal import write_atomic
 from process_ckpt import load_sovits_new
-from side_tables import read_table
+from side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE, read_table
 
 logger = logging.getLogger(__name__)
 PREFIX = "target_"
-TEXT, TOKENS = "2-name2text.txt", "6-name2semantic.tsv"
 
 
 def first_weights(quantizer: Mapping[str, Tensor], start_from: Path | None) -> dict[str, Tensor]:
@@ -98,13 +97,13 @@ def write_rows(path: Path, rows: Iterable[str]) -> None:
 
 def add_targets(rows: list[str], early: Path, exp: Path) -> list[str]:
     """Put the targets' tokens of these clips behind the encoder's, with a link to the sound; returns their rows."""
-    _, *spoken = read_rows(early / TOKENS)
+    _, *spoken = read_rows(early / TOKEN_TABLE)
     known = {name_of(row): row for row in spoken}
     added = [row for row in rows if name_of(row) in known and wav_path(exp, name_of(row)).is_file()]
     for row in added:
         if not (other := wav_path(exp, PREFIX + name_of(row))).exists():
             os.link(wav_path(exp, name_of(row)), other)
-    write_rows(exp / TOKENS, (*read_rows(exp / TOKENS), *(PREFIX + known[name_of(row)] for row in added)))
+    write_rows(exp / TOKEN_TABLE, (*read_rows(exp / TOKEN_TABLE), *(PREFIX + known[name_of(row)] for row in added)))
     return [PREFIX + row for row in added]
 
 
@@ -122,15 +121,15 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     limits = parse_limits(args.limit)
     config = json.loads(args.s2_config.read_text(encoding="utf-8"))
-    rows = limited(read_rows(args.exp / TEXT), read_table(args.exp / "speakers.tsv"), limits)
+    rows = limited(read_rows(args.exp / TEXT_TABLE), read_table(args.exp / SPEAKER_TABLE), limits)
     added = add_targets(rows, args.early, args.exp)
     known = read_table(args.alignment)
     names = [name_of(row) for row in rows + added]
     aligned = [f"{n}\t{known[n.removeprefix(PREFIX)]}" for n in names if n.removeprefix(PREFIX) in known]
-    write_rows(args.exp / "alignment.tsv", aligned)
+    write_rows(args.exp / ALIGNMENT_TABLE, aligned)
     weights = first_weights(load_file(args.quantizer), args.start_from)
     torch.save({"weight": weights, "config": config, "info": "first weights"}, args.exp / "s2_init.pth")
-    write_rows(args.exp / TEXT, rows + added)
+    write_rows(args.exp / TEXT_TABLE, rows + added)
     logger.info("%s: %d clips, %d more with targets, %d aligned", args.exp, len(rows), len(added), len(aligned))
 
 

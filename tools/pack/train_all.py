@@ -27,6 +27,7 @@ from typing import Any
 
 from config import REPO_ROOT
 from errors import ConfigError, GSVError, TrainingError
+from side_tables import SPEAKER_TABLE, TEXT_TABLE
 from tools.pack.bundle import unpack
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ def _start(recipe: Recipe, _: float) -> list[Command]:
     folders = ["--early", targets, "--exp", exp, "--alignment", f"{targets}/alignment.tsv"]
     quantizer = ["--quantizer", recipe.at("ssl", "quantizer.safetensors")]
     return [
-        *(_copy(f"{targets}/{name}", exp) for name in ("2-name2text.txt", "speakers.tsv")),
+        *(_copy(f"{targets}/{name}", exp) for name in (TEXT_TABLE, SPEAKER_TABLE)),
         python("tools/pack/mix_tokens.py", *folders, *quantizer, *recipe.older("s2G.pth")),
     ]
 

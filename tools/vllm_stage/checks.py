@@ -69,8 +69,8 @@ def compare_greedy(model: Qwen3T2SModel, engine: T2SEngine, requests: Sequence[T
     ours = [result.tokens for result in decode(model, requests, GREEDY)]
     theirs = [result.tokens for result in speak(engine, requests, GREEDY)]
     parted = [(n, a, b) for n, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a.tolist() != b.tolist()]
-    told = tuple((n, *margin(model, requests[n], a, b)) for n, a, b in parted)
-    return GreedyReport(len(requests), len(requests) - len(parted), told)
+    margins = tuple((n, *margin(model, requests[n], a, b)) for n, a, b in parted)
+    return GreedyReport(len(requests), len(requests) - len(parted), margins)
 
 
 def margin(model: Qwen3T2SModel, request: T2SRequest, ours: Tensor, theirs: Tensor) -> tuple[int, float]:
@@ -110,7 +110,7 @@ class DrawReport:
 
 def compare_draws(model: Qwen3T2SModel, engine: RemoteEngine, request: T2SRequest, draws: int) -> DrawReport:
     """The next token of a request, drawn so often by an engine, against the probabilities that ours would draw with."""
-    told = probabilities(_penalised(model, request, torch.zeros(0, dtype=torch.int64)), DRAWN.top_k, 1.0, 1.0)[0]
+    ours = probabilities(_penalised(model, request, torch.zeros(0, dtype=torch.int64)), DRAWN.top_k, 1.0, 1.0)[0]
 
     def once(_: int) -> int:
         tokens = [token for part in engine.stream(request, DRAWN) for token in part.tokens.tolist()]
@@ -118,15 +118,15 @@ def compare_draws(model: Qwen3T2SModel, engine: RemoteEngine, request: T2SReques
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         counts = torch.bincount(torch.tensor(list(pool.map(once, range(draws)))), minlength=VOCAB_SIZE)
-    own = torch.stack([torch.bincount(torch.multinomial(told, draws, True), minlength=VOCAB_SIZE) for _ in range(200)])
-    distances = (own / draws - told).abs().sum(1) / 2
-    distance = float((counts / draws - told).abs().sum() / 2)
-    return DrawReport(draws, chi_square(counts, told), round(distance, 4), round(float(distances.mean()), 4))
+    own = torch.stack([torch.bincount(torch.multinomial(ours, draws, True), minlength=VOCAB_SIZE) for _ in range(200)])
+    distances = (own / draws - ours).abs().sum(1) / 2
+    distance = float((counts / draws - ours).abs().sum() / 2)
+    return DrawReport(draws, chi_square(counts, ours), round(distance, 4), round(float(distances.mean()), 4))
 
 
-def chi_square(counts: Tensor, told: Tensor) -> float:
-    """Chance that draws from ``told`` [V] differ from it by as much as ``counts`` [V]; rare tokens are one class."""
-    expected = told * counts.sum()
+def chi_square(counts: Tensor, ours: Tensor) -> float:
+    """Chance that draws from ``ours`` [V] differ from it by as much as ``counts`` [V]; rare tokens are one class."""
+    expected = ours * counts.sum()
     common = expected >= 5
     seen = torch.cat((counts[common], counts[~common].sum()[None])).double()
     wanted = torch.cat((expected[common], expected[~common].sum()[None])).double()

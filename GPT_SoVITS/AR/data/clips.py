@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from AR.backend import EOS, TOKEN_RATE
-from AR.data.side_tables import read_alignment, read_table
+from AR.data.side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE, read_alignment, read_table
 from AR.errors import T2SError
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ class DataPaths:
     def of_experiment(cls, folder: Path) -> DataPaths:
         """The public names in ``logs/<exp>/``."""
         return cls(
-            folder / "2-name2text.txt",
-            folder / "6-name2semantic.tsv",
+            folder / TEXT_TABLE,
+            folder / TOKEN_TABLE,
             folder / "3-bert",
-            folder / "speakers.tsv",
-            folder / "alignment.tsv",
+            folder / SPEAKER_TABLE,
+            folder / ALIGNMENT_TABLE,
         )
 
 
@@ -156,11 +156,11 @@ def read_clips(paths: DataPaths, to_ids: PhonesToIds, filters: Filters) -> list[
 
 
 def _report(clips: list[Clip], reasons: Counter[str], paths: DataPaths) -> None:
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "nothing"
+    left_out = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "nothing"
     if not clips:
-        raise T2SError(f"no usable clip in {paths.name2text} with {paths.semantic}: left out {told}")
+        raise T2SError(f"no usable clip in {paths.name2text} with {paths.semantic}: left out {left_out}")
     seconds = sum(len(clip.tokens) for clip in clips) / TOKEN_RATE
-    logger.info("%d clips, %.1f minutes of speech; left out: %s", len(clips), seconds / 60, told)
+    logger.info("%d clips, %.1f minutes of speech; left out: %s", len(clips), seconds / 60, left_out)
 
 
 def assign_speakers(clips: list[Clip], how: str) -> list[Clip]:

@@ -1,4 +1,5 @@
-"""Optional tables beside the public files of a training folder: ``name TAB value`` a line, UTF-8.
+"""Names of the tables of a training folder, and the optional ones beside the public files: ``name TAB value`` a line,
+UTF-8.
 
 ``speakers.tsv`` names each clip's speaker; ``alignment.tsv`` the phone spoken at each semantic token (25 a second), as
 ``ssl_train.py`` writes it. The rest of the tree reads them through ``side_tables.py``, which has its kinds of error.
@@ -9,6 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from AR.errors import T2SError
+
+TEXT_TABLE, TOKEN_TABLE = "2-name2text.txt", "6-name2semantic.tsv"
+SPEAKER_TABLE, ALIGNMENT_TABLE = "speakers.tsv", "alignment.tsv"
 
 
 def read_table(path: Path) -> dict[str, str]:

@@ -59,7 +59,7 @@ class DecodeBatch:
     Args:
         backend: the network.
         rows: most live rows.
-        deliver: told of new tokens.
+        deliver: called with new tokens.
         capture: capture steps as graphs, where the device can.
         look: steps between two looks of the host at the tokens; None: each on CPU, else ``LOOK_INTERVAL``.
         all_first: read all that waits before the next step; fewer steps in all, but nobody hears anything meanwhile.
@@ -152,7 +152,7 @@ class DecodeBatch:
             if self._live and self._look == 1:
                 rows = len(self._live)
                 self._logits[:rows] = self._backend.step(self._state, self._tokens[:rows])
-        except Exception as error:  # noqa: BLE001 - whatever it is, its owners are told
+        except Exception as error:  # noqa: BLE001 - whatever it is, its owners get it
             failed = error
         if failed is not None:
             # the frames of the error hold what the step had computed, and with it the cache
@@ -188,7 +188,7 @@ class DecodeBatch:
     def _guarded(work: Callable[[], None]) -> BaseException | None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - its owner is told
+        except Exception as error:  # noqa: BLE001 - its owner gets it
             traceback.clear_frames(error.__traceback__)
             return error
         return None

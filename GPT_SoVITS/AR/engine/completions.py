@@ -230,7 +230,7 @@ class CompletionStream(Iterator[Event]):
         if not line.startswith(b"data:"):
             return None
         data = line[5:].strip()
-        if data == b"[DONE]":  # after the end that a choice had told
+        if data == b"[DONE]":  # after the end that a choice had reported
             raise self._died()
         try:
             content = json.loads(data)

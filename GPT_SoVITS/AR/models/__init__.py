@@ -1,1 +1,1 @@
-"""Occupants of the text-to-semantic seat and the layers they are built from."""
+"""Text-to-semantic stages, and the layers they are built from."""

@@ -43,7 +43,7 @@ SHAPE_KEYS = (
 
 @dataclass(frozen=True)
 class LMConfig:
-    """All that is needed to put a language model into the text-to-semantic seat.
+    """All that is needed to put a language model into the text-to-semantic slot.
 
     Attributes:
         backbone: hub id or folder of the causal LM; "backbone" means the folder's own.

@@ -1,4 +1,4 @@
-"""``Qwen3T2SModel``: a Hugging Face causal LM in the text-to-semantic seat, behind a linear adapter.
+"""``Qwen3T2SModel``: a Hugging Face causal LM in the text-to-semantic slot, behind a linear adapter.
 
 The row is ``[BPE of prompt text + text] <sep> [phones] <semantic> [prompt tokens] [generated ...]`` (lm_rows.py). BPE
 ids go through the backbone's own embedding; phones, the two markers and semantic tokens have tables of their own, at
@@ -12,7 +12,6 @@ Shapes: B batch, L positions, C hidden channels, V = 1025, T_ph phones, T_sem se
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,8 @@ from AR.backend import VOCAB_SIZE, T2SRequest, read_all
 from AR.errors import LMUnavailable, T2SError
 from AR.key_report import compare_keys
 from AR.models import lm_backbone, lm_half, lm_rows
-from AR.models.kv_cache import DecodeState, KVCache, RowView, StepView, View
+from AR.models.kv_cache import DecodeState, KVCache, RowView, StepView
+from AR.models.lm_decoder import BackboneDecoder
 from AR.models.lm_folder import (
     ADAPTER_FILE,
     BACKBONE_FOLDER,
@@ -40,9 +40,6 @@ from AR.models.lm_folder import (
 )
 from AR.models.lm_lora import merge_lora, save_lora, stored
 from AR.models.plain_backbone import write_for_older
-from AR.models.plain_decoder import PlainDecoder
-
-logger = logging.getLogger(__name__)
 
 PORTION = 128
 """Positions that are read before other rows have their turn."""
@@ -82,10 +79,8 @@ class Qwen3T2SModel(nn.Module):
         nn.init.normal_(self.head.weight, std=0.02)
         self.packed = lm_half.is_packed(decoder)
         """Weights of linear layers are in float16, all else is float32 (lm_half.py)."""
-        self.through_transformers = False
-        """True: decode with the backbone's own ``forward`` (slower; the plain decoder must equal it)."""
+        self.backbone = BackboneDecoder(decoder, config.backbone)
         self._code_table = torch.empty(0, 0)
-        self._plain: tuple[tuple[int, ...], PlainDecoder | None] = ((), None)
 
     @property
     def word_table(self) -> nn.Embedding:
@@ -285,7 +280,7 @@ class Qwen3T2SModel(nn.Module):
                 f"the adapter for {self.config.backbone} is untrained and would only "
                 "make noise; train one, see docs/qwen3.md",
             )
-        self.plain  # noqa: B018 - made here, so that a step does not look whether it has to be
+        self.backbone.plain  # noqa: B018 - made here, so that a step does not look whether it has to be
         config: Any = self.decoder.config
         heads = config.num_attention_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // heads
@@ -301,12 +296,13 @@ class Qwen3T2SModel(nn.Module):
         state.make_room(row + 1, length)
         x, hidden = self.embed(ids, kinds), torch.empty(0)
         # what the plain decoder does not know makes its own masks, for a row that is read at once
-        portion = PORTION if self._plain[1] and not self.through_transformers else length
+        portion = PORTION if self.backbone.runs_plain else length
         for start in range(0, length, portion):
             if start:
                 yield None
             stop = min(start + portion, length)
-            hidden = self._run(x[:, start:stop], RowView(state.cache, row, start, stop), state, start, even=True)
+            view = RowView(state.cache, row, start, stop)
+            hidden = self.backbone.run(x[:, start:stop], view, state.cache.capacity, start, even=True)
         state.open_row(row, length, request.prompt_length)
         yield self.head(hidden[0, -1].float())
 
@@ -327,46 +323,10 @@ class Qwen3T2SModel(nn.Module):
         codes = self._codes(state)[state.spoken[:rows]]
         x = torch.addcmul(self.semantic_embedding(tokens), codes, self.position_gain[1])[:, None].to(self.dtype)
         view = StepView(state.cache, rows)
-        hidden = self._run(x, view, state, max(filled[:rows]), even=len(set(filled[:rows])) == 1)
+        even = len(set(filled[:rows])) == 1
+        hidden = self.backbone.run(x, view, state.cache.capacity, max(filled[:rows]), even)
         state.finish_step(view, rows)
         return self.head(hidden[:, -1].float())  # type: ignore[no-any-return]
-
-    @property
-    def plain(self) -> PlainDecoder | None:
-        """The same network and weights in plain PyTorch, for decoding; None where it is of no kind that is known.
-
-        Made anew where layers were put in the place of others (LoRA, packing). No part of this module: in a tuple.
-        """
-        layers = tuple(id(module) for module in self.decoder.modules())
-        known, plain = self._plain
-        if known != layers:
-            try:
-                plain = PlainDecoder.of(self.decoder)
-            except (ValueError, KeyError) as reason:
-                logger.info("%s decodes through transformers: %s", self.config.backbone, reason)
-                plain = None
-            self._plain = layers, plain
-        return plain
-
-    def _run(self, x: Tensor, view: View, state: DecodeState, before: int, even: bool) -> Tensor:
-        """New positions [B, L, C] through the decoder -> [B, L, C]; ``before`` are filled in the longest row, in all
-        rows where ``even``."""
-        plain = self._plain[1]
-        if plain is not None and not self.through_transformers:
-            return plain(x, view, state.cache.capacity)  # type: ignore[no-any-return]
-        from AR.models.lm_cache import ViewCache
-
-        cache = ViewCache(view, len(self.decoder.layers), before)  # type: ignore[arg-type]
-        return self._forward(x, None if even else self._masks(view), view.positions, cache)
-
-    def _masks(self, view: View) -> Any:
-        """Masks of rows of different lengths, as transformers' decoders take them."""
-        config: Any = self.decoder.config
-        window = getattr(config, "sliding_window", None)
-        kinds = set(getattr(config, "layer_types", None) or ())
-        if kinds >= {"full_attention", "sliding_attention"}:
-            return {"full_attention": view.mask(), "sliding_attention": view.mask(window)}
-        return view.mask(window if not kinds or "sliding_attention" in kinds else None)
 
     def _codes(self, state: DecodeState) -> Tensor:
         """Sine codes [N, C] of at least as many places as the state has positions; made once, kept."""
@@ -376,24 +336,13 @@ class Qwen3T2SModel(nn.Module):
             self._code_table = table
         return table  # the one that was made or found long enough: another call may put a shorter one in its place
 
-    def _forward(self, x: Tensor, mask: Any, positions: Tensor, cache: Any = None) -> Tensor:
-        """[B, L, C] through the decoder's own forward -> [B, L, C]."""
-        out = self.decoder(
-            inputs_embeds=x,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=cache is not None,
-        )
-        return out.last_hidden_state  # type: ignore[no-any-return]
-
     # ---- training ---------------------------------------------------------------------------------------------------
 
     def hidden_states(self, ids: Tensor, kinds: Tensor) -> Tensor:
         """Hidden states [B, L, C] of padded rows; padding may be on either side."""
         real = kinds != lm_rows.PAD
         positions = (real.cumsum(1) - 1).clamp_min(0)
-        return self._forward(self.embed(ids, kinds), real.long(), positions)
+        return self.backbone.forward(self.embed(ids, kinds), real.long(), positions)
 
     def training_loss(
         self,

@@ -301,14 +301,14 @@ def report_memory(config: LMTrainConfig, shape: Any, device: torch.device) -> No
     """
     parts = memory_estimate(config, shape)
     total, free = sum(parts.values()), lm_backbone.free_memory(device)
-    told = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
     room = "unknown" if free is None else f"{free / GIB:.1f} GiB"
-    logger.info("memory for training %s: about %.2f GiB (%s); free: %s", config.qwen3.model_name, total, told, room)
+    logger.info("memory for training %s: about %.2f GiB (%s); free: %s", config.qwen3.model_name, total, listed, room)
     if free is not None and total * GIB > free:
         name = config.qwen3.model_name
         raise LMUnavailable(
             "out_of_memory",
-            f"training {name} needs about {total:.1f} GiB ({told}), "
+            f"training {name} needs about {total:.1f} GiB ({listed}), "
             f"{room} are free; choose a smaller model, gradient_checkpointing, smaller batch_tokens or "
             "another device",
         )

@@ -181,8 +181,8 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         minutes = self.minutes_before + (time.monotonic() - self.begun) / 60
         if self.args.world_size > 1:
             mine = torch.tensor([[minutes, float(self.stop_asked)]], device=self.args.device)
-            told = self.accelerator.gather(mine)
-            minutes, self.stop_asked = float(told[0, 0]), bool(told[:, 1].any())
+            gathered = self.accelerator.gather(mine)
+            minutes, self.stop_asked = float(gathered[0, 0]), bool(gathered[:, 1].any())
         self.minutes = minutes
 
     # -- evaluation

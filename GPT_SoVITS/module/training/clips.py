@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 from errors import DatasetError
-from side_tables import read_alignment
+from side_tables import ALIGNMENT_TABLE, TEXT_TABLE, read_alignment
 
 logger = logging.getLogger(__name__)
 
@@ -122,9 +122,9 @@ def scan_clips(
     """All usable clips of ``exp_dir``, in the order of 2-name2text.txt, each once; with the parts that are needed."""
     min_seconds = max(MIN_SECONDS, segment_seconds)
     result = ScanResult([], Counter(), {})
-    alignments = read_alignment(exp_dir / "alignment.tsv")
+    alignments = read_alignment(exp_dir / ALIGNMENT_TABLE)
     seen: set[str] = set()
-    for name, phones in read_name2text(exp_dir / "2-name2text.txt"):
+    for name, phones in read_name2text(exp_dir / TEXT_TABLE):
         if name in seen:
             result.skip("listed twice", name)
             continue
@@ -151,7 +151,7 @@ def require_clips(result: ScanResult, exp_dir: Path) -> None:
         logger.warning("%s: left out %s", exp_dir, result.summary())
     if not result.clips:
         raise DatasetError(
-            f"no clip of {exp_dir} can be trained on: {result.summary() or '2-name2text.txt is empty'}",
+            f"no clip of {exp_dir} can be trained on: {result.summary() or f'{TEXT_TABLE} is empty'}",
             "at least one clip with text, features and audio",
             "run the prepare_datasets stages and look at their messages",
         )

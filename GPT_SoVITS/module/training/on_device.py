@@ -22,18 +22,18 @@ from torch.nn import functional as F
 
 from errors import ConfigError, DatasetError
 from module.mel_processing import spectrogram_torch
+from module.model_config import SEMANTIC_STRIDE
 from module.training.clips import ClipInfo, ScanResult, require_clips, scan_clips
 from module.training.dataset import INT16_SCALE, MAX_FRAME_DIFFERENCE, Batch, read_audio
 from module.training.sampler import LengthBatchSampler
 from module.training.settings import S2Settings
-from side_tables import read_tokens
+from side_tables import TOKEN_TABLE, read_tokens
 from text import cleaned_text_to_sequence
 
 logger = logging.getLogger(__name__)
 
-FRAMES_PER_TOKEN = 2
+FRAMES_PER_TOKEN = SEMANTIC_STRIDE["25hz"]  # the rate of the tokens in that table
 READERS = 8  # audio files decoded at a time
-TABLE = "6-name2semantic.tsv"
 
 
 class Ragged:
@@ -70,7 +70,7 @@ def read_clips(settings: S2Settings) -> tuple[ScanResult, dict[str, np.ndarray],
     seconds = settings.train.segment_size / data.sampling_rate
     to_ids = partial(cleaned_text_to_sequence, version=settings.version)
     result = scan_clips(settings.exp_dir, to_ids, seconds, needs_features=False)
-    known = read_tokens(settings.exp_dir / TABLE)
+    known = read_tokens(settings.exp_dir / TOKEN_TABLE)
     with ThreadPoolExecutor(READERS) as pool:
         samples = list(pool.map(lambda clip: _samples(clip, data.sampling_rate), result.clips))
     kept, wavs, tokens = [], {}, {}
@@ -99,7 +99,7 @@ def _fitting(wav: np.ndarray | None, tokens: list[int] | None, hop: int) -> tupl
     if wav is None:
         return "damaged audio"
     if not tokens:
-        return f"no tokens in {TABLE}"
+        return f"no tokens in {TOKEN_TABLE}"
     frames = len(wav) // hop
     if abs(frames - FRAMES_PER_TOKEN * len(tokens)) > MAX_FRAME_DIFFERENCE:
         return "tokens and audio of different lengths"

@@ -65,6 +65,23 @@ class Outcome(NamedTuple):
     from_prior: Tensor | None = None
 
 
+class _Expected(NamedTuple):
+    """What a batch's tokens, phones and style say of its latents, as in speaking.
+
+    mask [B, 1, T_spec]; style [B, gin_channels, 1]; quantized [B, ssl_dim, T_spec]; commit: commitment loss; prior;
+    attention: as in :class:`Outcome`; z_p: drawn from the prior; latent: what the flow makes of it.
+    """
+
+    mask: Tensor
+    style: Tensor
+    quantized: Tensor
+    commit: Tensor
+    prior: Prior
+    attention: Tensor
+    z_p: Tensor
+    latent: Tensor
+
+
 class TrainingForward(nn.Module):
     """What accelerate wraps: the synthesiser and its training-only mel head, called on a batch by one of the ways."""
 
@@ -95,25 +112,32 @@ class TrainingForward(nn.Module):
         vectors = net.quantizer.decode(batch.tokens[:, None])
         return vectors.repeat_interleave(net.config.frames_per_token, dim=2), vectors.new_zeros(())
 
-    def _joint(self, batch: Batch, speaks: bool) -> Outcome:
-        net, share = self.network, self.train_settings.prior_rows
+    def _expected(self, batch: Batch) -> _Expected:
+        net = self.network
         mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         style = net.style_of(batch.spec, mask, batch.speaker)
         quantized, commit = self._quantized(batch)
         prior, attention = self._prior(self._noised(quantized), batch, net.prior_style(style))
-        expected = net.latent(sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE), mask, style)
+        z_p = sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE)
+        return _Expected(mask, style, quantized, commit, prior, attention, z_p, net.latent(z_p, mask, style))
+
+    def _joint(self, batch: Batch, speaks: bool) -> Outcome:
+        net, share = self.network, self.train_settings.prior_rows
+        expected = self._expected(batch)
+        mask, style, prior = expected.mask, expected.style, expected.prior
         m_q, logs_q = net.enc_q(batch.spec, mask, style)
         exact = sample(m_q, logs_q, torch.randn_like(m_q)) * mask
         latents = Latents(exact, net.flow(exact, mask, style), prior.m, prior.logs, m_q, logs_q)
-        outcome = Outcome(None, (self.mel_head(expected), self.mel_head(exact)), attention, mask, latents)
+        mels = self.mel_head(expected.latent), self.mel_head(exact)
+        outcome = Outcome(None, mels, expected.attention, mask, latents)
         if not speaks:
             return outcome
         rows = torch.arange(len(mask), device=mask.device, dtype=torch.float64)
         from_prior = torch.floor((rows + 1) * share) > torch.floor(rows * share)  # spread evenly over the lengths
         starts = random_starts(batch.spec_lengths, net.segment_size)
-        latent = torch.where(from_prior[:, None, None], expected, exact)
+        latent = torch.where(from_prior[:, None, None], expected.latent, exact)
         wav = net.dec(slice_segments(latent, starts, net.segment_size), style)
-        speech = TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized)
+        speech = TrainingPass(wav, expected.commit, starts, prior.mask, mask, latents, expected.quantized)
         return outcome._replace(speech=speech, from_prior=from_prior)
 
     def _noised(self, quantized: Tensor) -> Tensor:
@@ -123,20 +147,18 @@ class TrainingForward(nn.Module):
 
     def _from_prior(self, batch: Batch, speaks: bool) -> Outcome:
         net, frozen = self.network, speaks and self.train_settings.freeze_prior
-        mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         with torch.no_grad() if frozen else nullcontext():
-            style = net.style_of(batch.spec, mask, batch.speaker)
-            quantized, commit = self._quantized(batch)
-            prior, attention = self._prior(self._noised(quantized), batch, net.prior_style(style))
-            z_p = sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE)
-            z = net.latent(z_p, mask, style)
-        outcome = Outcome(None, (), None, mask) if frozen else Outcome(None, (self.mel_head(z),), attention, mask)
+            expected = self._expected(batch)
+        mask, prior, z = expected.mask, expected.prior, expected.latent
+        mels, attention = ((), None) if frozen else ((self.mel_head(z),), expected.attention)
+        outcome = Outcome(None, mels, attention, mask)
         if not speaks:
             return outcome
         starts = random_starts(batch.spec_lengths, net.segment_size)
-        wav = net.dec(slice_segments(z, starts, net.segment_size), style)
-        latents = Latents(z, z_p, prior.m, prior.logs, prior.m.detach(), prior.logs.detach())
-        return outcome._replace(speech=TrainingPass(wav, commit, starts, prior.mask, mask, latents, quantized))
+        wav = net.dec(slice_segments(z, starts, net.segment_size), expected.style)
+        latents = Latents(z, expected.z_p, prior.m, prior.logs, prior.m.detach(), prior.logs.detach())
+        speech = TrainingPass(wav, expected.commit, starts, prior.mask, mask, latents, expected.quantized)
+        return outcome._replace(speech=speech)
 
     def _prior(self, quantized: Tensor, batch: Batch, style: Tensor) -> tuple[Prior, Tensor]:
         """The prior, and where the first head of the text attention looked (its arguments are caught on the way)."""

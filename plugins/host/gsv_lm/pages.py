@@ -73,15 +73,15 @@ def add_group(plugin: Plugin, gradio: Any) -> None:
         )
 
     def choose(on: bool, model_name: str) -> Any:
-        take(plugin, on, model_name)
+        choose_stage(plugin, on, model_name)
         choices = model_choices(plugin, model_name)
         return gradio.update(visible=on, choices=choices, value=model_name)
 
     checkbox.change(choose, [checkbox, name], [name])
-    name.input(lambda on, model_name: take(plugin, on, model_name), [checkbox, name], [])
+    name.input(lambda on, model_name: choose_stage(plugin, on, model_name), [checkbox, name], [])
 
 
-def take(plugin: Plugin, on: bool, model_name: str) -> None:
+def choose_stage(plugin: Plugin, on: bool, model_name: str) -> None:
     """The page's choice, from the next sentence on; what was loaded goes when it is turned off."""
     plugin.page.update({"use_qwen3": bool(on), "qwen3_model_name": str(model_name or "").strip() or "none"})
     if not on:

@@ -46,7 +46,7 @@ def read(name: str, value: Any) -> Any:
 
 
 def read_all(values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The settings among ``values``; one that cannot be is told and left out, as a host has to start."""
+    """The settings among ``values``; one that cannot be is logged and left out, as a host has to start."""
     found = {}
     for name in DEFAULTS:
         value = values.get(name)

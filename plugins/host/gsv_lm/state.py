@@ -1,4 +1,4 @@
-"""What the plugin remembers in a process: settings, words, the voice's codebook, the loaded model, what was told."""
+"""What the plugin remembers in a process: settings, words, the voice's codebook, the loaded model, what was logged."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Plugin:
     words: Words = field(default_factory=Words)
     voice: Voice = field(default_factory=Voice)
     holder: Holder = field(default_factory=Holder)
-    told: set[tuple[str, str]] = field(default_factory=set)
+    logged: set[tuple[str, str]] = field(default_factory=set)
     last_fallback: FallbackInfo | None = None
     bypass: threading.local = field(default_factory=threading.local)
 
@@ -85,8 +85,8 @@ class Plugin:
         if owner is not None:
             owner.last_fallback = info
         cause = (info.reason, info.message)
-        if cause not in self.told:
-            self.told.add(cause)
+        if cause not in self.logged:
+            self.logged.add(cause)
             logger.warning("%s: %s", info.reason, info.message)
         if wish.strict:
             raise RuntimeError(f"{info.reason}: {error}") from error

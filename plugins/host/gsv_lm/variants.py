@@ -33,7 +33,7 @@ V2_SYMBOLS = 732
 """Rows of the phone table from which on it is that of the v2 symbols."""
 
 
-class Seat:
+class Slot:
     """One decoder of the host and what stands before it."""
 
     def __init__(self, plugin: Plugin, decoder: Any) -> None:
@@ -69,7 +69,7 @@ class Seat:
             return None
 
     def fell(self, error: Exception, speaker: Speaker | None) -> None:
-        """Tell a fall."""
+        """Report a fall."""
         owner = self.owner
         wish = speaker.wish if speaker is not None else self.plugin.wish(getattr(owner, "configs", None))
         self.plugin.fell(error, wish, owner)
@@ -110,7 +110,7 @@ def symbols_of(decoder: Any) -> str:
 
 def attach(plugin: Plugin, decoder: Any) -> list[str]:
     """Put the wrappers on a decoder; returns the names of those variants that could not be wrapped."""
-    seat, strange = Seat(plugin, decoder), []
+    slot, strange = Slot(plugin, decoder), []
     for place in VARIANTS:
         own = getattr(type(decoder), place.name, None)
         if own is None:
@@ -121,11 +121,11 @@ def attach(plugin: Plugin, decoder: Any) -> list[str]:
             continue
         several = place.name in ("infer_panel_batch_infer", "infer_panel_naive_batched")
         if several:
-            wrapper = _batched(seat, own, signature)
+            wrapper = _batched(slot, own, signature)
         elif inspect.isgeneratorfunction(own):
-            wrapper = _generator(seat, own, signature)
+            wrapper = _generator(slot, own, signature)
         else:
-            wrapper = _single(seat, own, signature)
+            wrapper = _single(slot, own, signature)
         setattr(decoder, place.name, functools.wraps(own)(wrapper))
     return strange
 
@@ -147,23 +147,23 @@ def _with_prompt(row: Row, tokens: list[int]) -> Tensor:
     return new if row.prompt is None else torch.cat((row.prompt.to(new), new))
 
 
-def _batched(seat: Seat, own: Any, signature: inspect.Signature) -> Callable[..., Any]:
+def _batched(slot: Slot, own: Any, signature: inspect.Signature) -> Callable[..., Any]:
     """Rows together: ([y of each row], [idx of each row])."""
 
     def infer(*args: Any, **kwargs: Any) -> Any:
-        decoder = seat.decoder()
+        decoder = slot.decoder()
         values = _values(signature, decoder, args, kwargs)
         prompts = values["prompts"]
         rows = [Row(x, None if prompts is None else prompts[n]) for n, x in enumerate(values["x"])]
-        tokens = seat.speak(rows)(values)
+        tokens = slot.speak(rows)(values)
         left = [n for n, one in enumerate(tokens) if one is None]
         if len(left) == len(rows):
-            with seat.aside():
+            with slot.aside():
                 return own(decoder, *args, **kwargs)
         ys: list[Any] = [None if one is None else _with_prompt(row, one) for row, one in zip(rows, tokens, strict=True)]
         counts: list[Any] = [None if one is None else len(one) for one in tokens]
         if left:
-            with seat.aside():
+            with slot.aside():
                 spoken, lengths = own(decoder, **_some_rows(values, left))
             for n, y, count in zip(left, spoken, lengths, strict=True):
                 ys[n], counts[n] = y, count
@@ -189,63 +189,63 @@ def _row(values: Mapping[str, Any]) -> Row:
     return Row(values["x"][0], None if prompts is None else prompts[0])
 
 
-def _single(seat: Seat, own: Any, signature: inspect.Signature) -> Callable[..., Any]:
+def _single(slot: Slot, own: Any, signature: inspect.Signature) -> Callable[..., Any]:
     """One row: (y [1, T_sem], idx)."""
 
     def infer(*args: Any, **kwargs: Any) -> Any:
-        decoder = seat.decoder()
+        decoder = slot.decoder()
         values = _values(signature, decoder, args, kwargs)
         row = _row(values)
-        tokens = seat.speak([row])(values)[0]
+        tokens = slot.speak([row])(values)[0]
         if tokens is None:
-            with seat.aside():
+            with slot.aside():
                 return own(decoder, *args, **kwargs)
         return _with_prompt(row, tokens)[None], len(tokens)
 
     return infer
 
 
-def _generator(seat: Seat, own: Any, signature: inspect.Signature) -> Callable[..., Any]:
+def _generator(slot: Slot, own: Any, signature: inspect.Signature) -> Callable[..., Any]:
     """One row as a generator: (y, idx) once, or (tokens [1, n] or None, is_final) while they come."""
 
     def infer(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        if getattr(seat.plugin.bypass, "on", False):  # asked for a fall of another variant
-            return iter(own(seat.decoder(), *args, **kwargs))
+        if getattr(slot.plugin.bypass, "on", False):  # asked for a fall of another variant
+            return iter(own(slot.decoder(), *args, **kwargs))
         return speak(args, kwargs)
 
     def speak(args: Any, kwargs: Any) -> Iterator[Any]:
-        decoder = seat.decoder()
+        decoder = slot.decoder()
         values = _values(signature, decoder, args, kwargs)
         row = _row(values)
         if not values.get("streaming_mode", False):
-            tokens = seat.speak([row])(values)[0]
+            tokens = slot.speak([row])(values)[0]
             if tokens is not None:
                 yield _with_prompt(row, tokens)[None], len(tokens)
                 return
-            yield from _aside(seat, own(decoder, *args, **kwargs))
+            yield from _aside(slot, own(decoder, *args, **kwargs))
             return
-        speaker = seat.speaker(row.phones.device)
+        speaker = slot.speaker(row.phones.device)
         said: list[int] = []
         if speaker is not None:
             try:
                 yield from _chunks(speaker, row, values, said)
                 return
-            except Exception as error:  # noqa: BLE001 - as in Seat.speaker
-                seat.fell(error, speaker)
+            except Exception as error:  # noqa: BLE001 - as in Slot.speaker
+                slot.fell(error, speaker)
         if said:  # what was given out is heard: the decoder goes on from there
             values = {name: value for name, value in values.items() if name != "self"}
             values["prompts"] = _with_prompt(row, said)[None]
-            yield from _aside(seat, own(decoder, **values))
+            yield from _aside(slot, own(decoder, **values))
             return
-        yield from _aside(seat, own(decoder, *args, **kwargs))
+        yield from _aside(slot, own(decoder, *args, **kwargs))
 
     return infer
 
 
-def _aside(seat: Seat, items: Iterator[Any]) -> Iterator[Any]:
+def _aside(slot: Slot, items: Iterator[Any]) -> Iterator[Any]:
     """A generator of the host, run with the wrappers stepping aside; between its items they do not."""
     while True:
-        with seat.aside():
+        with slot.aside():
             item = next(items, items)
         if item is items:
             return
@@ -290,10 +290,10 @@ def wrap_graph_class(plugin: Plugin, module: Any) -> None:
 
     @functools.wraps(own)
     def generate(self: Any, request: Any) -> Any:
-        seat = Seat(plugin, getattr(self, "decoder_model", self))
+        slot = Slot(plugin, getattr(self, "decoder_model", self))
         rows = [Row(x, request.prompts[n]) for n, x in enumerate(request.x)]
         values = {name: getattr(request, name) for name in DECODE}
-        tokens = seat.speak(rows)(values)
+        tokens = slot.speak(rows)(values)
         spoken = [one for one in tokens if one is not None]
         if len(spoken) < len(rows):
             return own(self, request)

@@ -91,17 +91,17 @@ FAILURES = [
 def test_a_failing_segment_is_spoken_again(
     how: dict[str, Any], reason: str, said: int, ar: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[FallbackInfo] = []
+    falls: list[FallbackInfo] = []
     seen: set[tuple[str, str]] = set()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            both = both_of(talker("lm", **how), ar, "some/model", on_fall=told.append, told=seen)
+            both = both_of(talker("lm", **how), ar, "some/model", on_fall=falls.append, logged=seen)
             results = speak(both, requests(1), PARAMS)
     assert spoken_by_ar(results) == [True] and len(results[0].tokens) == 80 and results[0].stage == "ar"
     assert both.last_fallback is not None and both.last_fallback.reason == reason
     assert both.last_fallback.model_name == "some/model" and "AR model speaks" in both.last_fallback.message
     assert results[0].falls == (both.last_fallback,), "falls travel with the request"
-    assert len(told) == 2 and sum(reason in r.getMessage() for r in caplog.records) == 1
+    assert len(falls) == 2 and sum(reason in r.getMessage() for r in caplog.records) == 1
     with pytest.raises(BaseException) as caught:  # noqa: PT011
         speak(both_of(talker("lm", **how), ar, strict=True), requests(1), PARAMS)
     assert reason_of(caught.value) == reason
@@ -194,10 +194,10 @@ def test_reasons_are_told_under_a_torch_without_the_newer_name(monkeypatch: pyte
 
 
 def test_causes_that_were_logged_do_not_pile_up(ar: Scripted) -> None:
-    told: set[tuple[str, str]] = set()
+    logged: set[tuple[str, str]] = set()
     for number in range(2 * MOST_CAUSES):
-        both_of(None, ar, load_error=RuntimeError(f"at address {number}"), told=told)
-    assert 0 < len(told) <= MOST_CAUSES
+        both_of(None, ar, load_error=RuntimeError(f"at address {number}"), logged=logged)
+    assert 0 < len(logged) <= MOST_CAUSES
 
 
 def test_nan_planted_in_the_weights(make_lm: Callable[..., Any]) -> None:

@@ -62,9 +62,9 @@ class Ramp:
     """Tokens of the whole segment."""
 
 
-def pieces(take: Ramp, plan: PiecePlan, count: int, at_once: int = 1) -> list[np.ndarray]:
-    take.count = count
-    stream = SegmentStream(take, plan)
+def pieces(renderer: Ramp, plan: PiecePlan, count: int, at_once: int = 1) -> list[np.ndarray]:
+    renderer.count = count
+    stream = SegmentStream(renderer, plan)
     parts = []
     for tokens in torch.arange(count).split(at_once):
         stream.add(tokens)
@@ -82,9 +82,9 @@ def pieces(take: Ramp, plan: PiecePlan, count: int, at_once: int = 1) -> list[np
 )
 @pytest.mark.parametrize("count", [0, 1, 17, 90])
 def test_pieces_join_to_the_whole(plan: PiecePlan, speed: float, count: int) -> None:
-    take = Ramp(speed)
-    joined = np.concatenate(pieces(take, plan, count))
-    wanted = np.arange(take.total(count) if count else 0).repeat(4)
+    renderer = Ramp(speed)
+    joined = np.concatenate(pieces(renderer, plan, count))
+    wanted = np.arange(renderer.total(count) if count else 0).repeat(4)
     assert len(joined) == len(wanted)
     if 2 * plan.ahead / speed > EDGE:  # then no wrong frame is ever heard
         np.testing.assert_allclose(joined, wanted, atol=1e-3)
@@ -324,11 +324,11 @@ def test_a_window_is_what_the_whole_is(pack_voice: TTS) -> None:
     voice = WaveVoice(pack_voice._models.vits, job.refers, None, 1.0)
     codes = torch.randint(0, 1024, (60,), generator=torch.Generator().manual_seed(0))
     phones = job.segments[0].ids[None]
-    whole, take = voice(codes[None, None], phones, 5), voice.take(phones, 5)
+    whole, renderer = voice(codes[None, None], phones, 5), voice.segment_renderer(phones, 5)
     assert len(codes) < HISTORY_TOKENS
     for start, stop in ((0, 40), (85, 100), (100, 120)):
         torch.testing.assert_close(
-            take.render(codes, start, stop), whole[start * take.hop : stop * take.hop], atol=1e-4, rtol=0
+            renderer.render(codes, start, stop), whole[start * renderer.hop : stop * renderer.hop], atol=1e-4, rtol=0
         )
 
 
@@ -340,15 +340,15 @@ def test_a_piece_of_a_long_segment_costs_what_an_early_one_does(
     job = pack_voice._job(SynthesisRequest("Hello there.", "en", seed=1))
     voice = WaveVoice(pack_voice._models.vits, job.refers, None, 1.0)
     codes = torch.randint(0, 1024, (400,), generator=torch.Generator().manual_seed(0))
-    take = voice.take(job.segments[0].ids[None], 5)
+    renderer = voice.segment_renderer(job.segments[0].ids[None], 5)
     seen: list[int] = []
     prior = voice.vits.prior
     monkeypatch.setattr(
         voice.vits, "prior", lambda codes, *v, **n: seen.append(codes.shape[-1]) or prior(codes, *v, **n)
     )
-    pieces = [take.render(codes[:known], 2 * known - 40, 2 * known) for known in (50, 200, 400)]
+    pieces = [renderer.render(codes[:known], 2 * known - 40, 2 * known) for known in (50, 200, 400)]
     assert seen[0] == 50 and seen[1] == seen[2] < 140
     monkeypatch.setattr(acoustic, "HISTORY_TOKENS", 10_000)
-    whole = voice.take(job.segments[0].ids[None], 5).render(codes, 760, 800)
+    whole = voice.segment_renderer(job.segments[0].ids[None], 5).render(codes, 760, 800)
     error = float((whole - pieces[2]).square().sum() / whole.square().sum())
     assert error < 0.05, f"{error:.3f} of its energy"

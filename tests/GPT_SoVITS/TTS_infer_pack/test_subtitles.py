@@ -79,8 +79,8 @@ def test_a_segment_that_begins_anew_is_told_from_there() -> None:
     clock = SpeechClock()
     for part in (chunk(0, 1.0), chunk(1, 2.0), chunk(1, 1.0, again=True)):
         assert clock.add(part) == ()
-    (told,) = clock.add(chunk(1, 1.0, words=(word,)))
-    assert (told.start, told.end) == (3.5, 3.7)
+    (timed,) = clock.add(chunk(1, 1.0, words=(word,)))
+    assert (timed.start, timed.end) == (3.5, 3.7)
 
 
 def test_files(tmp_path: Path) -> None:

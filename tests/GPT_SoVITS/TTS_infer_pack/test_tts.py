@@ -22,7 +22,7 @@ from AR import checked
 from AR.backend import SamplingParams, T2SRequest
 from AR.engine import SpokenTokens
 from errors import AudioError, CheckpointError, ConfigError, GSVError, RequestError, TextError
-from TTS_infer_pack import synthesis
+from TTS_infer_pack import prepared, synthesis
 from TTS_infer_pack.language_model import LanguageModels
 from TTS_infer_pack.TTS import TTS, SynthesisRequest, TTS_Config
 
@@ -166,10 +166,8 @@ def test_the_cache_goes_by_content(
 ) -> None:
     tts = TTS(TTS_Config(pack=str(tiny_pack)))
     made: list[str] = []
-    from TTS_infer_pack import TTS as module
-
-    original = module.prepare_reference
-    monkeypatch.setattr(module, "prepare_reference", lambda *a: made.append(str(a[0])) or original(*a))
+    original = prepared.prepare_reference
+    monkeypatch.setattr(prepared, "prepare_reference", lambda *a: made.append(str(a[0])) or original(*a))
     copy = tmp_path / "copy.wav"
     copy.write_bytes(clip.read_bytes())
     for path in (clip, copy, clip):

@@ -180,7 +180,7 @@ def test_a_stream_of_any_version(voices: Callable[[str], TTS], clip: Path, versi
 
 @pytest.mark.parametrize("version", ["v2Pro", "v3", "v4"])
 def test_any_version_tells_its_words(voices: Callable[[str], TTS], clip: Path, version: str) -> None:
-    told = []
+    timed = []
     for mode in (0, 2):
         ask = {"text": "Hello there, friend.", "text_split_method": "cut0", "subtitles": True}
         parts = chunks(voices(version), clip, **ask, streaming_mode=mode)
@@ -188,8 +188,8 @@ def test_any_version_tells_its_words(voices: Callable[[str], TTS], clip: Path, v
         assert [word.text for word in words] == ["Hello", "there", "friend"]
         assert all(one.end <= other.start for one, other in pairwise(words))
         assert 0 < words[-1].end <= sum(len(part.samples) / part.sample_rate for part in parts)
-        told.append(words)
-    assert told[0] == told[1]
+        timed.append(words)
+    assert timed[0] == timed[1]
 
 
 @pytest.mark.parametrize("version", ALL)

@@ -19,7 +19,7 @@ from AR.models import lm_half  # noqa: E402
 from errors import AudioError  # noqa: E402
 from pages.controls import Controls  # noqa: E402
 from pages.live import KEPT, LiveStore, wav_header  # noqa: E402
-from pages.lm_group import take_name  # noqa: E402
+from pages.lm_group import change_model  # noqa: E402
 from pages.lm_models import PACK_MODEL, PARAMETERS, LMEntry, choices, entries, size  # noqa: E402
 from pages.speaking import Recording, speak  # noqa: E402
 from pages.spectrogram import HEIGHT, LINE, WIDTH, levels, picture  # noqa: E402
@@ -199,13 +199,13 @@ def test_the_list_has_the_pack_the_folders_and_the_published_models(
 def test_a_list_that_is_left_without_a_choice_changes_nothing(
     context: Any, toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seated: list[Any] = []
+    asked: list[Any] = []
     put = toy.set_t2s
-    monkeypatch.setattr(toy, "set_t2s", lambda *what: seated.append(what) or put(*what))
-    skipped, _, status = take_name(context, True, "mine")
-    assert seated == [("qwen3", "mine")] and "mine" in status and take_name(context, True, " mine ")[2] == skipped
+    monkeypatch.setattr(toy, "set_t2s", lambda *what: asked.append(what) or put(*what))
+    skipped, _, status = change_model(context, True, "mine")
+    assert asked == [("qwen3", "mine")] and "mine" in status and change_model(context, True, " mine ")[2] == skipped
     toy.configs.qwen3_strict = True
-    assert take_name(context, True, "/etc")[0] is False and seated[1:] == [("ar",)]  # only then is the box unticked
+    assert change_model(context, True, "/etc")[0] is False and asked[1:] == [("ar",)]  # only then is the box unticked
 
     loaded: list[str] = []
     toy.configs.t2s_weights_path = str(tmp_path / "a.ckpt")

@@ -15,7 +15,7 @@ from errors import RequestError  # noqa: E402
 from pages.context import PageContext  # noqa: E402
 from pages.controls import Controls  # noqa: E402
 from pages.guard import MAX_TEXT, guarded, plain  # noqa: E402
-from pages.lm_group import checked_name, take  # noqa: E402
+from pages.lm_group import change_stage, checked_name  # noqa: E402
 from pages.model_lists import take_weights  # noqa: E402
 from pages.speaking import speak  # noqa: E402
 
@@ -152,7 +152,7 @@ def test_a_wrong_choice_is_a_warning_and_leaves_things_as_they_are(
     before = toy.configs.t2s_weights_path
     take_weights(context, str(tmp_path / "bad.ckpt"), "gpt")
     take_weights(context, "/etc/passwd", "sovits")
-    take(context, True, "/etc")
+    change_stage(context, True, "/etc")
     assert len(said) == 3 and toy.configs.t2s_weights_path == before and not toy.configs.use_qwen3
     for sentence in said:
         check_sentence(sentence)

@@ -66,10 +66,10 @@ def test_draws(model: Any, engine: LocalEngine) -> None:
 
 
 def test_chi_square() -> None:
-    told = torch.tensor([0.5, 0.3, 0.1999, 0.0001])
-    assert checks.chi_square(torch.tensor([500, 300, 200, 0]), told) > 0.9
-    assert checks.chi_square(torch.tensor([400, 400, 200, 0]), told) < 1e-6
-    assert checks.chi_square(torch.tensor([500, 300, 160, 40]), told) > 0.9, "rare ones are one class with the rarest"
+    wanted = torch.tensor([0.5, 0.3, 0.1999, 0.0001])
+    assert checks.chi_square(torch.tensor([500, 300, 200, 0]), wanted) > 0.9
+    assert checks.chi_square(torch.tensor([400, 400, 200, 0]), wanted) < 1e-6
+    assert checks.chi_square(torch.tensor([500, 300, 160, 40]), wanted) > 0.9, "rare ones are one class with the rarest"
 
 
 def test_the_server_is_started_with_both_names(model: Any, tmp_path: Path) -> None:

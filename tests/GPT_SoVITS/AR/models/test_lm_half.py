@@ -47,7 +47,7 @@ def test_numbers_and_tokens_are_those_of_float32(pair: tuple[Any, Any]) -> None:
     wanted = [result.tokens.tolist() for result in decode(plain, requests, greedy)]
     assert [result.tokens.tolist() for result in decode(packed, requests, greedy)] == wanted
     assert [decode(packed, [one], greedy)[0].tokens.tolist() for one in requests] == wanted, "single equals batched"
-    packed.through_transformers = True
+    packed.backbone.through_transformers = True
     assert [result.tokens.tolist() for result in decode(packed, requests, greedy)] == wanted, "plain equals fast path"
 
 

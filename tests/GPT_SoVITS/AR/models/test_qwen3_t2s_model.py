@@ -54,14 +54,14 @@ def test_batched_logits_equal_single(kind: str, make_lm: Callable[..., Any]) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_single_batched_streamed_and_plain_give_the_same_tokens(kind: str, make_lm: Callable[..., Any]) -> None:
     model, requests = make_lm(kind), make_requests()
-    assert model.plain is not None
+    assert model.backbone.plain is not None
     whole = [r.tokens.tolist() for r in decode(model, requests, GREEDY)]
     assert [decode(model, [r], GREEDY)[0].tokens.tolist() for r in requests] == whole
     streamed: list[list[int]] = [[] for _ in requests]
     for chunk in stream_decode(model, requests, GREEDY, chunk_tokens=5):
         streamed[chunk.row] += chunk.tokens.tolist()
     assert streamed == whole
-    model.through_transformers = True
+    model.backbone.through_transformers = True
     assert [r.tokens.tolist() for r in decode(model, requests, GREEDY)] == whole
 
 

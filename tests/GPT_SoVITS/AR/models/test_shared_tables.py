@@ -39,7 +39,7 @@ def test_rotary_codes_of_two_first_calls(
     monkeypatch.setattr(plain_decoder, "TABLE_ROWS", 8)
     model = make_lm(kind)
     want = decode(make_lm(kind), [LONG], PARAMS)[0].tokens.tolist()
-    plain = model.plain
+    plain = model.backbone.plain
     original = plain._tables
 
     def tables(rows: int, like: torch.Tensor) -> Any:
