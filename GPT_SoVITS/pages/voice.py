@@ -38,7 +38,7 @@ class Speaker(Protocol):
         ...
 
     def set_t2s(self, kind: str, model_name: str | None = None) -> None:
-        """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic seat."""
+        """Put the AR model ("ar") or a language model ("qwen3") into the text-to-semantic stage."""
 
     def init_t2s_weights(self, weights_path: str) -> None:
         """Load another GPT checkpoint."""

@@ -154,7 +154,7 @@ def test_an_error_is_its_sentence_and_the_page_goes_on(client: Any) -> None:
     assert client.call("get_tts_wav", *values())[1]
 
 
-def test_the_seat_changes_between_two_sentences(client: Any) -> None:
+def test_the_stage_changes_between_two_sentences(client: Any) -> None:
     on, name, status = client.call("set_t2s", True, "gsv-tiny")
     assert on and "gsv-tiny" in status and name["visible"]
     assert "gsv-tiny" in client.call("get_tts_wav", *values())[1]
