@@ -26,7 +26,7 @@ from pages.model_lists import build_model_lists
 from pages.speaking import Outputs, speak, stop
 from pages.uploads import written_down
 from pages.voice_cards import build_card_buttons, build_voice_cards, wire_voice_cards
-from pages.warnings_of import language_note, reference_note, trained_languages
+from pages.warnings_of import language_note, reference_note
 from text.language import MODES
 
 Widgets = dict[str, Any]
@@ -36,7 +36,7 @@ TOGETHER = 2
 EXAMPLE_ENGLISH = (
     "It was a bright morning, and the children had gone down to the sea. Would you like to hear what they found there?"
 )
-"""For voices that speak nothing else."""
+"""For voices that do not speak the page's language."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -98,9 +98,10 @@ def _text_widgets(context: PageContext) -> Widgets:
 def example_of(context: PageContext) -> str:
     """Something to begin with, in a language that the loaded voice speaks."""
     speaker = context.voice.speaker
-    if speaker is not None and trained_languages(speaker) == ("en",):
+    text = context.say("inference.example_text")
+    if speaker is not None and language_note(context, speaker, "auto", text):
         return EXAMPLE_ENGLISH
-    return context.say("inference.example_text")
+    return text
 
 
 def _speech_widgets(context: PageContext) -> Widgets:

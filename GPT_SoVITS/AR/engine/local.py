@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import weakref
 from collections.abc import Iterator
 
 import torch
@@ -70,6 +71,12 @@ class TokenStream(Iterator[SpokenTokens]):
         self.close()
 
 
+def _close(engine: weakref.ref[LocalEngine]) -> None:
+    """At the end of the interpreter; an engine that is gone before has no thread."""
+    if (alive := engine()) is not None:
+        alive.close()
+
+
 class LocalEngine:
     """An engine over a network on this machine; see :class:`~AR.engine.tokens.T2SEngine`.
 
@@ -97,6 +104,8 @@ class LocalEngine:
         self._inside = 0  # requests that were taken and have not ended
         self._closed = self._hasty = False
         self._thread: threading.Thread | None = None
+        # A thread that is inside torch while the interpreter ends aborts the process, so it is waited for.
+        weakref.finalize(self, _close, weakref.ref(self))
 
     @property
     def name(self) -> str:

@@ -53,4 +53,4 @@ def test_a_language_model_folder_tells_its_span() -> None:
 
 def test_the_pack_carries_the_span_of_its_voice() -> None:
     pack = read_pack(REPO_ROOT / "GPT_SoVITS" / "pretrained_models" / "gsv-tiny")
-    assert pack.span == LearnedSpan(71, 6.16)
+    assert pack.span == LearnedSpan(136, 13.2)

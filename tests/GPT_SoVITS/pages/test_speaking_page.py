@@ -25,7 +25,7 @@ from pages.context import PageContext  # noqa: E402
 from pages.guard import readable, sentence  # noqa: E402
 from pages.history import KEPT, History, Spoken, history_html, title_of  # noqa: E402
 from pages.inference_models import renewed  # noqa: E402
-from pages.inference_tab import example_of  # noqa: E402
+from pages.inference_tab import EXAMPLE_ENGLISH, example_of  # noqa: E402
 from pages.lines import MAX_LINES, speak_lines  # noqa: E402
 from pages.live import KEPT_FILES, LiveStore, player, wav_bytes  # noqa: E402
 from pages.lm_models import LMEntry  # noqa: E402
@@ -189,13 +189,15 @@ def speaker_of(vits: Path, version: str = "v2") -> Any:
 def test_languages_that_the_voice_has_not_learned_are_warned_of(context: PageContext, tmp_path: Path) -> None:
     pack = speaker_of(PACK_DIR / "s2G.pth")
     note = language_note(context, pack, "auto", "Hello. 你好，世界。こんにちは。")
-    assert "Chinese, Japanese" in note and "It knows: English" in note
+    assert "language: Chinese." in note and "It knows: English, Japanese" in note
     assert language_note(context, pack, "auto", "Hello there, 42!") == "" == language_note(context, pack, "auto")
     assert "Korean" in language_note(context, pack, "all_ko") and "Cantonese" in language_note(context, pack, "yue")
     published = speaker_of(tmp_path / "s2G.pth")
     assert language_note(context, published, "auto", "你好 안녕") == ""
     assert "Korean" in language_note(context, speaker_of(tmp_path / "s2G.pth", "v1"), "auto", "你好 안녕")
-    assert example_of(replace(context, voice=SimpleNamespace(speaker=pack))).startswith("It was")  # type: ignore[arg-type]
+    for example, spoken in (("It was a morning.", True), ("よく晴れた朝。", True), ("那是早晨。", False)):
+        page = SimpleNamespace(voice=SimpleNamespace(speaker=pack), say=lambda key, example=example, **_: example)
+        assert example_of(page) == (example if spoken else EXAMPLE_ENGLISH)  # type: ignore[arg-type]
 
 
 def test_a_model_without_adapter_is_not_said_to_fit(context: PageContext) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -186,3 +188,22 @@ def test_requests_with_random_cancels(model: Text2SemanticDecoder, count: int) -
         gc.collect()
         if after_200:
             assert resident() < 1.02 * after_200
+
+
+ENDS_IN_THE_MIDDLE = """
+import torch
+from AR.backend import SamplingParams, T2SRequest
+from AR.engine import LocalEngine
+from tests.GPT_SoVITS.AR.engine.test_local import CONFIG, Text2SemanticDecoder
+
+engine = LocalEngine(Text2SemanticDecoder(CONFIG).eval())
+params = SamplingParams(top_k=1000, temperature=5.0, seed=1, max_tokens=3000, min_tokens=3000)
+stream = engine.stream(T2SRequest(torch.arange(9)), params)
+print(next(stream).finish_reason)
+"""
+
+
+def test_a_program_that_ends_in_the_middle_of_a_speech_ends_well() -> None:
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", ENDS_IN_THE_MIDDLE], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "None\n", "")
