@@ -1,8 +1,11 @@
-"""The voice conversion tab over a real socket, with the tiny pack as the speaker."""
+"""The voice conversion tab over a real socket and in a real browser, with the tiny pack as the speaker."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +24,8 @@ from TTS_infer_pack.TTS import TTS  # noqa: E402
 from TTS_infer_pack.voice_library import VoiceLibrary  # noqa: E402
 
 RATE = 16000
+PATIENCE = 1000 * float(os.environ.get("UI_PATIENCE", "60"))
+"""Milliseconds that a step in the browser may take."""
 SAID = "This is what is said."
 
 
@@ -89,3 +94,28 @@ def test_what_cannot_be_converted_is_a_sentence(
     with pytest.raises(RuntimeError) as caught:
         visitor(page).call("convert", recording, *values[1:])
     assert sentence in json.loads(str(caught.value))["error"].replace("&#x27;", "'")
+
+
+@pytest.mark.ui
+def test_a_recording_is_converted_in_the_browser(page: str, visit: Any, snap: Any, tmp_path: Path) -> None:
+    """As a visitor does it: upload, type the words, choose a voice, convert, download."""
+    from playwright.sync_api import expect
+
+    someone = visit(page)
+    someone.get_by_role("tab", name="Convert").click()
+    recording = buzz(tmp_path / "my recording.wav", 3.3, 120.0)
+    someone.locator("#conversion-recording input[type=file]").set_input_files(recording)
+    someone.locator("#conversion-recording").get_by_label("Clear").wait_for()
+    someone.fill("#conversion-text textarea", SAID)
+    voices = someone.locator("#conversion-voice input")
+    voices.click()
+    someone.get_by_role("option", name="Alice").click()
+    someone.click("#convert")
+    expect(someone.locator("#conversion-progress textarea")).to_have_value(
+        re.compile(r"3\.3 s converted in [\d.]+ s, seed \d+"), timeout=PATIENCE
+    )
+    link = someone.locator("#conversion-speech a[download]").first
+    link.wait_for(state="attached")
+    samples, rate = soundfile.read(io.BytesIO(someone.request.get(link.evaluate("link => link.href")).body()))
+    assert abs(len(samples) / rate - 3.3) < 0.02 * 3.3 and np.abs(samples).max() > 0.01
+    assert snap(someone, "conversion").stat().st_size < 600_000
