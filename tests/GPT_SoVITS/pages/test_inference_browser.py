@@ -171,6 +171,7 @@ def test_speaks_with_the_language_model_and_switches_back(
     options = page.locator("[role=option]").all_inner_texts()
     assert any("Qwen/Qwen3-8B" in option and "GiB" in option for option in options)
     if is_pack(request):
+        page.wait_for_timeout(500)  # the list fades in
         assert snap(page, "language-model", whole=False).stat().st_size < 150_000
     page.keyboard.press("Escape")
     name.blur()
