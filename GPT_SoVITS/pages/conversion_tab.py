@@ -36,6 +36,7 @@ def build_conversion_tab(context: PageContext) -> None:
                 label=t("conversion.recording"),
                 type="filepath",
                 sources=["upload", "microphone"],
+                buttons=["download"],
                 elem_id="conversion-recording",
             )
             heard = "conversion.text_info" if hear is not None else "conversion.text_info_unheard"
@@ -55,6 +56,7 @@ def build_conversion_tab(context: PageContext) -> None:
                 label=t("conversion.clip"),
                 type="filepath",
                 sources=["upload", "microphone"],
+                buttons=["download"],
                 elem_id="conversion-clip",
             )
             with gr.Accordion(t("conversion.more"), open=False):

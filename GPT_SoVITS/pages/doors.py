@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config import is_loopback
+from pages.browser_key import key_of, new_cookie
 from pages.context import PageSettings
 from pages.login_delays import LoginDelays
 from pages.scratch import Scratch
@@ -140,7 +142,7 @@ class Doors:
         self._names, self._delays = Names.of(settings), delays or LoginDelays()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or pass on; every answer gets :data:`HEADERS`."""
+        """Refuse, or pass on; every answer gets :data:`HEADERS`, and who opens the page a key of their own."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -148,7 +150,7 @@ class Doors:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
-        send = _with_headers(send)
+        send = _with_headers(send, _key_for(scope))
         refusal = self.refusal(scope) or await self._too_much(scope)
         if refusal is None and scope["path"].rstrip("/") == LOGIN and scope["method"] == "POST":
             await self._login(scope, receive, send)
@@ -212,11 +214,22 @@ class Doors:
         await self._app(scope, receive, watch)
 
 
-def _with_headers(send: Send) -> Send:
+def _key_for(scope: Scope) -> str:
+    """The cookie for a browser that opens the page and has none; "" for other requests."""
+    if scope["method"] != "GET" or scope["path"] != "/":
+        return ""
+    known = key_of(cookie_parser(Headers(scope=scope).get("cookie", "")))
+    return "" if known else new_cookie(secure=scope["scheme"] == "https")
+
+
+def _with_headers(send: Send, cookie: str = "") -> Send:
     async def add(message: Message) -> None:
         if message["type"] == "http.response.start":
             message.setdefault("headers", [])
-            MutableHeaders(scope=message).update(HEADERS)
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            if cookie and message["status"] < 400:
+                headers.append("set-cookie", cookie)
         await send(message)
 
     return add

@@ -17,6 +17,7 @@ from gradio.context import LocalContext
 
 from config import REPO_ROOT
 from errors import GSVError, TextError
+from pages.browser_key import key_of
 from tools.i18n.error_texts import told
 from tools.i18n.translator import LANGUAGE_COOKIE
 from TTS_infer_pack.request import MAX_TEXT
@@ -45,6 +46,18 @@ def visitor() -> str:
     """The open page whose event is being handled, by gradio's session; "" outside of events."""
     request = LocalContext.request.get(None)
     return str(request.session_hash or "") if request is not None else ""
+
+
+def owner() -> str:
+    """The browser whose event is being handled, over reloads and for each login by itself; "" outside of events.
+
+    A client without the cookie of :mod:`pages.browser_key`, such as a program, is known by its session alone.
+    """
+    request = LocalContext.request.get(None)
+    if request is None:
+        return ""
+    key = key_of(request.cookies)
+    return f"browser/{request.username or ''}/{key}" if key else f"session/{visitor()}"
 
 
 def plain(text: str) -> str:

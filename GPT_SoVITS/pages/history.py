@@ -36,6 +36,7 @@ class Spoken:
         seed, who: with which seed, and the stage in the visitor's words.
         kinds: endings of its files.
         partial: it was stopped before its end.
+        page: the open page that asked for it, one of several of a visitor.
     """
 
     name: str
@@ -46,10 +47,11 @@ class Spoken:
     who: str
     kinds: tuple[str, ...] = ("wav",)
     partial: bool = False
+    page: str = ""
 
 
 class History:
-    """The last speeches of each visitor. Safe for several threads."""
+    """The last speeches of each visitor, by :func:`pages.guard.owner`. Safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

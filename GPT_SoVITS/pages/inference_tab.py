@@ -15,7 +15,7 @@ import gradio as gr
 
 from pages.context import PageContext
 from pages.controls import CUTS, STREAMING, Controls
-from pages.guard import MAX_TEXT, visitor
+from pages.guard import MAX_TEXT, owner
 from pages.history import history_html
 from pages.inference_models import Shown, wire_models
 from pages.lines import speak_lines
@@ -245,6 +245,7 @@ def _wire_speech(context: PageContext, ordered: Widgets, speech: Widgets, status
     )
     ended = context.guard(lambda: [context.voice.status(context.say), history_of(context)])
     running.then(ended, None, [status, history], **QUIET)
+    gr.on(None, context.guard(lambda: history_of(context)), None, history, queue=False, **QUIET)  # after a reload
 
     def stop_it() -> list[str]:
         return [*stop(context), history_of(context)]
@@ -255,8 +256,9 @@ def _wire_speech(context: PageContext, ordered: Widgets, speech: Widgets, status
 
 
 def history_of(context: PageContext) -> str:
-    """The visitor's last speeches."""
-    return history_html(context.say, context.history.of(visitor())) or context.say("history.none")
+    """The visitor's last speeches, as far as their files are there."""
+    there = [spoken for spoken in context.history.of(owner()) if context.live.has(f"{spoken.name}.wav")]
+    return history_html(context.say, there) or context.say("history.none")
 
 
 def _wire_lines(context: PageContext, ordered: Widgets, batch: Widgets) -> None:

@@ -117,6 +117,12 @@ class LiveStore:
                 total -= sizes.get(key, 0)
                 oldest.unlink(missing_ok=True)
 
+    def has(self, name: str) -> bool:
+        """Whether the file that was kept under ``name`` is still there: it may have been too old, or one too many."""
+        with self._lock:
+            path = self._files.get(name)
+        return path is not None and path.is_file()
+
     async def answer(self, request: Request) -> Response:
         """The server's answer to a browser that wants to hear a recording, or to have a file of it."""
         name = request.path_params["name"]

@@ -30,7 +30,8 @@ CSS = """
 .speech-row {display: flex; gap: 10px; align-items: center; padding: 6px 0;
   border-bottom: 1px solid var(--border-color-primary)}
 .speech-row > div {min-width: 0; overflow-wrap: anywhere}
-.speech-play {flex: none; width: 34px; height: 34px; border-radius: 50%;
+.speech-play {flex: none; width: 34px; height: 34px; padding: 0; border-radius: 50%; line-height: 1;
+  display: flex; align-items: center; justify-content: center;
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill); cursor: pointer}
 #training-legend {padding: 0 8px}
 #training-losses, #training-losses > div {overflow: visible !important}

@@ -16,7 +16,7 @@ from audio_io import to_int16
 from errors import GSVError, TextError
 from pages.context import PageContext
 from pages.controls import Controls
-from pages.guard import plain, sentence, visitor
+from pages.guard import owner, plain, sentence, visitor
 from pages.history import Spoken, title_of
 from pages.live import LiveSpeech, player, wav_bytes
 from pages.spectrogram import picture
@@ -161,8 +161,8 @@ def _kept(context: PageContext, controls: Controls, recording: Recording, seed: 
             kinds.append(kind)
     who = who_speaks(recording.model_name, recording.fallback, context.say)
     title = title_of(controls.voice_name(), controls.text)
-    spoken = Spoken(name, title, controls.text, recording.seconds, seed, who, tuple(kinds), partial)
-    context.history.add(visitor(), spoken)
+    spoken = Spoken(name, title, controls.text, recording.seconds, seed, who, tuple(kinds), partial, visitor())
+    context.history.add(owner(), spoken)
     return spoken
 
 
@@ -176,11 +176,16 @@ def _stopped(context: PageContext, spoken: Spoken | None) -> Outputs:
 
 def stop(context: PageContext) -> tuple[str, str]:
     """End the visitor's speech; gives the progress line and the player with what was spoken until then."""
-    before = context.history.of(visitor())
+    before = _newest(context)
     context.stops.stop(visitor(), STOP_SECONDS)
-    now = context.history.of(visitor())
-    _, said, _, shown = _stopped(context, now[0] if now[:1] != before[:1] else None)
+    now = _newest(context)
+    _, said, _, shown = _stopped(context, now if now != before else None)
     return said, shown
+
+
+def _newest(context: PageContext) -> Spoken | None:
+    """The last speech of the open page; another page of the same visitor may have had a later one."""
+    return next((spoken for spoken in context.history.of(owner()) if spoken.page == visitor()), None)
 
 
 def _result(

@@ -35,6 +35,8 @@ RATE = 16000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"]
 PATIENCE_SECONDS = float(os.environ.get("UI_PATIENCE", "60"))
+COLOURS = 128
+"""Of a screenshot: enough for the page, and a third of the bytes."""
 SCREENSHOTS = "UI_SCREENSHOTS"
 """Variable with the folder for screenshots of the documents; without it they go to a temporary one."""
 
@@ -310,13 +312,19 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def snap(tmp_path: Path) -> Callable[[Any, str], Path]:
-    """``snap(page, name)``: a screenshot of the whole page, for docs/webui.md where the run is asked for them."""
+def snap(tmp_path: Path) -> Callable[..., Path]:
+    """``snap(page, name)``: a screenshot of the whole page, for docs/webui.md where the run is asked for them; with
+    ``whole=False`` of what is on the screen.
+    """
+    from PIL import Image  # it comes with gradio
 
-    def take(page: Any, name: str) -> Path:
+    def take(page: Any, name: str, whole: bool = True) -> Path:
         folder = Path(os.environ.get(SCREENSHOTS) or tmp_path)
         path = folder / f"{name}.png"
-        page.screenshot(path=str(path), full_page=True)
+        page.screenshot(path=str(path), full_page=whole)
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").quantize(COLOURS)
+        small.save(path, optimize=True)
         return path
 
     return take

@@ -113,7 +113,7 @@ def test_all_that_is_needed_is_on_one_screen(page: Any, snap: Any) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
-def test_keys_text_and_the_list_of_speeches(page: Any) -> None:
+def test_keys_text_and_the_list_of_speeches(page: Any, site: str, visit: Visit) -> None:
     speak(page, "Hello there. How are you?")
     row = page.locator("#history .speech-row").first
     playwright.expect(row.locator("a")).to_have_attribute("download", "Hello there How are you.wav")
@@ -125,6 +125,11 @@ def test_keys_text_and_the_list_of_speeches(page: Any) -> None:
     page.reload()
     page.wait_for_selector("#speak")
     playwright.expect(page.locator("#text textarea")).to_have_value("Hello there. How are you?")
+    playwright.expect(row).to_contain_text("Hello there. How are you?")
+    assert page.request.get(row.locator("a").evaluate("link => link.href")).body()[:4] == b"RIFF"
+    other = visit(site)  # another browser
+    playwright.expect(other.locator("#history")).to_contain_text("Nothing yet")
+    assert other.locator("#history .speech-row").count() == 0
     page.click("#example")
     playwright.expect(page.locator("#text textarea")).to_have_value(re.compile("bright morning"))
 

@@ -186,14 +186,19 @@ def speak_with_it(page: Any) -> None:
     playwright.expect(page.locator("#history .speech-row a[download]").first).to_be_attached(timeout=PATIENCE)
 
 
-def test_a_model_that_cannot_speak_yet_is_taught_from_where_it_was_chosen(page: Any, place: PageContext) -> None:
+def test_a_model_that_cannot_speak_yet_is_taught_from_where_it_was_chosen(
+    page: Any, place: PageContext, snap: Any
+) -> None:
     assert place.new_runner is not None
+    page.set_viewport_size({"width": 1440, "height": 900})
     teach, name = page.locator("#lm-teach"), page.locator("#lm-name input")
     page.get_by_label(LM_LABEL).check()
     shows(page.locator("#voice-status"), "language model gsv-tiny")
     playwright.expect(teach).to_be_hidden()  # it can speak
     name.click()
     page.get_by_role("option").filter(has_text="Qwen3-1.7B").filter(has_text="teach it").click()
+    playwright.expect(teach).to_be_visible(timeout=PATIENCE)
+    snap(page, "teach", whole=False)
     teach.click(timeout=PATIENCE)
     playwright.expect(page.locator("#teaching-backbone input")).to_have_value("Qwen/Qwen3-1.7B", timeout=PATIENCE)
     choose(page, "#teaching-backbone", str(PACK_DIR / "lm" / "backbone"))  # no model hub in tests
