@@ -117,7 +117,7 @@ def test_a_language_model_speaks_with_alignment(tmp_path: Path) -> None:
     assert len(clips) == 3
     for clip in clips:
         assert clip.alignment is not None and len(clip.alignment) == len(clip.tokens)
-        assert (clip.alignment[1:] >= clip.alignment[:-1]).all() and clip.alignment[-1] >= len(clip.phones) - 2
+        assert (clip.alignment[1:] >= clip.alignment[:-1]).all() and clip.alignment[-1] >= 0.8 * len(clip.phones)
     before = paths.alignment.read_text()
     assert main(run) == 0 and paths.alignment.read_text() == before, "what is there is not spoken again"
 
