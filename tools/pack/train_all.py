@@ -37,8 +37,8 @@ CONFIGS = REPO_ROOT / "GPT_SoVITS" / "configs"
 STAGES = REPO_ROOT / "GPT_SoVITS" / "prepare_datasets"
 JOINT = "s2_gsv_tiny_joint.json"
 LANGUAGES = "en,ja"
-PACK_REFERENCES = ("en_01613", "ja_00058")
-"""Clips of the voice whose re-synthesis is clearest and follows the pitch best, training/README.md."""
+PACK_REFERENCES = ("mix_alpha_kumo/en_01613", "jm_kumo/ja_00108")
+"""The voice that follows the pitch best (training/README.md), and another one, Japanese."""
 SAMPLING = '{"top_k": 5, "temperature": 0.7, "repetition_penalty": 1.0, "text_split_method": "cut4"}'
 
 
