@@ -76,6 +76,7 @@ def recordings(folder: Path) -> list[Path]:
     folder.mkdir()
     clip = sorted((PACK_DIR / "reference").glob("*.wav"))[0]
     samples, rate = soundfile.read(clip)
+    samples = samples[: 3 * rate]  # too short to be cut at a pause
     quiet = np.zeros(rate // 2)
     paths = [folder / f"recording {number}.wav" for number in range(3)]
     for path, share in zip(paths, (1.0, 0.8, 0.6), strict=True):
