@@ -7,7 +7,6 @@ a voice is loaded.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,15 +21,14 @@ from TTS_infer_pack.conversion_request import ConversionRequest
 from TTS_infer_pack.language_model import StageWish, learned_span
 from TTS_infer_pack.models import LoadedVoice
 from TTS_infer_pack.prepared import ReferenceCache
-from TTS_infer_pack.request import PUBLIC_SAMPLING, SynthesisRequest
+from TTS_infer_pack.reference import Reference
+from TTS_infer_pack.request import PUBLIC_SAMPLING, SynthesisRequest, drawn_seed
 from TTS_infer_pack.stage_request import Phones, Prompt, phones_of
 from TTS_infer_pack.synthesis import Job, ShouldStop
 from TTS_infer_pack.text_segmentation_method import get_method
 from TTS_infer_pack.TextPreprocessor import TextPreprocessor
 
 logger = logging.getLogger(__name__)
-
-SEED_RANGE = 2**31
 
 
 @dataclass
@@ -62,9 +60,7 @@ class JobBuilder:
         segments = self._segments(request, voice, span, str(values["text_split_method"]), should_stop)
         path, text, lang = self._reference_of(request, voice)
         reference = self.references.get(path, models)
-        prompt = None
-        if text and not (reference.shortened or voice.recommended.reference_free) and reference.tokens is not None:
-            prompt = Prompt(phones_of(self.text.prompt(text, lang, voice.version)), reference.tokens)
+        prompt = None if voice.recommended.reference_free else self._prompt_of(reference, text, lang, voice)
         others = [self.references.get(aux, models, timbre_only=True) for aux in request.aux_ref_audio_paths]
         lengths = [segment.ids.numel() for segment in segments]
         size = request.batch_size if request.parallel_infer else 1
@@ -83,7 +79,7 @@ class JobBuilder:
                 top_p=max(float(values["top_p"]), 1e-6),  # 0 is the lower end of users' sliders: only the likeliest
                 temperature=float(values["temperature"]),
                 repetition_penalty=float(values["repetition_penalty"]),
-                seed=_seed(request),
+                seed=drawn_seed(request.seed),
             ),
             batches=make_batches(lengths, size, request.batch_threshold, request.split_bucket and not request.streams),
             speed=speed if request.resynthesis else 1.0,
@@ -99,18 +95,15 @@ class JobBuilder:
         models = voice.models
         path, text, lang = self._reference_of(request, voice)
         reference = self.references.get(path, models)
-        prompt = None
-        if text and reference.tokens is not None and not reference.shortened:
-            prompt = Prompt(phones_of(self.text.prompt(text, lang, voice.version)), reference.tokens)
         return Job(
             models=models,
             segments=(),
-            prompt=prompt,
+            prompt=self._prompt_of(reference, text, lang, voice),
             refers=[reference.spec],
             speakers=[reference.speaker] if reference.speaker is not None else [],
             prompt_mel=reference.mel,
             flow=FlowSampling.of(models.spec.mel, request.sample_steps, request.cfg_rate),
-            sampling=SamplingParams(seed=_seed(request)),
+            sampling=SamplingParams(seed=drawn_seed(request.seed)),
             batches=(),
         )
 
@@ -124,6 +117,12 @@ class JobBuilder:
     def phones(self, text: str, lang: str, voice: LoadedVoice) -> Phones:
         """A text as the models read it, in one piece, with the same features as in speech."""
         return phones_of(self.text.whole(text, lang, voice.version))
+
+    def _prompt_of(self, reference: Reference, text: str, lang: str, voice: LoadedVoice) -> Prompt | None:
+        """What speech goes on from; None without words, or where the clip is too long or gives no tokens."""
+        if not text or reference.tokens is None or reference.shortened:
+            return None
+        return Prompt(phones_of(self.text.prompt(text, lang, voice.version)), reference.tokens)
 
     def _segments(
         self, request: SynthesisRequest, voice: LoadedVoice, span: LearnedSpan, method: str, should_stop: ShouldStop
@@ -155,11 +154,6 @@ class JobBuilder:
                 "set ref_audio_path, and prompt_text to its words",
             )
         return default.path, default.text, default.lang
-
-
-def _seed(request: SynthesisRequest | ConversionRequest) -> int:
-    """The request's seed; a random one where it has none."""
-    return request.seed if request.seed >= 0 else secrets.randbelow(SEED_RANGE)
 
 
 def _values(request: SynthesisRequest, voice: LoadedVoice) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from TTS_infer_pack.word_times import SpokenWord
 
 MAX_SEED = 2**63 - 1
+DRAWN_SEEDS = 2**31
+"""Seeds below this are drawn, so that people can type them again."""
 MAX_TEXT = 20_000
 """Characters of a text to speak; the limits hold for page, command line and HTTP alike."""
 MAX_PROMPT_TEXT = 2_000
@@ -72,6 +75,11 @@ WHOLE, SEGMENTS, PIECES, FAST_PIECES = range(4)
 LOOK_AHEAD = {PIECES: 8, FAST_PIECES: 2}
 """Tokens that must be known beyond a piece and its overlap. With 2 the sound is already close to the whole's; with 8 it
 also knows most of the next word."""
+
+
+def drawn_seed(seed: int) -> int:
+    """``seed``, or a random one where it is negative."""
+    return seed if seed >= 0 else secrets.randbelow(DRAWN_SEEDS)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Dialects rename keys; here values become numbers, names become voices, and paths
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,14 +18,13 @@ from http_api.paths import find_file, stem
 from http_api.settings import ApiSettings
 from text.language_names import mode_of
 from TTS_infer_pack.conversion_request import ConversionRequest
-from TTS_infer_pack.request import RANGES, SWITCHES, SynthesisRequest
+from TTS_infer_pack.request import RANGES, SWITCHES, SynthesisRequest, drawn_seed
 from TTS_infer_pack.voice_library import AUDIO_SUFFIXES, DEFAULT_VOICE, NamedVoice, VoiceLibrary
 
 FIELDS = frozenset(field.name for field in fields(SynthesisRequest))
 CONVERSION_FIELDS = frozenset(field.name for field in fields(ConversionRequest)) - {"recording"}
 WEIGHT_SUFFIXES = (".ckpt", ".pth", ".safetensors")
 LANGUAGE_KEYS = ("text_lang", "prompt_lang")
-SEED_RANGE = 2**31
 SAMPLE_RATES = (8000, 192_000)
 TRUE_MODE = 1
 """What ``streaming_mode=true`` means in HTTP: segment by segment."""
@@ -158,12 +156,10 @@ class CallMaker:
         Raises:
             GSVError: a media type or rate that cannot be had.
         """
-        if request.seed < 0:
-            request = replace(request, seed=secrets.randbelow(SEED_RANGE))
         name = str(given.get("media_type", "wav")).lower()
         media_type(name)
         return SpeechCall(
-            request=request,
+            request=replace(request, seed=drawn_seed(request.seed)),
             weights=_weights_of(voice, self.defaults.weights),
             media_type=name,
             rate=_sample_rate(given.get("sample_rate")),

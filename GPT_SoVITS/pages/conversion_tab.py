@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +17,9 @@ from pages.uploads import usable_upload
 from text.language_names import mode_of
 from tools.recordings.hearing import Recogniser, find_recogniser
 from TTS_infer_pack.conversion_request import ConversionRequest, read_recording
+from TTS_infer_pack.request import drawn_seed
 from TTS_infer_pack.voice_library import DEFAULT_VOICE, VoiceLibrary, project_voices
 
-SEED_RANGE = 2**31
 LOOK_SECONDS = 5.0
 Outputs = tuple[Any, Any]
 """What the player and the progress line show next."""
@@ -156,7 +155,7 @@ def _request(
         read_recording(usable_upload(recording, context.say)),
         check_text(text or "", context.say),
         mode_of(language or "auto"),
-        seed=secrets.randbelow(SEED_RANGE) if seed is None or seed < 0 else int(seed),
+        seed=drawn_seed(-1 if seed is None else int(seed)),
         **wanted,
     )
 
