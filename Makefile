@@ -18,6 +18,8 @@ API_ARGS ?=
 RAY_ARGS ?=
 VLLM_ARGS ?=
 PYTEST_ARGS ?=
+# Processes that the quick tests run in; a test that needs the machine to itself is marked slow.
+TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-web setup-api setup-ray setup-dev demo test test-slow test-golden test-ui test-vllm webui api \
@@ -72,7 +74,7 @@ demo: $(VENV)/.ja
 	$(PY) tools/demo.py $(DEMO_ARGS)
 
 test: $(VENV)/.dev
-	$(PY) -m pytest -q $(PYTEST_ARGS)
+	$(PY) -m pytest -q -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev
 	$(PY) -m pytest -q -m "slow and not gpu" $(PYTEST_ARGS)

@@ -10,6 +10,9 @@ wrote down less than 70 % as many words as the text has: there words are missing
 With ``--results FILE`` each speech is a line of JSON there, written as soon as it is heard, and what is there is not
 spoken again: a stopped run goes on, and the table is made of all that the file holds for this run. Texts are in the
 inner loop, seeds in the outer one, so that a part of a run is a fair choice of the whole.
+
+``--at-once N`` speaks N of them at a time, which share the steps of the engine: the tokens of each are the same, the
+run is shorter.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,23 +112,31 @@ def tasks_of(
     ]
 
 
-def speeches(tts: TTS, tasks: Sequence[Task]) -> Iterator[Spoken]:
-    """Speak everything, and listen to it."""
+def speak(tts: TTS, task: Task) -> tuple[np.ndarray, bool]:
+    """Float32 or int16 samples [T] of ``task`` at the judge's rate, and whether the listener was warned."""
+    stage: dict[str, Any] = {"t2s": "ar"}
+    if task.stage != "ar":
+        stage = {"t2s": "qwen3", "qwen3_model_name": task.stage}
+    method = None if task.method == "pack" else task.method
+    request = SynthesisRequest(task.text, "en", seed=task.seed, text_split_method=method, **stage)
+    chunks = list(tts.stream(request))
+    samples = np.concatenate([chunk.samples for chunk in chunks])
+    return resample(samples, chunks[0].sample_rate, JUDGE_RATE), any(chunk.warning for chunk in chunks)
+
+
+def speeches(tts: TTS, tasks: Sequence[Task], at_once: int = 1) -> Iterator[Spoken]:
+    """Speak everything, ``at_once`` of them at a time, and listen to it, in order."""
     judge = WhisperJudge(threads=1)
-    for task in tasks:
-        stage: dict[str, Any] = {"t2s": "ar"}
-        if task.stage != "ar":
-            stage = {"t2s": "qwen3", "qwen3_model_name": task.stage}
-        method = None if task.method == "pack" else task.method
-        request = SynthesisRequest(task.text, "en", seed=task.seed, text_split_method=method, **stage)
-        chunks = list(tts.stream(request))
-        samples = np.concatenate([chunk.samples for chunk in chunks])
-        judged = judge.transcribe(resample(samples, chunks[0].sample_rate, JUDGE_RATE), "en")
-        warned = any(chunk.warning for chunk in chunks)
-        words = len(words_of(judged)) / max(1, len(words_of(task.text)))
-        spoken = Spoken(*task, share_heard(task.text, judged), words, warned, judged)
-        logger.info("%s %s %s seed %d: %.0f %% of %r", *task[:4], 100 * spoken.heard, task.text[:50])
-        yield spoken
+    with ThreadPoolExecutor(at_once) as pool:
+        # in blocks: a pool that is given all tasks at once would keep the sound of those that nobody has heard yet
+        for first in range(0, len(tasks), 4 * at_once):
+            block = tasks[first : first + 4 * at_once]
+            for task, (samples, warned) in zip(block, pool.map(partial(speak, tts), block), strict=True):
+                judged = judge.transcribe(samples, "en")
+                words = len(words_of(judged)) / max(1, len(words_of(task.text)))
+                spoken = Spoken(*task, share_heard(task.text, judged), words, warned, judged)
+                logger.info("%s %s %s seed %d: %.0f %% of %r", *task[:4], 100 * spoken.heard, task.text[:50])
+                yield spoken
 
 
 def read_results(path: Path | None) -> dict[Task, Spoken]:
@@ -141,17 +154,20 @@ def read_results(path: Path | None) -> dict[Task, Spoken]:
     return found
 
 
-def speak_what_lacks(tasks: Sequence[Task], path: Path | None, make: Callable[[], TTS]) -> list[Spoken]:
+def speak_what_lacks(
+    tasks: Sequence[Task], path: Path | None, make: Callable[[], TTS], at_once: int = 1
+) -> list[Spoken]:
     """The results of ``tasks``, those of the file among them; new ones are appended to it one by one.
 
     Args:
         tasks: what is asked.
         path: file of results; None: nothing is kept.
         make: loads the voice; only called where something is left to speak.
+        at_once: speeches that are spoken at a time.
     """
     found = read_results(path)
     left = [task for task in tasks if task not in found]
-    for spoken in speeches(make(), left) if left else ():
+    for spoken in speeches(make(), left, at_once) if left else ():
         found[spoken.task] = spoken
         if path is not None:
             with path.open("a", encoding="utf-8") as file:
@@ -190,6 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", default=["pack"], help='cutting methods; "pack": the recommended one')
     parser.add_argument("--file", type=Path, default=TEXTS, help="lines of kind<TAB>text")
     parser.add_argument("--results", type=Path, help="file of JSON lines: kept there, and gone on with")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="speeches at a time")
     parser.add_argument("--report", action="store_true", help="only the table of what --results holds")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -198,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.report:
         kept = read_results(args.results)
         tasks = [task for task in tasks if task in kept]
-    rows = summary(speak_what_lacks(tasks, args.results, lambda: TTS(TTS_Config())))
+    rows = summary(speak_what_lacks(tasks, args.results, lambda: TTS(TTS_Config()), args.at_once))
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(json.dumps({"texts": args.texts, "seeds": args.seeds, "rows": rows}))

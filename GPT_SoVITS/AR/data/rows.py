@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from AR.data.clips import Clip
-from AR.data.splice import splice
+from AR.data.splice import repeat_part, splice
 
 Row = tuple[Clip, ...]
 """The clips that are joined into one training row: a target alone, or a prompt and its target."""
@@ -30,7 +30,9 @@ class Batching:
         repeat: how often every clip comes in an epoch.
         splice_probability: share of the targets that go on, in their middle, as another clip of the speaker does
             (splice.py).
-        easy_epochs: the first so many epochs have no spliced targets (an epoch that is easy in part has none).
+        easy_epochs: the first so many epochs have neither spliced nor repeating targets (an epoch that is easy in part
+            has none).
+        repeat_probability: share of the targets in which a part is said several times (splice.py).
     """
 
     batch_tokens: int
@@ -40,6 +42,11 @@ class Batching:
     repeat: int = 1
     splice_probability: float = 0.0
     easy_epochs: float = 0.0
+    repeat_probability: float = 0.0
+
+    def as_recorded(self) -> Batching:
+        """The same, with every clip as it was said."""
+        return replace(self, splice_probability=0.0, repeat_probability=0.0)
 
 
 def small_set_repeat(clips: int) -> int:
@@ -64,6 +71,8 @@ def plan_rows(clips: Sequence[Clip], how: Batching, rng: np.random.Generator) ->
         target = clip
         if how.splice_probability and rng.random() < how.splice_probability:
             target = _spliced(clip, others or clips, how.max_row_tokens, rng)
+        if how.repeat_probability and rng.random() < how.repeat_probability:
+            target = _no_longer(repeat_part(target, rng), target, how.max_row_tokens)
         row: Row = (target,)
         if len(others) > 1 and rng.random() < how.join_probability:
             prompt = others[int(rng.integers(len(others)))]
@@ -75,7 +84,11 @@ def plan_rows(clips: Sequence[Clip], how: Batching, rng: np.random.Generator) ->
 
 def _spliced(clip: Clip, others: Sequence[Clip], longest: int, rng: np.random.Generator) -> Clip:
     """``clip`` with the end of one of the others; as it is where they do not fit or the row would be too long."""
-    made = splice(clip, others[int(rng.integers(len(others)))], rng)
+    return _no_longer(splice(clip, others[int(rng.integers(len(others)))], rng), clip, longest)
+
+
+def _no_longer(made: Clip | None, clip: Clip, longest: int) -> Clip:
+    """What was made of ``clip``; the clip itself where that is nothing, or a row longer than ``longest``."""
     return clip if made is None or row_length((made,)) > longest else made
 
 
@@ -99,7 +112,7 @@ def epoch_batches(clips: Sequence[Clip], how: Batching, seed: int, epoch: int) -
     """The batches of an epoch, the same for the same arguments."""
     rng = np.random.default_rng([seed, epoch])
     if epoch < how.easy_epochs:
-        how = replace(how, splice_probability=0.0)
+        how = how.as_recorded()
     return make_batches(plan_rows(clips, how, rng), how, rng)
 
 

@@ -106,8 +106,9 @@ class DataSection:
         join_probability: share of rows with another clip of the same speaker in front.
         splice_probability: share of rows whose clip goes on, from a phone in its middle, as another clip does; needs
             alignment.tsv and no 3-bert folder. New sentences for small data sets.
-        easy_epochs: the first so many epochs have neither spliced rows nor ``token_noise``: a new network that is not
-            let to hear itself well does not find out which phone it is speaking.
+        repeat_probability: share of rows in which a part of the clip is said several times in a row; as above.
+        easy_epochs: the first so many epochs have neither spliced nor repeating rows nor ``token_noise``: a new network
+            that is not let to hear itself well does not find out which phone it is speaking.
         max_row_tokens: longest joined row, in phones and tokens.
         speaker_from: where there is no speakers.tsv: "none" (no joining), "prefix" (name up to the last "_"),
             "single" (all clips are one speaker).
@@ -121,6 +122,7 @@ class DataSection:
     held_out_max: int = 100
     join_probability: float = 0.5
     splice_probability: float = 0.0
+    repeat_probability: float = 0.0
     easy_epochs: float = 0.0
     max_row_tokens: int = 1000
     speaker_from: str = "none"

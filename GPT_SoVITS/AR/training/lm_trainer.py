@@ -74,9 +74,12 @@ class LMTrainer(Trainer):  # type: ignore[misc]
             config.data.join_probability,
             config.data.max_row_tokens,
             small_set_repeat(len(self.train_clips)),
-            config.data.splice_probability if model.config.uses_phones else 0.0,
+            config.data.splice_probability,
             config.data.easy_epochs,
+            config.data.repeat_probability,
         )
+        if not model.config.uses_phones:
+            self.batching = self.batching.as_recorded()  # made-up sentences are known by their phones alone
         self.collate = LMCollator(model.tokenizer, model.config, config.guided.weight > 0)
         self.teacher = teacher
         module = LMTrainingModule(model, config, teacher)

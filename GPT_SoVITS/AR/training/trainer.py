@@ -124,9 +124,12 @@ class S1Training:
             join_probability=config.data.join_probability,
             max_row_tokens=config.data.max_row_tokens,
             repeat=small_set_repeat(len(self.train_clips)),
-            splice_probability=0.0 if self.with_bert else config.data.splice_probability,
+            splice_probability=config.data.splice_probability,
             easy_epochs=config.data.easy_epochs,
+            repeat_probability=config.data.repeat_probability,
         )
+        if self.with_bert:
+            self.batching = self.batching.as_recorded()  # BERT has seen no made-up sentence
         torch.manual_seed(train.seed + 1000 * self.accelerator.process_index)
         self._resume()
         self.total_steps = config.optimizer.decay_steps or train.epochs * len(self._batches(0))
@@ -330,7 +333,7 @@ class S1Training:
         if not self.held_clips or position.evaluated_at == position.step:
             return
         position.evaluated_at = position.step
-        how = dataclasses.replace(self.batching, repeat=1, splice_probability=0.0)
+        how = dataclasses.replace(self.batching.as_recorded(), repeat=1)
         total = torch.zeros(3, dtype=torch.float64)
         self.plain.eval()
         with self.average.applied(), torch.no_grad():
