@@ -10,7 +10,9 @@ C latent channels, W feature width, T samples.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +20,7 @@ import torch
 from torch import Tensor
 
 from module.encoders import sample
+from module.generator import reach
 from module.models import SynthesizerTrn, SynthesizerTrnV3
 from module.synthesizer_v3 import denorm_mel
 from module.versions import FlowSpec, MelSpec
@@ -26,8 +29,8 @@ from vocoders import Vocoder
 
 NOISE_SCALE = 0.5
 """Spread of the latent around its mean, as published weights are spoken with."""
-GENERATOR_FRAMES = 16
-"""Latent frames on each side that a sample of the generator depends on, rounded up."""
+LATENT_RATE = 50
+"""Latent frames a second, at speed 1."""
 VOCODER_FRAMES = 48
 """The same for the vocoders, in mel frames."""
 HISTORY_TOKENS = 75
@@ -110,13 +113,17 @@ class WaveVoice:
     ) -> None:
         self.vits, self.speed = vits, speed
         self._renderer = renderer or Renderer(vits.dec, refers[0].device)
+        self._played_until = time.monotonic()  # by somebody who plays what there is at once
         self.style = vits.style(refers, speakers)
 
     def __call__(self, codes: Tensor, phones: Tensor, seed: int) -> Tensor:
         """As :class:`Voice`."""
-        prior = self.vits.prior(codes, phones, self.style, self.speed)
-        noise = FrameNoise(seed, prior.m.size(1), prior.m)(0, prior.m.size(2))
-        return self.sound(self.latent(prior.m, prior.logs, noise))
+        with self.turn():
+            prior = self.vits.prior(codes, phones, self.style, self.speed)
+            noise = FrameNoise(seed, prior.m.size(1), prior.m)(0, prior.m.size(2))
+            wave = self.sound(self.latent(prior.m, prior.logs, noise))
+        self.spoken(prior.m.size(2) / LATENT_RATE)
+        return wave
 
     def latent(self, m: Tensor, logs: Tensor, noise: Tensor) -> Tensor:
         """Mean, log-scale and standard normal noise of the prior -> latent, all [1, C, T_spec]."""
@@ -124,7 +131,15 @@ class WaveVoice:
 
     def sound(self, latent: Tensor) -> Tensor:
         """Latent [1, C, T_spec] -> waveform [T_spec * hop]."""
-        return self._renderer.sound(latent, self.style)
+        return self._renderer.sound(latent, self.style, self._played_until)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Around all that makes the next piece."""
+        return self._renderer.turn(self._played_until)
+
+    def spoken(self, seconds: float) -> None:
+        """So many seconds of sound have been made: what comes next is due when they have been played."""
+        self._played_until = max(self._played_until, time.monotonic()) + seconds
 
     def segment_renderer(self, phones: Tensor, seed: int) -> WaveSegmentRenderer:
         """As :class:`Voice`."""
@@ -144,7 +159,9 @@ class WaveSegmentRenderer:
         self._text: Tensor | None = None
         self._noise = FrameNoise(seed, config.inter_channels, voice.style)
         self._per_token = config.frames_per_token
-        self._reach = GENERATOR_FRAMES + 2 * config.flow_steps * config.flow_layers  # a flow layer sees 2 each way
+        self._generator_frames = reach(config)
+        # a flow layer sees 2 frames each way
+        self._reach = self._generator_frames + 2 * config.flow_steps * config.flow_layers
         self.hop = math.prod(config.upsample_rates)
 
     def frames(self, tokens: int) -> int:
@@ -157,6 +174,12 @@ class WaveSegmentRenderer:
 
     def render(self, codes: Tensor, start: int, stop: int) -> Tensor:
         """As :class:`SegmentRenderer`."""
+        with self._voice.turn():
+            wave = self._render(codes, start, stop)
+        self._voice.spoken((stop - start) / LATENT_RATE)
+        return wave
+
+    def _render(self, codes: Tensor, start: int, stop: int) -> Tensor:
         voice, speed = self._voice, self._voice.speed
         # the flow's reach, then the generator's: what only the flow needs does not go through the generator
         first, last = max(0, start - self._reach), max(stop, self.frames(codes.numel()))
@@ -167,7 +190,7 @@ class WaveSegmentRenderer:
         skipped = int(before * self._per_token)
         m, logs = (at_speed(x, speed, first, last, skipped) for x in (prior.m, prior.logs))
         latent = voice.latent(m, logs, self._noise(first, last))
-        begin, end = max(first, start - GENERATOR_FRAMES), min(last, stop + GENERATOR_FRAMES)
+        begin, end = max(first, start - self._generator_frames), min(last, stop + self._generator_frames)
         wave = voice.sound(latent[..., begin - first : end - first])
         return wave[(start - begin) * self.hop : (stop - begin) * self.hop]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,6 +99,26 @@ class ResBlock2(nn.Module):
 
 
 RESBLOCKS: dict[str, type[ResBlock1] | type[ResBlock2]] = {"1": ResBlock1, "2": ResBlock2}
+
+
+def reach(config: GeneratorSizes) -> int:
+    """Frames on each side of a frame that its samples depend on, rounded up."""
+    frames, samples = 3.0, 1  # conv_pre; samples per frame
+    for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
+        frames += kernel / (2 * rate) / samples  # a sample is made of the inputs around its place
+        samples *= rate
+        frames += max(map(_block_reach(config.resblock), *_kernels(config))) / samples
+    return math.ceil(frames + 3 / samples)  # conv_post
+
+
+def _kernels(config: GeneratorSizes) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    return tuple(config.resblock_kernel_sizes), tuple(tuple(d) for d in config.resblock_dilation_sizes)
+
+
+def _block_reach(kind: str) -> Callable[[int, tuple[int, ...]], int]:
+    """Samples on each side that a residual block of this kind sees, of its kernel size and dilations."""
+    plain = 1 if str(kind) == "1" else 0  # the undilated convolution after each dilated one
+    return lambda size, dilations: (size - 1) // 2 * sum(d + plain for d in dilations)
 
 
 def _upsampler(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> WNConvTranspose1d:
