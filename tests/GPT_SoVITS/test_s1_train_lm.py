@@ -177,6 +177,24 @@ def test_the_folder_holds_the_best_or_the_last(
     assert facts["steps"] == steps and facts["held_out_loss"] == steps / 3
 
 
+@pytest.mark.parametrize(("keep", "steps"), [("best", 3), ("last", 4)])
+def test_a_stopped_run_leaves_the_best_or_what_it_has_come_to(
+    exp: Path, tmp_path: Path, keep: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from AR.training.lm_trainer import LMTrainer
+
+    look_around = LMTrainer.look_around
+
+    def stop_at_four(self: LMTrainer) -> None:
+        self.stop_asked = self.state.global_step >= 4
+        look_around(self)
+
+    monkeypatch.setattr(LMTrainer, "look_around", stop_at_four)
+    run = ("--set", "train.max_steps=9", "--set", f"train.keep={keep}")
+    assert train(write(tmp_path), exp, tmp_path / "run", *run) == 0
+    assert Qwen3T2SModel.from_pretrained(tmp_path / "weights" / "tiny").config.training["steps"] == steps
+
+
 @pytest.fixture
 def pretrained(tmp_path: Path) -> Path:
     """A tiny random Llama with its tokenizer."""

@@ -296,7 +296,9 @@ class LMTrainer(Trainer):  # type: ignore[misc]
         self.train(resume_from_checkpoint=str(last) if last else None)
         if self.held_clips and not self.stop_asked:
             self.evaluate()
-        if not self.held_clips or math.isinf(self.best):
+        # who stops a run that keeps the last weights wants those of now, not those of the evaluation before
+        newer = self.lm_config.train.keep == "last" and self.evaluated_at != self.state.global_step
+        if not self.held_clips or math.isinf(self.best) or newer:
             with self.average.applied():
                 self._export()
         self._save_checkpoint(self.model, trial=None)
