@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from config import REPO_ROOT
 from errors import GSVError, MismatchError
-from tools.i18n.error_texts import told
+from tools.i18n.error_texts import told, told_part
 from TTS_infer_pack.model_names import shown_name
 
 logger = logging.getLogger(__name__)
@@ -186,8 +186,8 @@ def loading_text(say: Say, state: LoadState) -> str:
 
 def fall_text(fallback: Any, say: Say) -> str:
     """Why the AR model speaks, in the page's language."""
-    reason = say(f"reason.{fallback.reason}")
-    return say("voice.fell_message", name=short(fallback.model_name), reason=reason, detail=fallback.message)
+    reason, detail = say(f"reason.{fallback.reason}"), told_part(say, fallback.message)
+    return say("voice.fell_message", name=short(fallback.model_name), reason=reason, detail=detail)
 
 
 def asked_for(settings: Any) -> str | None:
@@ -208,7 +208,7 @@ def who_speaks(model_name: str | None, fallback: Any, say: Say) -> str:
     if fallback is None:
         return say("voice.lm", name=short(model_name))
     reason = say(f"reason.{fallback.reason}")
-    return say("voice.fell", name=short(model_name), reason=reason, detail=fallback.message)
+    return say("voice.fell", name=short(model_name), reason=reason, detail=told_part(say, fallback.message))
 
 
 def short(path: str) -> str:

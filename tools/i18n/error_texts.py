@@ -1,8 +1,8 @@
 """Errors in the page's language: the sentences of ``errors.py``'s kinds are written in English where they are raised.
 
-A sentence is found again by its English text in ``locale/en_US/errors.json``, in which ``{name}`` stands for whatever
-is put in, and told with the same values in another language. What is not in that file stays English. A test compares
-the file with the sources.
+A sentence is found again by its English text in the files ``locale/en_US/errors*.json``, in which ``{name}`` stands for
+whatever is put in, and told with the same values in another language. What is not in these files stays English. Tests
+compare them with the sources: each text must be one that something says, and all that a page reaches must have one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from functools import cache
 from errors import GSVError
 from tools.i18n.translator import FALLBACK_LANGUAGE, texts
 
-SECTION = "errors."
+SECTIONS = ("errors.", "errors_lm.", "errors_models.", "errors_training.")
 EXPECTED, FIX = "; expected ", "; fix: "
+FREE = ("detail", "reason", "why")
+"""Values that may be sentences themselves, and are then told in the same language."""
+NESTED = ("what", "kind")
+"""Values that have to be sentences themselves; otherwise the text around them is not the one that was looked for."""
 Say = Callable[..., str]
 
 
@@ -31,6 +35,8 @@ def told(say: Say, error: GSVError) -> str:
 
 def told_line(say: Say, line: str) -> str:
     """The same for an error that was written into a log."""
+    if found_in(line) is not None:
+        return told_part(say, line)
     rest, _, fix = line.partition(FIX)
     what, _, expected = rest.partition(EXPECTED)
     return told(say, GSVError(what, expected, fix))
@@ -39,17 +45,28 @@ def told_line(say: Say, line: str) -> str:
 def told_part(say: Say, text: str) -> str:
     """``text`` in the page's language, or as it is."""
     line = " ".join(text.split())
+    if (found := found_in(line)) is None:
+        return line
+    key, values = found
+    inner = FREE + NESTED
+    return say(key, **{name: told_part(say, value) if name in inner else value for name, value in values.items()})
+
+
+def found_in(line: str) -> tuple[str, dict[str, str]] | None:
+    """The key of an English sentence and the values that stand in it, None if it is not in the files."""
     for key, pattern in _patterns():
         found = pattern.fullmatch(line)
-        if found is not None:
-            return say(key, **found.groupdict())
-    return line
+        if found is not None and all(
+            found_in(v) is not None for name, v in found.groupdict().items() if name in NESTED
+        ):
+            return key, found.groupdict()
+    return None
 
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Keys and what their English texts look like, those with the most words of their own first."""
-    rows = [(key, text) for key, text in texts(FALLBACK_LANGUAGE).items() if key.startswith(SECTION)]
+    rows = [(key, text) for key, text in texts(FALLBACK_LANGUAGE).items() if key.startswith(SECTIONS)]
     rows.sort(key=lambda row: -len(re.sub(r"\{\w+\}", "", row[1])))
     return tuple((key, _pattern(text)) for key, text in rows)
 
