@@ -14,12 +14,15 @@ from functools import cache
 from errors import GSVError
 from tools.i18n.translator import FALLBACK_LANGUAGE, texts
 
-SECTIONS = ("errors.", "errors_lm.", "errors_models.", "errors_training.")
+SECTIONS = ("errors.", "errors_clips.", "errors_lm.", "errors_models.", "errors_training.")
 EXPECTED, FIX = "; expected ", "; fix: "
 FREE = ("detail", "reason", "why")
 """Values that may be sentences themselves, and are then told in the same language."""
 NESTED = ("what", "kind")
 """Values that have to be sentences themselves; otherwise the text around them is not the one that was looked for."""
+COUNTS = "counts"
+"""The value that says how many clips were left out and why: ``3 x file missing, 1 too short (first: a.wav)``."""
+COUNTED = re.compile(r"(\d+ (?:x )?)(.+?)(?: \(first: (.+)\))?")
 Say = Callable[..., str]
 
 
@@ -48,8 +51,20 @@ def told_part(say: Say, text: str) -> str:
     if (found := found_in(line)) is None:
         return line
     key, values = found
-    inner = FREE + NESTED
-    return say(key, **{name: told_part(say, value) if name in inner else value for name, value in values.items()})
+    return say(key, **{name: _told_value(say, name, value) for name, value in values.items()})
+
+
+def _told_value(say: Say, name: str, value: str) -> str:
+    if name == COUNTS:
+        return ", ".join(_told_count(say, part) for part in re.split(r", (?=\d)", value))
+    return told_part(say, value) if name in FREE + NESTED else value
+
+
+def _told_count(say: Say, text: str) -> str:
+    if (found := COUNTED.fullmatch(text)) is None:
+        return told_part(say, text)
+    first = f" ({say('page.error_first', path=found[3])})" if found[3] else ""
+    return f"{found[1]}{told_part(say, found[2])}{first}"
 
 
 def found_in(line: str) -> tuple[str, dict[str, str]] | None:

@@ -21,7 +21,8 @@ FOLDERS = ("GPT_SoVITS", "tools")
 FIELDS = ("what", "expected", "fix")
 FIRST_FIELD = {"LMUnavailable": 1, "NotAllowedError": 1}
 """Kinds whose sentence is not the first argument."""
-ONE_SENTENCE = {"T2SError", "LMUnavailable", "EngineFull", "EngineClosed"}
+ONE_SENTENCE = {"T2SError", "LMUnavailable", "EngineFull", "EngineClosed", "SkippedClip"}
+"""Kinds with one argument that is shown."""
 DEEPEST = 3
 """How many calls back a sentence is looked for."""
 
@@ -130,8 +131,8 @@ def below(source: Source) -> str:
 
 @cache
 def kinds() -> frozenset[str]:
-    """Names of the project's error kinds: ``GSVError``, ``T2SError`` and what is derived from them."""
-    found = {"GSVError", "T2SError"}
+    """Names of the project's error kinds, derived ones too, and of what says why a clip is left out."""
+    found = {"GSVError", "T2SError", "SkippedClip"}
     classes = [node for source in sources().values() for node in source.classes]
     while more := {node.name for node in classes if found & {_name(base) for base in node.bases}} - found:
         found |= more
@@ -174,9 +175,14 @@ def _put_in(source: Source, part: ast.expr, depth: int) -> set[str]:
     """A part of an f-string; what is put in is read too where it is in words, chosen here or by another function."""
     if not isinstance(part, ast.FormattedValue):
         return templates(source, part, depth)
+    if isinstance(part.value, ast.IfExp):
+        return templates(source, part.value, depth)
     named = isinstance(part.value, ast.Name | ast.Call) and source.function_around(part) is not None
     texts = templates(source, part.value, depth) if named else set()
-    return {text for text in texts if len(text.replace("{}", "").split()) > 1} or {"{}"}
+    worded = {text for text in texts if len(text.replace("{}", "").split()) > 1}
+    if worded and "" in texts:  # a clause that may be left out
+        return texts
+    return worded if worded and worded == texts else worded | {"{}"}
 
 
 def _returned(source: Source, call: ast.Call, depth: int) -> set[str]:
@@ -240,10 +246,11 @@ def _calls() -> dict[str, list[tuple[Source, ast.Call]]]:
 
 
 def _calls_of(source: Source, function: Function) -> Iterator[tuple[Source, ast.Call]]:
-    """Calls of a function in its own file and in those that import it by name."""
-    wanted = (source.name, function.name)
+    """Calls of a function in its own file and in those that import it by name, or its class or another maker of it."""
+    method = isinstance(source.parents.get(function), ast.ClassDef)
     for caller, call in _calls()[function.name]:
-        if caller is source or wanted in caller.imports:
+        imported = {name for module, name in caller.imports if module == source.name}
+        if caller is source or (imported if method else function.name in imported):
             yield caller, call
 
 

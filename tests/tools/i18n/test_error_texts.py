@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from errors import GSVError, RequestError
+from errors import DatasetError, GSVError, RequestError
 from tests.tools.i18n.error_sentences import Sentence, below, reached_from, sentences, sources, templates
 from tools.i18n import PAGE_LANGUAGES, Translator
 from tools.i18n.error_texts import FREE, NESTED, SECTIONS, found_in, told, told_line, told_part
@@ -53,7 +53,6 @@ LEFT_ENGLISH = {
     "qwen3.lora_targets {} do not fit the backbone ({})",
     "the AR checkpoint has no {}.word_embeddings.weight",
     # what only a program can give
-    "{} is {}",
     "text",
     "HuBERT got audio of shape {}",
     "[batch, {} or more]",
@@ -68,7 +67,9 @@ LEFT_ENGLISH = {
     "beside its weights the checkpoint holds what JSON cannot keep ({})",
     "an exported model, not a training state",
 }
-NAMES = re.compile(r"[^ ]*[^a-z ][^ ]*|(pip|python) .*|--.*|[\w-]+(, [\w-]+)+|\{\} --force")
+NAMES = re.compile(
+    r"[^ ]*[^a-z ][^ ]*|pip install (-e |-r )?[^ ]+|--[^ ]+( [^ ]*[^a-z ][^ ]*)?|[\w-]+(, [\w-]+)+|\{\} --force"
+)
 """The same in every language: a name, a command, a row of names."""
 
 
@@ -136,7 +137,8 @@ def test_the_english_texts_are_those_of_the_sources() -> None:
         while (found := found_in(line)) is not None:
             hits.add(found[0])
             line = next((value for name, value in found[1].items() if name in FREE + NESTED), "")
-    assert not sorted(set(keys()) - hits)
+    unused = sorted(set(keys()) - hits)
+    assert not unused, unused
 
 
 @pytest.mark.parametrize("language", PAGE_LANGUAGES)
@@ -168,6 +170,17 @@ def test_a_sentence_inside_a_sentence_is_translated_too(language: str) -> None:
     said = told_part(Translator(language).say, "/x/a.pth seems to be a git-lfs pointer, not the weights themselves")
     assert "/x/a.pth" in said and "git-lfs" in said
     assert ("themselves" in said) == ("seems" in said) == (language == "en_US")
+
+
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+def test_counts_of_clips_are_translated(language: str) -> None:
+    error = DatasetError(
+        "no clip of /x can be trained on: 3 unreadable audio (first: a.wav), 1 not four fields, or no phones"
+    )
+    said = told(Translator(language).say, error)
+    assert all(text in said for text in ("/x", "3 ", "1 ", "a.wav"))
+    assert len({"unreadable" in said, "first" in said, "four fields" in said, language == "en_US"}) == 1
+    assert told(Translator("en_US").say, error) == str(error)
 
 
 @pytest.mark.parametrize(
