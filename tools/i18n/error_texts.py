@@ -20,6 +20,8 @@ FREE = ("detail", "reason", "why")
 """Values that may be sentences themselves, and are then told in the same language."""
 NESTED = ("what", "kind")
 """Values that have to be sentences themselves; otherwise the text around them is not the one that was looked for."""
+LONGEST = 2000
+"""Characters of what may be a sentence."""
 COUNTS = "counts"
 """The value that says how many clips were left out and why: ``3 x file missing, 1 too short (first: a.wav)``."""
 COUNTED = re.compile(r"(\d+ (?:x )?)(.+?)(?: \(first: (.+)\))?")
@@ -38,8 +40,6 @@ def told(say: Say, error: GSVError) -> str:
 
 def told_line(say: Say, line: str) -> str:
     """The same for an error that was written into a log."""
-    if found_in(line) is not None:
-        return told_part(say, line)
     rest, _, fix = line.partition(FIX)
     what, _, expected = rest.partition(EXPECTED)
     return told(say, GSVError(what, expected, fix))
@@ -69,23 +69,32 @@ def _told_count(say: Say, text: str) -> str:
 
 def found_in(line: str) -> tuple[str, dict[str, str]] | None:
     """The key of an English sentence and the values that stand in it, None if it is not in the files."""
-    for key, pattern in _patterns():
-        found = pattern.fullmatch(line)
-        if found is not None and all(
-            found_in(v) is not None for name, v in found.groupdict().items() if name in NESTED
-        ):
-            return key, found.groupdict()
+    if len(line) > LONGEST:
+        return None
+    for key, words, patterns in _patterns():
+        if not all(piece in line for piece in words):  # most are not it, and a pattern takes longer to say so
+            continue
+        for found in filter(None, (pattern.fullmatch(line) for pattern in patterns)):
+            values = found.groupdict()
+            if all(found_in(values[name]) is not None for name in NESTED if name in values):
+                return key, values
     return None
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Keys and what their English texts look like, those with the most words of their own first."""
-    rows = [(key, text) for key, text in texts(FALLBACK_LANGUAGE).items() if key.startswith(SECTIONS)]
-    rows.sort(key=lambda row: -len(re.sub(r"\{\w+\}", "", row[1])))
-    return tuple((key, _pattern(text)) for key, text in rows)
+def _patterns() -> tuple[tuple[str, list[str], list[re.Pattern[str]]], ...]:
+    """Keys, the words of their English texts, and what these look like; those with the most words of their own first.
+
+    "a: b: c" may be a sentence after "a: " or after "a: b: ", so there are two patterns.
+    """
+    rows = []
+    for key, text in texts(FALLBACK_LANGUAGE).items():
+        if key.startswith(SECTIONS):
+            pieces = re.split(r"\{(\w+)\}", text)
+            rows.append((key, pieces[::2], [_pattern(pieces, any_text) for any_text in (".+?", ".+")]))
+    return tuple(sorted(rows, key=lambda row: -sum(map(len, row[1]))))
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    pieces = re.split(r"\{(\w+)\}", text)
-    return re.compile("".join(f"(?P<{p}>.+)" if n % 2 else re.escape(p) for n, p in enumerate(pieces)), re.S)
+def _pattern(pieces: list[str], any_text: str) -> re.Pattern[str]:
+    """``pieces`` are words and names of values in turn."""
+    return re.compile("".join(f"(?P<{p}>{any_text})" if n % 2 else re.escape(p) for n, p in enumerate(pieces)), re.S)

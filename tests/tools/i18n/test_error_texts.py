@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from functools import cache
 import pytest
 
 from errors import DatasetError, GSVError, RequestError
-from tests.tools.i18n.error_sentences import Sentence, below, reached_from, sentences, sources, templates
+from tests.tools.i18n.error_sentences import Sentence, below, reached_from, sentences, sources
 from tools.i18n import PAGE_LANGUAGES, Translator
 from tools.i18n.error_texts import FREE, NESTED, SECTIONS, found_in, told, told_line, told_part
 from tools.i18n.translator import texts
@@ -95,12 +96,14 @@ def reached() -> frozenset[Sentence]:
     return frozenset(s for source in reached_from(pages, NOT_REACHED) for s in sentences(source))
 
 
-def all_texts() -> Iterator[str]:
-    """Every string of the sources, and every sentence of their errors."""
+def strings() -> Iterator[str]:
+    """Every string of the sources, with ``{}`` for what is put in: reasons and warnings are no errors of their own."""
     for source in sources().values():
-        yield from (sentence.text for sentence in sentences(source))
         for node in source.strings:
-            yield from (" ".join(text.split()) for text in templates(source, node))
+            if isinstance(node, ast.Constant):
+                yield str(node.value)
+            else:
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
 
 
 def keys() -> list[str]:
@@ -132,11 +135,13 @@ def test_an_error_that_is_added_is_noticed() -> None:
 
 def test_the_english_texts_are_those_of_the_sources() -> None:
     hits: set[str] = set()
-    for text in set(all_texts()):
-        line = text.replace("{}", PUT_IN)
+    for sentence in {s.text for source in sources().values() for s in sentences(source)}:
+        line = sentence.replace("{}", PUT_IN)
         while (found := found_in(line)) is not None:
             hits.add(found[0])
             line = next((value for name, value in found[1].items() if name in FREE + NESTED), "")
+    said = set(strings())
+    hits |= {key for key in keys() if re.sub(r"\{\w+\}", "{}", texts("en_US")[key]) in said}
     unused = sorted(set(keys()) - hits)
     assert not unused, unused
 
@@ -170,6 +175,36 @@ def test_a_sentence_inside_a_sentence_is_translated_too(language: str) -> None:
     said = told_part(Translator(language).say, "/x/a.pth seems to be a git-lfs pointer, not the weights themselves")
     assert "/x/a.pth" in said and "git-lfs" in said
     assert ("themselves" in said) == ("seems" in said) == (language == "en_US")
+
+
+@pytest.mark.parametrize("language", [name for name in PAGE_LANGUAGES if name != "en_US"])
+@pytest.mark.parametrize(
+    ("line", "values", "english"),
+    [
+        (
+            "1-get-text: no usable clip in the list (3 x file missing, 1 x empty text; the first: a.wav); "
+            "expected at least one good line; fix: mend the list or the audio folder and start again",
+            {"1-get-text", "3 x ", "1 x ", "a.wav"},
+            {"no usable", "missing", "empty", "expected", "at least", "fix", "mend"},
+        ),
+        (
+            "a.pth is a training state (G_*.pth or D_*.pth), not an exported model; expected a SoVITS (s2) checkpoint; "
+            "fix: choose a file of the right kind",
+            {"a.pth", "G_*.pth", "SoVITS"},
+            {" is ", "training", "exported", "checkpoint", "choose"},
+        ),
+        (
+            "x.yaml: accelerate is not installed; training needs it: pip install accelerate",
+            {"x.yaml", "pip install accelerate"},
+            {"not installed", "training"},
+        ),
+    ],
+)
+def test_an_error_in_a_log_is_translated_whole(language: str, line: str, values: set[str], english: set[str]) -> None:
+    said = told_line(Translator(language).say, line)
+    assert not {value for value in values if value not in said}, said
+    assert not {words for words in english if words in said}, said
+    assert told_line(Translator("en_US").say, line) == line
 
 
 @pytest.mark.parametrize("language", PAGE_LANGUAGES)
