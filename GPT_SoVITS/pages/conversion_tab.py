@@ -15,6 +15,7 @@ from pages.context import PageContext
 from pages.guard import MAX_TEXT, check_text, plain, visitor
 from pages.uploads import usable_upload
 from text.language_names import mode_of
+from tools.i18n.error_texts import told_part
 from tools.recordings.hearing import Recogniser, find_recogniser
 from TTS_infer_pack.conversion_request import ConversionRequest, read_recording
 from TTS_infer_pack.request import drawn_seed
@@ -189,7 +190,7 @@ def _converted(context: PageContext, request: ConversionRequest, hear: Recognise
             yield gr.skip(), say("inference.stopped")
             return
     if warnings:
-        gr.Warning(plain("\n".join(warnings)), title=say("inference.incomplete_title"))
+        gr.Warning(plain("\n".join(told_part(say, text) for text in warnings)), title=say("inference.incomplete_title"))
     took = f"{time.perf_counter() - begun:.1f}"
     done = say("conversion.done", seconds=f"{seconds:.1f}", took=took, seed=request.seed)
     yield (rate, to_int16(np.concatenate(parts))), done

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from config import REPO_ROOT
 from errors import GSVError, MismatchError
-from tools.i18n.error_texts import told
+from tools.i18n.error_texts import told, told_part
 from TTS_infer_pack.model_names import shown_name
 
 logger = logging.getLogger(__name__)
@@ -181,13 +181,19 @@ class Voice:
 def loading_text(say: Say, state: LoadState) -> str:
     """What is being loaded, or why there is no voice."""
     detail = state.detail
-    return say(f"voice.{state.stage}", detail=told(say, detail) if isinstance(detail, GSVError) else detail)
+    if isinstance(detail, GSVError):
+        detail = told(say, detail).replace(f"{REPO_ROOT}/", "")
+    return say(f"voice.{state.stage}", detail=detail)
 
 
 def fall_text(fallback: Any, say: Say) -> str:
     """Why the AR model speaks, in the page's language."""
-    reason = say(f"reason.{fallback.reason}")
-    return say("voice.fell_message", name=short(fallback.model_name), reason=reason, detail=fallback.message)
+    return _fell("voice.fell_message", fallback.model_name, fallback, say)
+
+
+def _fell(key: str, model_name: str, fallback: Any, say: Say) -> str:
+    detail = told_part(say, fallback.message).replace(f"{REPO_ROOT}/", "")
+    return say(key, name=short(model_name), reason=say(f"reason.{fallback.reason}"), detail=detail)
 
 
 def asked_for(settings: Any) -> str | None:
@@ -207,8 +213,7 @@ def who_speaks(model_name: str | None, fallback: Any, say: Say) -> str:
         return say("voice.ar")
     if fallback is None:
         return say("voice.lm", name=short(model_name))
-    reason = say(f"reason.{fallback.reason}")
-    return say("voice.fell", name=short(model_name), reason=reason, detail=fallback.message)
+    return _fell("voice.fell", model_name, fallback, say)
 
 
 def short(path: str) -> str:

@@ -73,7 +73,9 @@ class SliceSettings:
         for field in fields(self):
             value, (low, high) = getattr(self, field.name), limits[field.name]
             if not low <= value <= high:
-                raise ConfigError(f"{field.name} is {value}", f"{low} to {high}", f"change {field.name}")
+                raise ConfigError(
+                    f"{field.name}={value} cannot be used", f"a number from {low} to {high}", f"change {field.name}"
+                )
         if self.hop_size > self.min_interval:
             raise ConfigError(
                 f"hop_size {self.hop_size} is longer than min_interval {self.min_interval}", "a shorter hop_size"
