@@ -2,6 +2,7 @@
 
     python tools/bench/conversion.py --audio-root ../shared                     # 20 clips, needs the extra eval
     python tools/bench/conversion.py --audio-root ../shared --clips 60 --pack work/new-pack
+    python tools/bench/conversion.py --audio-root ../shared --voices jm_kumo GPT_SoVITS/.../reference_1.wav
 
 For each voice: how alike the speech is to the wanted voice and to the recording it came from (Resemblyzer: mean over
 clips, and in how many clips the wanted voice is nearer), word errors as Whisper base hears them beside those of the
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,11 +60,13 @@ class Row:
 
 
 def clip_of(root: Path, speaker: str) -> Path:
-    """A clip of the corpus that lends a speaker's voice.
+    """A clip of the corpus that lends a speaker's voice; where ``speaker`` is a file, that one.
 
     Raises:
         DatasetError: there is none.
     """
+    if Path(speaker).is_file():
+        return Path(speaker)
     folder = root / "corpus" / "audio" / speaker
     for path in sorted(folder.glob("en_*.opus")):
         if CLIP_SECONDS[0] <= load_audio(path).seconds <= CLIP_SECONDS[1]:
@@ -70,16 +74,16 @@ def clip_of(root: Path, speaker: str) -> Path:
     raise DatasetError(f"{folder} has no clip of {CLIP_SECONDS} s", "the corpus", "check --audio-root")
 
 
-def measure(items: list[Item], root: Path, pack: Path) -> dict[str, Row]:
+def measure(items: list[Item], root: Path, pack: Path, voices: Sequence[str] = VOICES) -> dict[str, Row]:
     """Speak and judge; says how far it is on stderr."""
     from TTS_infer_pack.conversion_request import ConversionRequest
 
     under_test = VoiceUnderTest("", {"pack": str(pack)})
     tts, own = under_test.tts, Resynthesis(under_test, own_voice=True)
     whisper, resemblyzer = WhisperJudge(1), ResemblyzerJudge()
-    clips = {speaker: clip_of(root, speaker) for speaker in VOICES}
+    clips = {speaker: clip_of(root, speaker) for speaker in voices}
     wanted = {speaker: resemblyzer.embed(_heard(load_audio(path))) for speaker, path in clips.items()}
-    rows = {name: Row() for name in ("recording", "re-synthesis", *VOICES)}
+    rows = {name: Row() for name in ("recording", "re-synthesis", *voices)}
     for number, item in enumerate(items, 1):
         assert item.path is not None
         audio = load_audio(item.path)
@@ -87,7 +91,7 @@ def measure(items: list[Item], root: Path, pack: Path) -> dict[str, Row]:
         again = own.speak(item, seed=1)
         for name, sound in (("recording", audio), ("re-synthesis", Audio(again.samples, again.rate))):
             rows[name].errors += score(item.text, whisper.transcribe(_heard(sound), "en"), "en")
-        for speaker in VOICES:
+        for speaker in voices:
             if speaker == item.speaker:
                 continue
             ask = ConversionRequest(audio, item.text, "en", str(clips[speaker]), seed=number)
@@ -114,12 +118,13 @@ def main() -> int:
     parser.add_argument("--audio-root", type=Path, required=True, help="folder that holds corpus/")
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--pack", type=Path, default=PACK_DIR)
+    parser.add_argument("--voices", nargs="+", default=VOICES, help="speakers of the corpus, or clips")
     arguments = parser.parse_args()
     try:
         items = read_items(REPO_ROOT / "tests" / "data" / "eval_en.tsv", arguments.audio_root)
         items = [item for item in items if item.path is not None]
         chosen = items[:: max(1, len(items) // arguments.clips)][: arguments.clips]
-        rows = measure(chosen, arguments.audio_root, arguments.pack)
+        rows = measure(chosen, arguments.audio_root, arguments.pack, arguments.voices)
     except GSVError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
