@@ -49,7 +49,13 @@ class Turns:
         with self._changed:
             own = due, next(self._numbers)
             heapq.heappush(self._waiting, own)
-            self._changed.wait_for(lambda: self._free and self._waiting[0] == own)
+            try:
+                self._changed.wait_for(lambda: self._free and self._waiting[0] == own)
+            except BaseException:  # Ctrl-C: whoever comes after must not wait for this one
+                self._waiting.remove(own)
+                heapq.heapify(self._waiting)
+                self._changed.notify_all()
+                raise
             heapq.heappop(self._waiting)
             self._free -= 1
             self._changed.notify_all()  # another place may be free for who is the first now

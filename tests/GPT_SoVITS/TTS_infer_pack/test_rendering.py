@@ -98,6 +98,21 @@ def test_on_a_cpu_so_many_work_at_a_time_and_the_first_due_comes_next(places: in
     assert order[places] == 1.0 and (places > 1 or order == sorted(order))
 
 
+def test_who_gives_up_waiting_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(1)
+
+    def interrupted(condition: object) -> bool:
+        raise KeyboardInterrupt
+
+    with turns.take(5.0):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(turns._changed, "wait_for", interrupted)
+            with turns.take(1.0):
+                pass
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: turns.take(9.0).__enter__()).exception(5) is None
+
+
 def test_a_place_is_free_again_after_an_error() -> None:
     renderer = Renderer(Generator(), CPU)
     for _ in range(5):
