@@ -53,14 +53,17 @@ def environment(root: Path, **variables: str) -> dict[str, str]:
 
 
 def drive(root: Path, script: str, *steps: dict[str, Any], **variables: str) -> tuple[Any, str]:
-    """Run a driving script of this folder in a checkout; (what it printed as RESULT, its standard error)."""
+    """Run a driving script of this folder in a checkout; (what it printed as RESULT, all else that it printed).
+
+    The host's own logging goes to standard output.
+    """
     command = [PYTHON, str(HERE / script), json.dumps(steps)]
     run = subprocess.run(
         command, cwd=root, env=environment(root, **variables), capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr[-3000:]
     line = [line for line in run.stdout.splitlines() if line.startswith(RESULT)][-1]
-    return json.loads(line.removeprefix(RESULT)), run.stderr
+    return json.loads(line.removeprefix(RESULT)), run.stdout.replace(line, "") + run.stderr
 
 
 def free_port() -> int:
