@@ -86,21 +86,16 @@ class Renderer:
         generate: the network.
         device: where it is; on CUDA it has a stream of its own, so that decode steps do not wait for it.
         together: most pieces in a call; None: one on CPU, where more are no faster, else ``MOST_TOGETHER``.
-        places: threads that make a piece at a time; None: on CPU as many as the cores that torch's threads leave.
     """
 
-    def __init__(
-        self, generate: Generate, device: torch.device, together: int | None = None, places: int | None = None
-    ) -> None:
+    def __init__(self, generate: Generate, device: torch.device, together: int | None = None) -> None:
         on_cpu = device.type == "cpu"
         self._generate = generate
         self._together = together or (1 if on_cpu else MOST_TOGETHER)
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._waiting: list[_Piece] = []
         self._queue, self._turn = threading.Lock(), threading.Lock()
-        if places is None and on_cpu:
-            places = max(1, _usable_cores() // torch.get_num_threads())
-        self._places = Turns(places) if places else None
+        self._places = Turns(max(1, _usable_cores() // torch.get_num_threads())) if on_cpu else None
 
     @contextmanager
     def turn(self, due: float) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -107,18 +106,15 @@ def reach(config: GeneratorSizes) -> int:
     for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
         frames += kernel / (2 * rate) / samples  # a sample is made of the inputs around its place
         samples *= rate
-        frames += max(map(_block_reach(config.resblock), *_kernels(config))) / samples
+        blocks = zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True)
+        frames += max(_block_reach(config.resblock, size, dilations) for size, dilations in blocks) / samples
     return math.ceil(frames + 3 / samples)  # conv_post
 
 
-def _kernels(config: GeneratorSizes) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
-    return tuple(config.resblock_kernel_sizes), tuple(tuple(d) for d in config.resblock_dilation_sizes)
-
-
-def _block_reach(kind: str) -> Callable[[int, tuple[int, ...]], int]:
-    """Samples on each side that a residual block of this kind sees, of its kernel size and dilations."""
+def _block_reach(kind: str, kernel_size: int, dilations: tuple[int, ...]) -> int:
+    """Samples on each side that a residual block sees."""
     plain = 1 if str(kind) == "1" else 0  # the undilated convolution after each dilated one
-    return lambda size, dilations: (size - 1) // 2 * sum(d + plain for d in dilations)
+    return (kernel_size - 1) // 2 * sum(dilation + plain for dilation in dilations)
 
 
 def _upsampler(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> WNConvTranspose1d:
