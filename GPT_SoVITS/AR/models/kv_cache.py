@@ -119,24 +119,34 @@ class StepView:
     """One new position in each of the first ``rows`` rows."""
 
     def __init__(self, cache: KVCache, rows: int) -> None:
-        heads, columns = cache.layers[0].shape[2:4]
         self._cache, self._rows, self._span = cache, rows, cache.span(rows)
         # on other devices a captured step is run again with other lengths, so it always has a mask
         self._even = cache.lengths.device.type == "cpu" and min(cache.filled[:rows]) + 1 == self._span
         self._lengths = cache.lengths[:rows]
         self.positions = self._lengths[:, None].clone()
-        # index of each row's and head's new place in [R * H * S, D]: one copy writes all of a layer
-        first = torch.arange(rows * heads, device=self.positions.device).view(rows, heads) * columns
-        self._places = (first + self.positions).flatten()
+        self._places: Tensor | None = None
         self._masks: dict[int | None, Tensor | None] = {}
 
     def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """As :class:`View`; keys and values [n, H, 1, D]."""
         store = self._cache.layers[layer]
+        if self._even:  # all in the same column
+            seen = store[:, : self._rows, :, : self._span].unbind()
+            for part, new in zip(seen, (keys, values), strict=True):
+                part[:, :, -1:].copy_(new)
+            return seen  # type: ignore[return-value]
+        if self._places is None:
+            self._places = self._flat_places()
         size = store.shape[-1]
         for part, new in zip(store, (keys, values), strict=True):
             part.view(-1, size).index_copy_(0, self._places, new.reshape(-1, size))
         return store[0, : self._rows, :, : self._span], store[1, : self._rows, :, : self._span]
+
+    def _flat_places(self) -> Tensor:
+        """Index of each row's and head's new place in [R * H * S, D], so that one copy writes all of a layer."""
+        heads, columns = self._cache.layers[0].shape[2:4]
+        first = torch.arange(self._rows * heads, device=self.positions.device).view(-1, heads) * columns
+        return (first + self.positions).flatten()
 
     def mask(self, window: int | None = None) -> Tensor | None:
         """As :class:`View`."""

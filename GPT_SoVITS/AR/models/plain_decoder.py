@@ -4,6 +4,9 @@ It has the parameter names of transformers' decoders, and is filled from a loade
 packed or merged layers stay what they are) or from a folder's safetensors. transformers is not needed to run it. What
 a model is like is a row of :class:`Shape`; there is one layer for all of them. Works with PyTorch 2.4 and later.
 
+A step (one new position a row) goes through it as [B, C], a stretch of positions as [B, L, C]: a step of a small model
+is mostly calls of small operations, and two dimensions need fewer of them.
+
 Shapes: B batch, L new positions, C hidden channels, H heads, G key-value heads, D channels per head, S positions seen.
 """
 
@@ -147,10 +150,16 @@ class Norm(nn.Module):
     def __init__(self, size: int, shape: Shape) -> None:
         super().__init__()
         self.weight, self.eps, self.gemma = nn.Parameter(torch.ones(size)), shape.eps, shape.gemma
+        self._floor = torch.full((), shape.eps, device="cpu")  # a plain tensor even where the rest is made on "meta"
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight + 1.0 if self.gemma else self.weight
-        return F.rms_norm(x, x.shape[-1:], weight, self.eps)
+        if x.dtype != torch.float32 or x.device.type != "cpu":
+            return F.rms_norm(x, x.shape[-1:], weight, self.eps)
+        # on CPU that is a dozen operations; this is five
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        scale = torch.addcmul(self._floor, length, length, value=1 / x.shape[-1]).rsqrt_()
+        return (x * scale).mul_(weight)
 
 
 class Attention(nn.Module):
@@ -167,25 +176,29 @@ class Attention(nn.Module):
             self.q_norm, self.k_norm = Norm(size, shape), Norm(size, shape)
 
     def forward(self, x: Tensor, codes: tuple[Tensor, Tensor], view: View, layer: int) -> Tensor:
-        """x [B, L, C], codes (cosine, signed sine) [B, L, 1, D] -> [B, L, C]."""
-        (batch, length, _), size, groups = x.shape, self.shape.head_dim, self.shape.groups
-        q, k = self.q_proj(x).view(batch, length, -1, size), self.k_proj(x).view(batch, length, -1, size)
+        """x [B, L, C] or [B, C], codes (cosine, signed sine) [B, (L,) 1, D] -> as x."""
+        size, groups, heads = self.shape.head_dim, self.shape.groups, self.shape.heads
+        lead = x.shape[:-1]
+        q, k = self.q_proj(x).view(*lead, heads, size), self.k_proj(x).view(*lead, groups, size)
         if self.shape.qk_norm:
             q, k = self.q_norm.forward(q), self.k_norm.forward(k)
-        both = torch.cat((q, k), dim=2)  # [B, L, H + G, D]
-        both = torch.addcmul(both * codes[0], both.roll(size // 2, -1), codes[1])
-        v = self.v_proj(x).view(batch, length, groups, size)
-        keys, values = view.update(layer, both[:, :, -groups:].transpose(1, 2), v.transpose(1, 2))  # [B, G, S, D]
-        each = self.shape.heads // groups
-        q, mask = both[:, :, :-groups], view.mask(self.shape.window if self.shape.kinds[layer] == SLIDING else None)
-        if length == 1:  # a step: the same without moving anything
-            q = q.view(batch, groups, each, size)
+        both = torch.cat((q, k), dim=-2)  # [B, (L,) H + G, D]
+        turned = both.view(*lead, heads + groups, 2, size // 2).flip(-2).view_as(both)  # each half in the other's place
+        both = torch.addcmul(both * codes[0], turned, codes[1])
+        q, k = both.split((heads, groups), dim=-2)
+        v = self.v_proj(x).view(*lead, groups, size)
+        mask = view.mask(self.shape.window if self.shape.kinds[layer] == SLIDING else None)
+        each = heads // groups
+        if x.dim() == 2:  # a step: the same without moving anything
+            keys, values = view.update(layer, k.unsqueeze(2), v.unsqueeze(2))  # [B, G, S, D]
+            q = q.view(lead[0], groups, each, size)
             out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=self.shape.scale)
-            return self.o_proj(out.reshape(batch, 1, -1))  # type: ignore[no-any-return]
+            return self.o_proj(out.reshape(lead[0], -1))  # type: ignore[no-any-return]
+        keys, values = view.update(layer, k.transpose(1, 2), v.transpose(1, 2))
         q = q.unflatten(2, (groups, each)).permute(0, 2, 3, 1, 4).flatten(2, 3)  # [B, G, H/G * L, D]
         mask = mask.repeat(1, 1, each, 1) if mask is not None else None
         out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=self.shape.scale)
-        out = out.unflatten(2, (each, length)).permute(0, 3, 1, 2, 4).reshape(batch, length, -1)
+        out = out.unflatten(2, (each, lead[1])).permute(0, 3, 1, 2, 4).reshape(*lead, -1)
         return self.o_proj(out)  # type: ignore[no-any-return]
 
 
@@ -301,11 +314,13 @@ class PlainDecoder(nn.Module):
             view: where their keys and values go; says their positions.
             rows: positions that the cache has room for; no position is beyond.
         """
-        tables = self._tables(rows, x)
-        codes = {kind: (cos[view.positions], sin[view.positions]) for kind, (cos, sin) in tables.items()}
+        step = x.shape[1] == 1
+        x, places = (x[:, 0], view.positions[:, 0]) if step else (x, view.positions)
+        codes = {kind: (cos[places], sin[places]) for kind, (cos, sin) in self._tables(rows, x).items()}
         for index, layer in enumerate(self.layers):
             x = layer.forward(x, codes[self.shape.kinds[index]], view, index)  # type: ignore[operator]
-        return self.norm.forward(x)
+        x = self.norm.forward(x)
+        return x[:, None] if step else x
 
     def _tables(self, rows: int, like: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Per layer kind, cosines and signed sines [rows or more, 1, D]; made once, swapped in one assignment."""

@@ -296,7 +296,7 @@ class Qwen3T2SModel(nn.Module):
         state.make_room(row + 1, length)
         x, hidden = self.embed(ids, kinds), torch.empty(0)
         # what the plain decoder does not know makes its own masks, for a row that is read at once
-        portion = PORTION if self.backbone.runs_plain else length
+        portion = math.ceil(length / max(1, round(length / PORTION))) if self.backbone.runs_plain else length
         for start in range(0, length, portion):
             if start:
                 yield None
