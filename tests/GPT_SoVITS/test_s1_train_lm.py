@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -20,15 +19,13 @@ from safetensors.torch import load_file
 import s1_train
 import s1_train_lm
 from AR.backend import SamplingParams, T2SRequest
-from AR.data.clips import Clip, DataPaths
+from AR.data.clips import DataPaths
 from AR.data.collate import IGNORE
-from AR.data.lm_collate import Item, LMCollator, draw_streams
+from AR.data.lm_collate import Item, LMCollator
 from AR.decode import decode
-from AR.errors import LMUnavailable, T2SError
-from AR.models import lm_backbone, lm_rows
+from AR.errors import T2SError
 from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
-from AR.training import lm_model
 from AR.training.config import DataSection
 from AR.training.lm_config import parse_lm_config
 from AR.training.lm_teacher import Teacher
@@ -344,15 +341,6 @@ def test_further_training_names_what_there_is(exp: Path, tmp_path: Path, caplog:
     assert "no trained language model nobody" in caplog.text
 
 
-def test_more_layers_than_the_backbone_has_are_refused() -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
-    decoder = LlamaForCausalLM(LlamaConfig(**shape, vocab_size=50)).model
-    with pytest.raises(LMUnavailable, match=f"first 9 layers are wanted, the backbone has {len(decoder.layers)}"):
-        lm_backbone.keep_layers(decoder, 9)
-
-
 def test_environment_asks_for_the_language_model(exp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(s1_train_lm, "run", lambda config, exp, output: asked.append((config, output)))
@@ -376,86 +364,6 @@ def test_presets_and_mistakes(tmp_path: Path, exp: Path) -> None:
     with pytest.raises(T2SError, match="lora, full, frozen"):
         parse_lm_config({"qwen3": {"tuning": "half"}})
     assert train(write(tmp_path, qwen3__new_model={}, qwen3__model_name="/nowhere"), exp, tmp_path / "run") == 2
-
-
-def clip(name: str, phones: int, tokens: int) -> Clip:
-    return Clip(
-        name,
-        np.arange(phones),
-        np.arange(tokens),
-        "s",
-        text=f"words of {name}",
-        alignment=np.minimum(np.arange(tokens) // 3, phones - 1),
-    )
-
-
-def test_batches_have_the_decoders_rows_and_labels(make_lm_parts: tuple[Any, LMConfig]) -> None:
-    tokenizer, config = make_lm_parts
-    items = [Item((clip("a", 5, 12),)), Item((clip("b", 7, 9), clip("c", 3, 8)), phones=False)]
-    batch = LMCollator(tokenizer, config, guided=True)(items)
-    speak = (batch["kinds"] == lm_rows.MARKER) & (batch["ids"] == lm_rows.SPEAK)
-    column = int(speak[0].nonzero()[0])
-    assert speak.sum() == 2 and bool(speak[:, column].all())
-    for row, item in enumerate(items):
-        tokens = np.concatenate([c.tokens for c in item.row]).tolist()
-        labels = batch["labels"][row]
-        assert labels[column:][: len(tokens) + 1].tolist() == [*tokens, 1024]
-        assert int((labels != IGNORE).sum()) == len(tokens) + 1
-        spoken = batch["kinds"][row] == lm_rows.SEMANTIC
-        assert batch["ids"][row][spoken].tolist() == tokens
-    guide = batch["guide"]
-    phones = batch["kinds"][0] == lm_rows.PHONE
-    assert bool((guide.text_clip[0][phones[: guide.text_clip.shape[1]]] == 0).all())
-    assert guide.target_column[0, 3] == int(phones.nonzero()[1]), "the fourth token is spoken in the second phone"
-    assert bool((guide.text_clip[1] == -1).all()) and bool((guide.target_column[1] == -1).all())
-
-
-@pytest.fixture
-def make_lm_parts() -> tuple[Any, LMConfig]:
-    return train_bpe(["words of a and b"], 300), LMConfig("x")
-
-
-def test_streams_are_dropped_but_never_both() -> None:
-    rng = np.random.default_rng(0)
-    drawn = [draw_streams(LMConfig("x"), 0.2, rng) for _ in range(2000)]
-    assert not any(not bpe and not phones for bpe, phones in drawn)
-    for index in (0, 1):
-        assert 0.15 < np.mean([not streams[index] for streams in drawn]) < 0.25
-    assert draw_streams(LMConfig("x", text_mode="phones"), 0.5, rng) == (False, True)
-
-
-def test_warm_start_takes_over_what_is_like_what(make_lm_parts: tuple[Any, LMConfig]) -> None:
-    tokenizer, config = make_lm_parts
-    for width in (32, 48):
-        model = Qwen3T2SModel(lm_model.new_decoder(SHAPE, tokenizer), tokenizer, config)
-        source = torch.randn(1025, width, generator=torch.Generator().manual_seed(1))
-        source[5] = source[6]
-        names = ("ar_text_embedding", "ar_audio_embedding")
-        lm_model.warm_start(
-            model, {f"model.{name}.word_embeddings.weight": source[: 732 if "text" in name else 1025] for name in names}
-        )
-        table = model.semantic_embedding.weight
-        torch.testing.assert_close(table[5], table[6])
-        assert float(table.std()) == pytest.approx(model.embedding_scale(), rel=0.05)
-    with pytest.raises(T2SError, match="ar_text_embedding"):
-        lm_model.warm_start(model, {})
-
-
-def test_memory_is_estimated_from_the_shape() -> None:
-    from transformers import Qwen2Config
-
-    shape = Qwen2Config(
-        vocab_size=151936,
-        hidden_size=896,
-        intermediate_size=4864,
-        num_hidden_layers=24,
-        num_attention_heads=14,
-        num_key_value_heads=2,
-    )
-    lora = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "lora"}}), shape)
-    full = lm_model.memory_estimate(parse_lm_config({"qwen3": {"tuning": "full"}}), shape)
-    assert 1.8 < lora["weights"] < 2.2 and lora["gradients and optimizer"] < 0.3
-    assert full["gradients and optimizer"] > 5
 
 
 def test_the_last_step_is_judged_once(exp: Path, tmp_path: Path) -> None:

@@ -64,6 +64,20 @@ def test_a_step_writes_each_row_at_its_own_place() -> None:
     assert state.cache.filled == [4, 6, 0] and state.cache.lengths.tolist() == [4, 6, BLOCK - 1]
 
 
+def test_a_step_of_rows_of_one_length_writes_the_same() -> None:
+    """They are written in another way; what was there before them stays, and so does a row behind them."""
+    state = filled((4, 4, 2))
+    view = StepView(state.cache, 2)
+    new = torch.tensor([7.0, 8.0])[:, None, None, None].expand(2, 1, 1, 4)
+    for layer in range(2):
+        keys, values = view.update(layer, new, -new)
+    assert keys.shape == (2, 1, 5, 4) and torch.equal(keys, -values)
+    state.finish_step(view, 2)
+    assert content(state, 0) == [0.0, 0.001, 0.002, 0.003, 7.0]
+    assert content(state, 1) == [1.0, 1.001, 1.002, 1.003, 8.0]
+    assert content(state, 2) == [2.0, 2.001]
+
+
 def test_rows_of_one_length_need_no_mask() -> None:
     state = filled((4, 4))
     assert StepView(state.cache, 2).mask() is None and StepView(state.cache, 1).mask() is None

@@ -57,6 +57,22 @@ def test_hidden_states_are_those_of_transformers(family: str, make_causal_lm: Ca
         torch.testing.assert_close(through_cache(plain, x, portions), want, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.inference_mode()
+def test_a_row_alone_steps_as_transformers_reads(family: str, make_causal_lm: Callable[[str], Any]) -> None:
+    decoder = make_causal_lm(family).model
+    plain, shape = PlainDecoder.of(decoder), PlainDecoder.of(decoder).shape
+    x = decoder.get_input_embeddings()(torch.arange(LENGTH) % 300)
+    state = DecodeState(KVCache(len(shape.kinds), 1, shape.groups, shape.head_dim, x, LENGTH))
+    found = [plain(x[None, :20], RowView(state.cache, 0, 0, 20), state.cache.capacity)[0]]
+    state.open_row(0, 20, 0)
+    for position in range(20, LENGTH):
+        step = StepView(state.cache, 1)
+        found.append(plain(x[None, position : position + 1], step, state.cache.capacity)[0])
+        state.finish_step(step, 1)
+    torch.testing.assert_close(torch.cat(found), theirs(decoder, x), atol=1e-5, rtol=1e-5)
+
+
 @torch.inference_mode()
 def test_llama3_and_linear_rotary_codes() -> None:
     from transformers import AutoModelForCausalLM, LlamaConfig
