@@ -34,6 +34,7 @@ class T2SRequest:
         prompt_phones: how many of ``phones`` belong to the prompt; only used for the length bounds.
         segment: number of the segment in its text, added to the seed: equal sentences are not spoken alike.
         pace: usual tokens a phone of what the stage has learned, for the length bounds; 0: not known.
+        silent_phones: how many of the target's phones take no time, such as pitch marks; for the lower bound.
     """
 
     phones: Tensor
@@ -44,6 +45,7 @@ class T2SRequest:
     prompt_phones: int = 0
     segment: int = 0
     pace: float = 0.0
+    silent_phones: int = 0
 
     def __post_init__(self) -> None:
         if self.phones.dim() != 1 or self.phones.numel() == 0:
@@ -161,4 +163,4 @@ def default_max_tokens(request: T2SRequest) -> int:
 
 def default_min_tokens(request: T2SRequest) -> int:
     """Plausible lower bound of new tokens for a request; speech below it has left words out."""
-    return least_tokens(request.phones.numel() - request.prompt_phones, request.pace)
+    return least_tokens(request.phones.numel() - request.prompt_phones - request.silent_phones, request.pace)

@@ -14,8 +14,12 @@ import torch
 from torch import Tensor
 
 from AR.backend import T2SRequest
+from text.symbols2 import symbols
 from TTS_infer_pack.bert_features import BERT_CHANNELS
 from TTS_infer_pack.TextPreprocessor import Segment
+
+SILENT = torch.tensor([symbols.index(mark) for mark in ("[", "]", "UNK")])
+"""Ids of the Japanese pitch marks and of the border of accent phrases, which v1 has at the same place."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,9 @@ def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0, pace: fl
         index: number of the segment in its text.
         pace: usual tokens a phone of what the stage has learned; 0: not known.
     """
+    silent = int(torch.isin(segment.ids, SILENT).sum())
     if prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text, segment=index, pace=pace)
+        return T2SRequest(segment.ids, segment.bert, None, segment.text, segment=index, pace=pace, silent_phones=silent)
     return T2SRequest(
         phones=torch.cat((prompt.phones.ids, segment.ids)),
         bert=_join_features(prompt.phones, segment),
@@ -77,6 +82,7 @@ def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0, pace: fl
         prompt_phones=prompt.phones.ids.numel(),
         segment=index,
         pace=pace,
+        silent_phones=silent,
     )
 
 

@@ -11,7 +11,9 @@ from AR.decode import T2SResult
 from AR.models.lm_folder import LMConfig
 from AR.plausible import LearnedSpan, least_tokens, most_phones, span_in, span_of
 from config import REPO_ROOT
+from text import cleaned_text_to_sequence
 from TTS_infer_pack.pack import read_pack
+from TTS_infer_pack.stage_request import Phones, Prompt, t2s_request
 
 
 def test_the_span_is_what_nearly_all_clips_stay_within() -> None:
@@ -39,6 +41,17 @@ def test_an_end_too_early_for_the_phones_is_a_collapse(tokens: int, collapsed: b
     request = T2SRequest(torch.arange(46), pace=2.17)
     assert (why_collapsed(request, T2SResult(torch.arange(tokens), "eos")) is not None) == collapsed
     assert default_min_tokens(request) == least_tokens(46, 2.17) == 69
+
+
+def test_pitch_marks_take_no_time() -> None:
+    """Japanese at the pace of its recordings is no collapse at the pace of a voice that learned mostly English."""
+    phones = "k o [ N n i ch i w a UNK s e ] k a i .".split()
+    segment = Phones(torch.tensor(cleaned_text_to_sequence(phones, "v2")), None, "こんにちは世界。")
+    prompt = Prompt(segment, torch.arange(30))
+    for request in (t2s_request(segment, None, pace=2.43), t2s_request(segment, prompt, pace=2.43)):
+        assert default_min_tokens(request) == least_tokens(15, 2.43) == 25
+        assert why_collapsed(request, T2SResult(torch.arange(28), "eos")) is None
+        assert why_collapsed(request, T2SResult(torch.arange(20), "eos")) is not None
 
 
 def test_without_a_pace_only_what_nobody_can_say_is_too_short() -> None:
