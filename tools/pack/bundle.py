@@ -1,8 +1,8 @@
 """Carry the voice pack's training to another machine in one file, and its results back in small ones.
 
-    python tools/pack/bundle.py make --work work/pack --output work/bundle.tar       # clips, lists, tokens, encoder
+    python tools/pack/bundle.py make --work work/pack --output work/bundle.tar.xz    # clips, lists, tokens, encoder
     python tools/pack/bundle.py make --without-clips --work work/pack --output training/gsv-tiny-1.tar.xz
-    python tools/pack/bundle.py unpack work/bundle.tar --work work/pack              # there: ready for train_all.py
+    python tools/pack/bundle.py unpack work/bundle.tar.xz --work work/pack           # there: ready for train_all.py
     python tools/pack/bundle.py split work/pack/gsv-tiny/s2G.pth --megabytes 15      # s2G.pth.part1, ...
     python tools/pack/bundle.py join s2G.pth.part1 --output s2G.pth
 
