@@ -31,22 +31,13 @@ from AR.training.lm_config import parse_lm_config
 from AR.training.lm_teacher import Teacher
 from AR.training.lm_tokenizer import train_bpe
 from s1_parts import load_clips
+from tests.GPT_SoVITS.AR.conftest import NEW_MODEL
 from text import cleaned_text_to_sequence
 
 ROOT = Path(__file__).parents[2]
 PHONES = ["HH", "AH0", "L", "OW1", "W", "ER1", "D", "."]
-SHAPE = {
-    "model_type": "qwen3",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "head_dim": 8,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "tie_word_embeddings": True,
-}
 CONFIG: dict[str, Any] = {
-    "qwen3": {"new_model": SHAPE, "tokenizer_size": 300},
+    "qwen3": {"new_model": NEW_MODEL, "tokenizer_size": 300},
     "train": {
         "epochs": 2,
         "batch_size": 4,
@@ -201,7 +192,7 @@ def pretrained(tmp_path: Path) -> Path:
     tokenizer = train_bpe(["hello world again"], 300)
     base = tmp_path / "base"
     torch.manual_seed(0)
-    shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
+    shape = {k: v for k, v in NEW_MODEL.items() if k not in ("model_type", "head_dim")}
     LlamaForCausalLM(LlamaConfig(**shape, vocab_size=len(tokenizer))).save_pretrained(base)
     tokenizer.save_pretrained(base)
     return base
@@ -227,7 +218,7 @@ def test_lora_on_a_pretrained_model(
     folder = tmp_path / "weights" / "tiny"
     assert {p.name for p in folder.iterdir()} == {"t2s_config.json", "adapter.safetensors", "lora"}
     trained = Qwen3T2SModel.from_pretrained(folder)
-    assert len(trained.decoder.layers) == (layers or SHAPE["num_hidden_layers"])
+    assert len(trained.decoder.layers) == (layers or NEW_MODEL["num_hidden_layers"])
     plain = LlamaForCausalLM.from_pretrained(pretrained)
     changed = trained.decoder.layers[0].self_attn.q_proj.weight - plain.model.layers[0].self_attn.q_proj.weight
     assert 0 < float(changed.detach().abs().max()) < 1, "the LoRA is merged into the weights"

@@ -130,17 +130,17 @@ class StepView:
     def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """As :class:`View`; keys and values [n, H, 1, D]."""
         store = self._cache.layers[layer]
-        if self._even:  # all in the same column
-            seen = store[:, : self._rows, :, : self._span].unbind()
+        seen = store[:, : self._rows, :, : self._span].unbind()
+        if self._even:  # all in the last column that is seen
             for part, new in zip(seen, (keys, values), strict=True):
                 part[:, :, -1:].copy_(new)
-            return seen  # type: ignore[return-value]
-        if self._places is None:
-            self._places = self._flat_places()
-        size = store.shape[-1]
-        for part, new in zip(store, (keys, values), strict=True):
-            part.view(-1, size).index_copy_(0, self._places, new.reshape(-1, size))
-        return store[0, : self._rows, :, : self._span], store[1, : self._rows, :, : self._span]
+        else:
+            if self._places is None:
+                self._places = self._flat_places()
+            size = store.shape[-1]
+            for part, new in zip(store, (keys, values), strict=True):
+                part.view(-1, size).index_copy_(0, self._places, new.reshape(-1, size))
+        return seen[0], seen[1]
 
     def _flat_places(self) -> Tensor:
         """Index of each row's and head's new place in [R * H * S, D], so that one copy writes all of a layer."""

@@ -21,6 +21,17 @@ SIZES: dict[str, Any] = {
     "eos_token_id": 0,
     "pad_token_id": 0,
 }
+NEW_MODEL: dict[str, Any] = {
+    "model_type": "qwen3",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "head_dim": 8,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": True,
+}
+"""A tiny model to be trained from nothing, as ``qwen3.new_model`` has it."""
 KINDS = ("qwen3", "qwen2", "llama", "gemma3", "mistral")
 
 
@@ -90,3 +101,12 @@ def make_causal_lm() -> Callable[[str], Any]:
 @pytest.fixture
 def make_tokenizer() -> Callable[[], Any]:
     return tiny_tokenizer
+
+
+@pytest.fixture
+def make_lm_parts() -> tuple[Any, Any]:
+    """A tokenizer and a configuration, all that rows of training are made of."""
+    from AR.models.lm_folder import LMConfig
+    from AR.training.lm_tokenizer import train_bpe
+
+    return train_bpe(["words of a and b"], 300), LMConfig("x")

@@ -14,7 +14,6 @@ from AR.data.collate import IGNORE
 from AR.data.lm_collate import Item, LMCollator, draw_streams
 from AR.models import lm_rows
 from AR.models.lm_folder import LMConfig
-from AR.training.lm_tokenizer import train_bpe
 
 
 def clip(number: int) -> Clip:
@@ -30,11 +29,6 @@ def test_joined_texts_do_not_pile_up(make_tokenizer: Callable[[], Any], monkeypa
         collate([pair])
     assert len(collate._known) <= 10
     assert collate(pairs[-3:])["ids"].tolist() == fresh(pairs[-3:])["ids"].tolist()
-
-
-@pytest.fixture
-def make_lm_parts() -> tuple[Any, LMConfig]:
-    return train_bpe(["words of a and b"], 300), LMConfig("x")
 
 
 def aligned_clip(name: str, phones: int, tokens: int) -> Clip:

@@ -61,7 +61,8 @@ def test_hidden_states_are_those_of_transformers(family: str, make_causal_lm: Ca
 @torch.inference_mode()
 def test_a_row_alone_steps_as_transformers_reads(family: str, make_causal_lm: Callable[[str], Any]) -> None:
     decoder = make_causal_lm(family).model
-    plain, shape = PlainDecoder.of(decoder), PlainDecoder.of(decoder).shape
+    plain = PlainDecoder.of(decoder)
+    shape = plain.shape
     x = decoder.get_input_embeddings()(torch.arange(LENGTH) % 300)
     state = DecodeState(KVCache(len(shape.kinds), 1, shape.groups, shape.head_dim, x, LENGTH))
     found = [plain(x[None, :20], RowView(state.cache, 0, 0, 20), state.cache.capacity)[0]]

@@ -13,29 +13,13 @@ from AR.models.lm_folder import LMConfig
 from AR.models.qwen3_t2s_model import Qwen3T2SModel
 from AR.training import lm_model
 from AR.training.lm_config import parse_lm_config
-from AR.training.lm_tokenizer import train_bpe
-
-SHAPE = {
-    "model_type": "qwen3",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "head_dim": 8,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "tie_word_embeddings": True,
-}
-
-
-@pytest.fixture
-def make_lm_parts() -> tuple[Any, LMConfig]:
-    return train_bpe(["words of a and b"], 300), LMConfig("x")
+from tests.GPT_SoVITS.AR.conftest import NEW_MODEL
 
 
 def test_warm_start_takes_over_what_is_like_what(make_lm_parts: tuple[Any, LMConfig]) -> None:
     tokenizer, config = make_lm_parts
     for width in (32, 48):
-        model = Qwen3T2SModel(lm_model.new_decoder(SHAPE, tokenizer), tokenizer, config)
+        model = Qwen3T2SModel(lm_model.new_decoder(NEW_MODEL, tokenizer), tokenizer, config)
         source = torch.randn(1025, width, generator=torch.Generator().manual_seed(1))
         source[5] = source[6]
         names = ("ar_text_embedding", "ar_audio_embedding")
@@ -69,7 +53,7 @@ def test_memory_is_estimated_from_the_shape() -> None:
 def test_more_layers_than_the_backbone_has_are_refused() -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    shape = {k: v for k, v in SHAPE.items() if k not in ("model_type", "head_dim")}
+    shape = {k: v for k, v in NEW_MODEL.items() if k not in ("model_type", "head_dim")}
     decoder = LlamaForCausalLM(LlamaConfig(**shape, vocab_size=50)).model
     with pytest.raises(LMUnavailable, match=f"first 9 layers are wanted, the backbone has {len(decoder.layers)}"):
         lm_backbone.keep_layers(decoder, 9)
