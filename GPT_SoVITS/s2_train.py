@@ -17,6 +17,7 @@ from pathlib import Path
 from config import REPO_ROOT
 from errors import ConfigError
 from module.training.dataset import S2Dataset
+from module.training.latents import DecoderClips
 from module.training.loading import load_data
 from module.training.loop import StopFlag, fit, make_accelerator, run_recipe
 from module.training.on_device import DeviceClips
@@ -42,12 +43,14 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
         )
     accelerator = make_accelerator(settings)
     if settings.train.data_on_device:
-        clips: S2Dataset | DeviceClips = DeviceClips(settings, accelerator.device)
+        clips: S2Dataset | DeviceClips | DecoderClips = DeviceClips(settings, accelerator.device)
         ssl_dim = int(settings.model["ssl_dim"])
     else:
         clips = load_data(settings)
         ssl_dim = clips.ssl_dim
     run = S2Run(settings, accelerator, ssl_dim, root)
+    if isinstance(clips, DeviceClips) and settings.train.freeze_prior:
+        clips = run.decoder_clips(clips)
     return fit(run, S2Step(settings, accelerator, run.generator, run.disc), clips, stop or StopFlag())
 
 

@@ -32,10 +32,10 @@ from TTS_infer_pack.TTS import TTS, TTS_Config
 Losses = list[dict[str, float]]
 
 
-def run(folder: Path, stop: StopFlag | None = None, **train: Any) -> Path | None:
+def run(folder: Path, stop: StopFlag | None = None, model: dict[str, Any] | None = None, **train: Any) -> Path | None:
     if not (folder / "exp").exists():
         write_clips(folder / "exp")
-    return s2_train.train(parse_settings(configuration(folder, **train), REPO), REPO, stop)
+    return s2_train.train(parse_settings(configuration(folder, model, **train), REPO), REPO, stop)
 
 
 def test_training_lowers_the_mel_loss(tmp_path: Path, losses: Losses) -> None:
@@ -93,6 +93,32 @@ def test_a_frozen_prior_leaves_the_decoder_to_learn_alone(tmp_path: Path, losses
     changed = {name.split(".")[0] for name in exported if not torch.equal(exported[name], after[name])}
     assert changed == {"dec"}  # and the rest stands at its average, which is what speaks in the end
     assert "g/acoustic" in losses[1] and "g/acoustic" not in losses[3]
+
+
+def test_a_decoder_alone_learns_from_latents_that_are_made_once(tmp_path: Path, losses: Losses) -> None:
+    write_clips(tmp_path / "exp")
+    rows = "".join(f"clip{number}.wav\t{' '.join(['3'] * ((13000 + 1600 * number) // 640))}\n" for number in range(5))
+    (tmp_path / "exp" / "6-name2semantic.tsv").write_text("item_name\tsemantic_audio\n" + rows, encoding="utf-8")
+    model = {"ssl_dim": SSL_DIM}
+    common: dict[str, Any] = {
+        "model": model,
+        "c_acoustic": 45.0,
+        "ema_decay": 0.9,
+        "warmup_stft_steps": 99,
+        "data_on_device": True,
+    }
+    decoder = {**common, "freeze_prior": True, "exact_rows": 0.5, "c_mel_prior": 0.5, "prior_path_steps": 999}
+    with pytest.raises(ConfigError, match="no mel head"):
+        run(tmp_path, max_steps=4, **decoder)
+    run(tmp_path, max_steps=4, acoustic_steps=4, **common)
+    state = tmp_path / "exp" / "logs_s2_v2" / "G_233333333333.pth"
+    saved = torch.load(state, weights_only=True)
+    run(tmp_path, max_steps=30, **decoder)
+    after = torch.load(state, weights_only=True)["model"]
+    before = saved["model"] | saved["ema"]["weights"]
+    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"dec"}
+    mel = [entry["g/mel"] for entry in losses[4:]]
+    assert len(mel) == 26 and np.mean(mel[-5:]) < 0.8 * np.mean(mel[:5])
 
 
 def test_a_resumed_run_repeats_the_curve(tmp_path: Path, losses: Losses) -> None:

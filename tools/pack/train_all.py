@@ -149,23 +149,34 @@ def _start(recipe: Recipe, _: float) -> list[Command]:
     ]
 
 
-def _s2_settings(recipe: Recipe, preset: str, minutes: float) -> Path:
-    """The preset with this run's folders, minutes and batch; written into the work folder."""
+def _focus(recipe: Recipe, _: float) -> list[Command]:
+    """A folder in which the pack's own voice prevails."""
+    voice = ["--voice", PACK_REFERENCES[0].split("/")[0], "--others", "240"]
+    return [python("tools/pack/focus.py", "--exp", recipe.at("sovits"), *voice, "--out", recipe.at("focus"))]
+
+
+def _s2_settings(recipe: Recipe, preset: str, minutes: float, exp: str) -> Path:
+    """The preset with this run's folders, minutes and batch; written into the work folder.
+
+    ``exp`` is the folder of the clips; states and weights are those of ``sovits`` whatever it is.
+    """
     settings: dict[str, Any] = json.loads((CONFIGS / preset).read_text(encoding="utf-8"))
     changes = {"max_minutes": minutes, "pretrained_s2G": recipe.at("sovits", "s2_init.pth")}
     changes |= {"torch_threads": recipe.threads} if recipe.device == "cpu" else {}
     changes |= {"batch_size": recipe.rows} if recipe.rows else {}
     settings["train"] |= changes
-    settings["data"]["exp_dir"] = settings["s2_ckpt_dir"] = recipe.at("sovits")
+    settings["data"]["exp_dir"] = recipe.at(exp)
+    settings["s2_ckpt_dir"] = recipe.at("sovits")
+    settings["state_dir"] = recipe.at("sovits", "logs_s2_v2")
     settings["save_weight_dir"] = recipe.at("sovits", "weights")
     path = recipe.work / preset
     path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return path
 
 
-def _sovits(preset: str) -> Callable[[Recipe, float], list[Command]]:
+def _sovits(preset: str, exp: str = "sovits") -> Callable[[Recipe, float], list[Command]]:
     def commands(recipe: Recipe, minutes: float) -> list[Command]:
-        return [python("GPT_SoVITS/s2_train.py", "--config", str(_s2_settings(recipe, preset, minutes)))]
+        return [python("GPT_SoVITS/s2_train.py", "--config", str(_s2_settings(recipe, preset, minutes, exp)))]
 
     return commands
 
@@ -210,7 +221,8 @@ SOVITS_LANES = {
     "cpu": (
         *ENCODER,
         Stage("acoustic", _sovits("s2_gsv_tiny_acoustic.json"), 0.35),
-        Stage("decoder", _sovits("s2_gsv_tiny_decoder.json"), 0.40),
+        Stage("focus", _focus),
+        Stage("decoder", _sovits("s2_gsv_tiny_decoder.json", "focus"), 0.40),
     ),
     "cuda": (*ENCODER, Stage("joint", _sovits(JOINT), 0.75)),
 }

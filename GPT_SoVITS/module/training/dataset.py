@@ -57,12 +57,29 @@ class Example:
 
 
 @dataclass
+class SpokenLatents:
+    """What the decoder is given of slices, in the place of all that latents are made of.
+
+    latent [B, C, N]; style [B, gin_channels, 1]; exact [B]: how far each latent is on the way from what speaking would
+    give, 0, to the one that the mel head reads as the recording's own mel, 1.
+    """
+
+    latent: Tensor
+    style: Tensor
+    exact: Tensor
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> SpokenLatents:
+        """The same on ``device``."""
+        return SpokenLatents(*(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)))
+
+
+@dataclass
 class Batch:
     """Padded examples, longest first.
 
     ssl [B, ssl_dim, T], spec [B, bins, T], wav [B, 1, L], text [B, T_ph], alignment [B, T] (-1: not known); for
     versions that need them, else None: speaker [B, S], mel [B, M, T_mel], mel_lengths [B]; tokens [B, T / 2] where they
-    are known, ssl is empty then.
+    are known, ssl is empty then; latents where the decoder alone learns, wav and spec are of the slice then.
     """
 
     ssl: Tensor
@@ -76,6 +93,7 @@ class Batch:
     mel: Tensor | None = None
     mel_lengths: Tensor | None = None
     tokens: Tensor | None = None
+    latents: SpokenLatents | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""

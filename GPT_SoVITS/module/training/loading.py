@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from module.training.clips import repetitions, require_clips, scan_clips
 from module.training.dataset import Batch, S2Dataset, collate
+from module.training.latents import DecoderClips
 from module.training.on_device import DeviceClips, DeviceLoader
 from module.training.sampler import LengthBatchSampler
 from module.training.settings import S2Settings
@@ -33,7 +34,7 @@ def load_data(settings: S2Settings) -> S2Dataset:
 
 
 def make_loader(
-    settings: S2Settings, dataset: S2Dataset | DeviceClips, accelerator: Accelerator
+    settings: S2Settings, dataset: S2Dataset | DeviceClips | DecoderClips, accelerator: Accelerator
 ) -> tuple[DataLoader[Batch] | DeviceLoader, LengthBatchSampler]:
     """Batches of like length; each process gets its own share."""
     train = settings.train
@@ -45,7 +46,7 @@ def make_loader(
         accelerator.process_index,
         accelerator.num_processes,
     )
-    if isinstance(dataset, DeviceClips):
+    if isinstance(dataset, DeviceClips | DecoderClips):
         return DeviceLoader(dataset, sampler), sampler
     loader: DataLoader[Batch] = DataLoader(
         dataset,  # type: ignore[arg-type]  # items are clips, collate makes the batch

@@ -24,6 +24,7 @@ from AR.hardware import mixed_precision
 from config import REPO_ROOT
 from errors import GSVError, TrainingError
 from module.training.dataset import Batch, S2Dataset
+from module.training.latents import DecoderClips
 from module.training.loading import make_loader
 from module.training.on_device import DeviceClips, DeviceLoader
 from module.training.run import TrainingRun
@@ -54,7 +55,7 @@ class StopFlag:
         self.wanted = True
 
 
-def fit(run: TrainingRun, step: Step, dataset: S2Dataset | DeviceClips, stop: StopFlag) -> Path | None:
+def fit(run: TrainingRun, step: Step, dataset: S2Dataset | DeviceClips | DecoderClips, stop: StopFlag) -> Path | None:
     """Train until the epochs, steps or minutes of the settings are used up, or ``stop`` is set.
 
     Returns:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -67,6 +68,8 @@ def read_clips(settings: S2Settings) -> tuple[ScanResult, dict[str, np.ndarray],
             "v1 or v2 with model.freeze_quantizer",
             "set train.data_on_device to false",
         )
+    if "ssl_dim" not in settings.model:
+        raise ConfigError("train.data_on_device is set and model.ssl_dim is not", "the width of the encoder's features")
     seconds = settings.train.segment_size / data.sampling_rate
     to_ids = partial(cleaned_text_to_sequence, version=settings.version)
     result = scan_clips(settings.exp_dir, to_ids, seconds, needs_features=False)
@@ -134,18 +137,25 @@ class DeviceClips:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def batch(self, pairs: Sequence[tuple[int, float]]) -> Batch:
-        """Clips by ``(clip, position)`` as the sampler names them; cuts begin at a token."""
-        numbers = [number for number, _ in pairs]
-        lengths = [min(self.frames[number], self.max_frames or self.frames[number]) for number in numbers]
-        first = [self._start(*pair, length) for pair, length in zip(pairs, lengths, strict=True)]
-        rows, starts, valid = self._tensor(numbers), self._tensor(first), self._tensor(lengths)
-        longest, hop = max(lengths), self.data.hop_length
-        padded = FRAMES_PER_TOKEN * (longest // FRAMES_PER_TOKEN + 1)
-        wav = self.wav.cut(rows, starts * hop, longest * hop).float() / INT16_SCALE
+    def sound(self, rows: Tensor, starts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """Waveforms [B, frames * hop] of clips from a frame on, and their spectrograms [B, bins, frames]."""
+        hop = self.data.hop_length
+        wav = self.wav.cut(rows, starts * hop, frames * hop).float() / INT16_SCALE
         spec = spectrogram_torch(
             wav, self.data.filter_length, self.data.sampling_rate, hop, self.data.win_length, center=False
         )
+        return wav, spec
+
+    def batch(self, pairs: Sequence[tuple[int, float]], whole: bool = False) -> Batch:
+        """Clips by ``(clip, position)`` as the sampler names them; cuts begin at a token, ``whole``: none is cut."""
+        numbers = [number for number, _ in pairs]
+        most_frames = 0 if whole else self.max_frames
+        lengths = [min(self.frames[number], most_frames or self.frames[number]) for number in numbers]
+        first = [self._start(*pair, length) for pair, length in zip(pairs, lengths, strict=True)]
+        rows, starts, valid = self._tensor(numbers), self._tensor(first), self._tensor(lengths)
+        longest = max(lengths)
+        padded = FRAMES_PER_TOKEN * (longest // FRAMES_PER_TOKEN + 1)
+        wav, spec = self.sound(rows, starts, longest)
         inside = torch.arange(padded, device=self.device) < valid[:, None]
         cut = starts // FRAMES_PER_TOKEN, padded // FRAMES_PER_TOKEN
         aligned = self.alignment.cut(rows, *cut, fill=-1).long().repeat_interleave(FRAMES_PER_TOKEN, 1)
@@ -171,10 +181,17 @@ class DeviceClips:
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
 
+class BatchSource(Protocol):
+    """Makes a batch of what a sampler names."""
+
+    def batch(self, pairs: Sequence[tuple[int, float]]) -> Batch:
+        """Rows by ``(clip, position)``."""
+
+
 class DeviceLoader:
     """Batches in the sampler's order, in the place of a ``DataLoader``."""
 
-    def __init__(self, clips: DeviceClips, sampler: LengthBatchSampler) -> None:
+    def __init__(self, clips: BatchSource, sampler: LengthBatchSampler) -> None:
         self.clips, self.sampler = clips, sampler
 
     def __iter__(self) -> Iterator[Batch]:

@@ -8,7 +8,8 @@ mel head reads both latents. The decoder hears exact latents and those that spea
 directions at once is NaturalSpeech's idea (Tan et al. 2022). Its acoustic steps do the same without a waveform.
 *Prior path* (for small packs, after it): the same, and the decoder makes the waveform of a slice, exactly what speaking
 does. Nothing has to be learned but what is used; the price is that pitch and timing details that the tokens lack are
-averaged.
+averaged. Where the prior is frozen and the clips lie on the device, the decoder is given slices of latents that were
+made once (:mod:`module.training.latents`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from torch import Tensor, nn
 
 from module.commons import random_starts, sequence_mask, slice_segments
 from module.encoders import Prior, sample
-from module.models import Latents, SynthesizerTrn, TrainingPass
-from module.training.dataset import Batch
+from module.models import Latents, SynthesizerTrn
+from module.training.dataset import Batch, SpokenLatents
 from module.training.settings import TrainSettings
 
 NOISE_SCALE = 0.5  # as in speaking
@@ -49,15 +50,23 @@ class Route(Enum):
         return cls.PRIOR if step < train.prior_path_steps else cls.POSTERIOR
 
 
+class Spoken(NamedTuple):
+    """A slice that was decoded: wav [B, 1, segment * hop], its starts [B] in frames, the commitment loss."""
+
+    wav: Tensor
+    starts: Tensor
+    commit: Tensor
+
+
 class Outcome(NamedTuple):
     """What a step has to judge; parts that the way does not make are None.
 
-    speech: the public training pass; mels: each [B, n_mels + low_bins, T_spec], read from a latent; attention:
+    mels: each [B, n_mels + low_bins, T_spec], read from a latent; attention:
     log-probabilities [B, T_spec, T_ph] of the guided head; mask: valid frames [B, 1, T_spec]; latents: where
-    there is a posterior; from_prior [B]: rows that were decoded from the prior.
+    there is a posterior; from_prior [B]: how far each row was decoded from the prior, 1 wholly, 0 from an exact latent.
     """
 
-    speech: TrainingPass | None
+    speech: Spoken | None
     mels: tuple[Tensor, ...]
     attention: Tensor | None
     mask: Tensor
@@ -65,20 +74,18 @@ class Outcome(NamedTuple):
     from_prior: Tensor | None = None
 
 
-class _Expected(NamedTuple):
+class Expected(NamedTuple):
     """What a batch's tokens, phones and style say of its latents, as in speaking.
 
-    mask [B, 1, T_spec]; style [B, gin_channels, 1]; quantized [B, ssl_dim, T_spec]; commit: commitment loss; prior;
-    attention: as in :class:`Outcome`; z_p: drawn from the prior; latent: what the flow makes of it.
+    mask [B, 1, T_spec]; style [B, gin_channels, 1]; commit: commitment loss; prior; attention: as in
+    :class:`Outcome`; latent [B, C, T_spec]: what the flow makes of a draw of the prior.
     """
 
     mask: Tensor
     style: Tensor
-    quantized: Tensor
     commit: Tensor
     prior: Prior
     attention: Tensor
-    z_p: Tensor
     latent: Tensor
 
 
@@ -94,15 +101,23 @@ class TrainingForward(nn.Module):
             self.mel_head.bias.copy_(means)  # type: ignore[union-attr]
 
     def forward(self, batch: Batch, route: Route) -> Outcome:
-        """A training pass; on the prior path the posterior's latents are those of the prior, detached."""
+        """A training pass by one of the ways; a batch with latents has only the decoder's part of it left."""
+        if batch.latents is not None:
+            return self._from_latents(batch, batch.latents)
         if self.train_settings.prior_rows and route is not Route.PRIOR:
             return self._joint(batch, speaks=route is Route.POSTERIOR)
         if route is Route.POSTERIOR:
             speech = self.network(
                 batch.ssl, batch.spec, batch.spec_lengths, batch.text, batch.text_lengths, batch.speaker
             )
-            return Outcome(speech, (), None, speech.z_mask, speech.latents)
+            spoken = Spoken(speech.wav, speech.starts, speech.commit)
+            return Outcome(spoken, (), None, speech.z_mask, speech.latents)
         return self._from_prior(batch, speaks=route is Route.PRIOR)
+
+    def _from_latents(self, batch: Batch, given: SpokenLatents) -> Outcome:
+        wav = self.network.dec(given.latent, given.style)
+        spoken = Spoken(wav, batch.spec_lengths.new_zeros(len(wav)), wav.new_zeros(()))
+        return Outcome(spoken, (), None, torch.ones_like(given.latent[:, :1]), from_prior=1.0 - given.exact)
 
     def _quantized(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Vectors of the tokens [B, ssl_dim, T_spec], and the commitment loss."""
@@ -112,18 +127,19 @@ class TrainingForward(nn.Module):
         vectors = net.quantizer.decode(batch.tokens[:, None])
         return vectors.repeat_interleave(net.config.frames_per_token, dim=2), vectors.new_zeros(())
 
-    def _expected(self, batch: Batch) -> _Expected:
+    def expected(self, batch: Batch) -> Expected:
+        """What tokens, phones and style say, noise as in speaking; some tokens are random where the prior learns."""
         net = self.network
         mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         style = net.style_of(batch.spec, mask, batch.speaker)
         quantized, commit = self._quantized(batch)
         prior, attention = self._prior(self._noised(quantized), batch, net.prior_style(style))
         z_p = sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE)
-        return _Expected(mask, style, quantized, commit, prior, attention, z_p, net.latent(z_p, mask, style))
+        return Expected(mask, style, commit, prior, attention, net.latent(z_p, mask, style))
 
     def _joint(self, batch: Batch, speaks: bool) -> Outcome:
         net, share = self.network, self.train_settings.prior_rows
-        expected = self._expected(batch)
+        expected = self.expected(batch)
         mask, style, prior = expected.mask, expected.style, expected.prior
         m_q, logs_q = net.enc_q(batch.spec, mask, style)
         exact = sample(m_q, logs_q, torch.randn_like(m_q)) * mask
@@ -137,28 +153,25 @@ class TrainingForward(nn.Module):
         starts = random_starts(batch.spec_lengths, net.segment_size)
         latent = torch.where(from_prior[:, None, None], expected.latent, exact)
         wav = net.dec(slice_segments(latent, starts, net.segment_size), style)
-        speech = TrainingPass(wav, expected.commit, starts, prior.mask, mask, latents, expected.quantized)
-        return outcome._replace(speech=speech, from_prior=from_prior)
+        return outcome._replace(speech=Spoken(wav, starts, expected.commit), from_prior=from_prior.to(wav.dtype))
 
     def _noised(self, quantized: Tensor) -> Tensor:
-        net = self.network
-        share, width = self.train_settings.code_noise, net.config.frames_per_token
+        net, train = self.network, self.train_settings
+        share, width = 0.0 if train.freeze_prior else train.code_noise, net.config.frames_per_token
         return replace_codes(quantized, net.quantizer.codebook.embed, share, width)
 
     def _from_prior(self, batch: Batch, speaks: bool) -> Outcome:
         net, frozen = self.network, speaks and self.train_settings.freeze_prior
         with torch.no_grad() if frozen else nullcontext():
-            expected = self._expected(batch)
-        mask, prior, z = expected.mask, expected.prior, expected.latent
+            expected = self.expected(batch)
+        z = expected.latent
         mels, attention = ((), None) if frozen else ((self.mel_head(z),), expected.attention)
-        outcome = Outcome(None, mels, attention, mask)
+        outcome = Outcome(None, mels, attention, expected.mask)
         if not speaks:
             return outcome
         starts = random_starts(batch.spec_lengths, net.segment_size)
         wav = net.dec(slice_segments(z, starts, net.segment_size), expected.style)
-        latents = Latents(z, expected.z_p, prior.m, prior.logs, prior.m.detach(), prior.logs.detach())
-        speech = TrainingPass(wav, expected.commit, starts, prior.mask, mask, latents, expected.quantized)
-        return outcome._replace(speech=speech)
+        return outcome._replace(speech=Spoken(wav, starts, expected.commit))
 
     def _prior(self, quantized: Tensor, batch: Batch, style: Tensor) -> tuple[Prior, Tensor]:
         """The prior, and where the first head of the text attention looked (its arguments are caught on the way)."""

@@ -16,10 +16,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from errors import CheckpointError
+from errors import CheckpointError, ConfigError
 from module.models import SynthesizerTrn
 from module.training.channels_last import use_channels_last
 from module.training.ema import WeightAverage
+from module.training.latents import DecoderClips
 from module.training.networks import (
     build_discriminator,
     build_generator,
@@ -30,6 +31,7 @@ from module.training.networks import (
     load_pretrained_generator,
     set_learning_rate,
 )
+from module.training.on_device import DeviceClips
 from module.training.paths import PLAIN_LOGS, QUIET_LOGS, TrainingForward, set_prior_noise
 from module.training.settings import S2Settings
 from module.training.states import newest_pair, save_pair
@@ -178,6 +180,7 @@ class S2Run(TrainingRun):
     def __init__(self, settings: S2Settings, accelerator: Accelerator, ssl_dim: int, root: Path) -> None:
         super().__init__(settings, accelerator, ssl_dim)
         train = settings.train
+        self.has_mel_head = False
         generator, disc = build_generator(settings, ssl_dim), build_discriminator(settings)
         saved = newest_pair(settings.state_dir)
         if saved is None:
@@ -191,6 +194,7 @@ class S2Run(TrainingRun):
         if saved is not None:
             self._restore(generator, optimizers[0], saved[0], forward.mel_head)
             self._restore(disc, optimizers[1], saved[1])
+            self.has_mel_head = "mel_head" in saved[0]
         if train.channels_last:
             use_channels_last(generator)
         if train.compile:
@@ -221,6 +225,20 @@ class S2Run(TrainingRun):
             live = self.network.state_dict()
             averaged = self.average.applied_to(live)
             self.network.load_state_dict({n: live[n] if n.startswith("dec.") else averaged[n] for n in live})
+
+    def decoder_clips(self, clips: DeviceClips) -> DecoderClips:
+        """Latents of ``clips`` by this run's prior, for a decoder that learns alone.
+
+        Raises:
+            ConfigError: exact latents are wanted and no acoustic steps have taught the mel head.
+        """
+        if self.settings.train.exact_rows and not self.has_mel_head:
+            raise ConfigError(
+                f"train.exact_rows is {self.settings.train.exact_rows}, and {self.settings.state_dir} has no mel head",
+                "the state of a run with train.acoustic_steps",
+                "run that first, or set train.exact_rows to 0",
+            )
+        return DecoderClips(clips, self.accelerator.unwrap_model(self.generator.network), self.settings)
 
     @property
     def network(self) -> SynthesizerTrn:

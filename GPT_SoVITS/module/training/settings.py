@@ -59,7 +59,7 @@ class TrainSettings:
     prior_path_steps: int = 0  # steps in which the decoder learns from the prior, see module/training/paths.py
     c_acoustic: float = 0.0  # weight of the mel head on the latent, on the acoustic and the prior path
     c_attention: float = 0.0  # weight of the guided attention to the phones that alignment.tsv names, same paths
-    freeze_prior: bool = False  # on the prior path only the waveform decoder learns: steps at half the cost
+    freeze_prior: bool = False  # on the prior path only the waveform decoder learns
     code_noise: float = 0.0  # share of the semantic tokens replaced by random ones on these paths
     warmup_stft_steps: int = 0  # steps with mel + STFT + KL losses and no discriminator
     c_stft: float = 0.0  # weight of the STFT loss in the warm-up
@@ -80,7 +80,9 @@ class TrainSettings:
     data_on_device: bool = False
     # share of a batch that is decoded from the prior on the posterior path, see module/training/paths.py
     prior_rows: float = 0.0
-    c_mel_prior: float = 1.0  # weight of the mel loss of those rows, beside c_mel
+    c_mel_prior: float = 1.0  # weight of the mel loss of rows from the prior, beside c_mel, where others are exact
+    # share of the slices whose latent is drawn to the recording's own mel, with freeze_prior and data_on_device
+    exact_rows: float = 0.0
     low_bins: int = 0  # bins of the linear spectrogram that the mel head reads too, from the lowest on: they show pitch
 
 
@@ -203,6 +205,12 @@ def _check_values(train: TrainSettings, data: DataSettings, model: Mapping[str, 
         "a weight above 0, for example 45",
     )
     _check(0.0 <= train.prior_rows <= 1.0, f"train.prior_rows is {train.prior_rows}", "a share from 0 to 1")
+    _check(0.0 <= train.exact_rows <= 1.0, f"train.exact_rows is {train.exact_rows}", "a share from 0 to 1")
+    _check(
+        not train.exact_rows or (train.freeze_prior and train.data_on_device),
+        f"train.exact_rows is {train.exact_rows} where no latents are kept",
+        "train.freeze_prior and train.data_on_device, or 0",
+    )
     joint = train.prior_rows > 0 or max(train.acoustic_steps, train.prior_path_steps) >= (train.max_steps or 10**6)
     _check(
         joint or not train.data_on_device,

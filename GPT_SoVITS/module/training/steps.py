@@ -18,7 +18,7 @@ from module.mel_processing import LOG_FLOOR, mel_spectrogram_torch, spec_to_mel_
 from module.models import Latents, MultiPeriodDiscriminator
 from module.training.dataset import Batch
 from module.training.paths import Outcome, Route
-from module.training.settings import S2Settings
+from module.training.settings import DataSettings, S2Settings
 from module.training.stft_loss import MultiResolutionSTFTLoss
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,19 @@ class Learner:
         norm = accelerator.clip_grad_norm_(self.network.parameters(), clip or float("inf"))
         self.optimizer.step()
         return torch.as_tensor(norm)
+
+
+def log_mel(spec: Tensor, data: DataSettings) -> Tensor:
+    """Log mel of linear spectrograms [B, bins, T] -> [B, n_mel_channels, T]."""
+    return spec_to_mel_torch(
+        spec, data.filter_length, data.n_mel_channels, data.sampling_rate, data.mel_fmin, data.mel_fmax
+    )
+
+
+def real_mel(spec: Tensor, settings: S2Settings) -> Tensor:
+    """What the mel head is to read, log mel and lowest bins: [B, bins, T] -> [B, n_mel_channels + low_bins, T]."""
+    mel, low = log_mel(spec, settings.data), settings.train.low_bins
+    return torch.cat([mel, spec[:, :low].clamp(min=LOG_FLOOR).log()], dim=1) if low else mel
 
 
 class S2Step:
@@ -76,9 +89,7 @@ class S2Step:
 
     def _acoustic(self, batch: Batch, outcome: Outcome) -> Tensor:
         """Mean distance of what the mel head reads off each latent."""
-        real = self._mel_of(batch.spec)
-        if low := self.settings.train.low_bins:
-            real = torch.cat([real, batch.spec[:, :low].clamp(min=LOG_FLOOR).log()], dim=1)
+        real = real_mel(batch.spec, self.settings)
         gaps = [(mel.float() - real).abs().mean(dim=1, keepdim=True) * outcome.mask for mel in outcome.mels]
         return torch.stack(gaps).mean(dim=0).sum() / outcome.mask.sum()
 
@@ -110,26 +121,19 @@ class S2Step:
         assert out is not None
         common = (data.filter_length, data.n_mel_channels, data.sampling_rate)
         spec = slice_segments(batch.spec, out.starts, self.settings.segment_frames)
-        mel_real = self._mel_of(spec)
+        mel_real = log_mel(spec, data)
         mel_fake = mel_spectrogram_torch(
             fake.squeeze(1), *common, data.hop_length, data.win_length, data.mel_fmin, data.mel_fmax
         )
         gaps = (mel_real - mel_fake).abs().mean(dim=(1, 2))
         if outcome.from_prior is not None:
             # the prior cannot know the pitch exactly: where its harmonics fall beside, a blur would cost least
-            gaps = torch.where(outcome.from_prior, train.c_mel_prior, 1.0) * gaps
+            gaps = torch.lerp(torch.ones_like(gaps), gaps.new_full((), train.c_mel_prior), outcome.from_prior) * gaps
         losses = {"g/mel": gaps.mean() * train.c_mel, "g/commit": out.commit.float()}
         weight = train.c_stft if step < train.warmup_stft_steps else train.c_stft_adversarial
         if weight:
             losses["g/stft"] = self.stft(fake, real) * weight
         return losses
-
-    def _mel_of(self, spec: Tensor) -> Tensor:
-        """Log mel of linear spectrograms [B, bins, T] -> [B, n_mel_channels, T]."""
-        data = self.settings.data
-        return spec_to_mel_torch(
-            spec, data.filter_length, data.n_mel_channels, data.sampling_rate, data.mel_fmin, data.mel_fmax
-        )
 
     def _learn_discriminators(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """One step of the discriminators on waveforms [B, 1, segment]."""

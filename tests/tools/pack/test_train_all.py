@@ -91,7 +91,8 @@ def test_commands_are_scripts_of_the_checkout(tmp_path: Path, device: str) -> No
     preset = {"cpu": "s2_gsv_tiny_decoder.json", "cuda": "s2_gsv_tiny_joint.json"}[device]
     settings = json.loads((told.work / preset).read_text(encoding="utf-8"))
     assert settings["train"]["max_minutes"] == 3.0
-    assert settings["data"]["exp_dir"] == str(told.work / "sovits")
+    assert settings["data"]["exp_dir"] == str(told.work / {"cpu": "focus", "cuda": "sovits"}[device])
+    assert settings["state_dir"] == str(told.work / "sovits" / "logs_s2_v2")
 
 
 def test_the_language_model_is_written_where_the_pack_looks_for_it(tmp_path: Path) -> None:

@@ -102,5 +102,7 @@ def test_a_version_or_a_way_that_needs_features_is_refused(folder: Path) -> None
     chosen = settings(folder)
     with pytest.raises(ConfigError, match="freeze_quantizer"):
         DeviceClips(dataclasses.replace(chosen, model={**chosen.model, "freeze_quantizer": False}), torch.device("cpu"))
+    with pytest.raises(ConfigError, match="ssl_dim is not"):
+        DeviceClips(dataclasses.replace(chosen, model={"freeze_quantizer": True, "version": "v2"}), torch.device("cpu"))
     with pytest.raises(ConfigError, match="posterior path alone"):
         settings(folder, prior_rows=0.0)

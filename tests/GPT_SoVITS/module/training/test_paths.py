@@ -104,7 +104,7 @@ def test_on_the_joint_way_both_latents_are_read_and_a_share_of_the_rows_is_spoke
     forward = TrainingForward(SynthesizerTrn(SPEC_BINS, 8, **MODEL), MELS, settings)
     batch = collate([example(40, 9, seed) for seed in range(4)])
     outcome = forward(batch, Route.POSTERIOR)
-    assert outcome.from_prior is not None and outcome.from_prior.tolist() == [False, True, False, True]
+    assert outcome.from_prior is not None and outcome.from_prior.tolist() == [0.0, 1.0, 0.0, 1.0]
     assert [mel.shape for mel in outcome.mels] == [(4, MELS + 5, batch.spec.size(2))] * 2
     assert outcome.latents is not None and outcome.speech is not None
     outcome.speech.wav[1].square().sum().backward()
@@ -127,8 +127,20 @@ def test_tokens_stand_for_the_features_that_they_are_of(forward: TrainingForward
 
 def test_a_prior_begins_with_the_noise_that_its_way_needs(forward: TrainingForward) -> None:
     set_prior_noise(forward.network, PLAIN_LOGS)
-    latents = forward(collate([example(40, 9, 1)]), Route.PRIOR).speech
-    assert latents is not None and not bool(latents.latents.logs_p.any())
+    assert not bool(forward.expected(collate([example(40, 9, 1)])).prior.logs.any())
+
+
+def test_a_frozen_prior_is_told_the_true_tokens(forward: TrainingForward) -> None:
+    batch = replace(collate([example(40, 9, 1)]), ssl=torch.zeros(0), tokens=torch.arange(21)[None])
+
+    def latent(**train: Any) -> torch.Tensor:
+        forward.train_settings = TrainSettings(**train)
+        torch.manual_seed(1)
+        return forward.eval().expected(batch).latent
+
+    clean = latent()
+    assert not torch.allclose(latent(code_noise=0.9), clean)
+    torch.testing.assert_close(latent(code_noise=0.9, freeze_prior=True), clean)
 
 
 def test_guided_attention_finds_the_phones(forward: TrainingForward) -> None:

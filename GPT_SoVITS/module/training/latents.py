@@ -1,0 +1,125 @@
+"""Latents of whole clips, made once where the prior is frozen: the decoder learns on slices of them.
+
+A cut of a clip tells the prior less than the clip does (with cuts of 64 frames the mel that its latents stand for was
+0.53 from the recording's, with whole clips 0.44), so a decoder that learned on cuts would hear in speaking what it had
+never heard. Made once, whole clips cost nothing, and neither does the prior from then on.
+
+A share of the slices is *exact*: the latent nearest to the prior's that the mel head reads as the recording's own mel.
+There the decoder learns to render what the latent says; on the prior's own, whose pitch and timing are averages, the
+discriminators say more than the mel loss, which rewards a blur. Both kinds lie in one space as the mel head is linear.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from module.training.dataset import Batch, SpokenLatents
+from module.training.on_device import DeviceClips
+from module.training.paths import TrainingForward
+from module.training.settings import S2Settings
+from module.training.steps import real_mel
+
+logger = logging.getLogger(__name__)
+
+RIDGE = 0.02  # of the mean square of the head's columns: directions that hardly show in the mel stay the prior's
+
+
+def towards(latent: Tensor, mel: Tensor, head: nn.Conv1d) -> Tensor:
+    """The latent nearest to ``latent`` [B, C, T] that ``head``, a linear map, reads as ``mel`` [B, M, T].
+
+    Least squares with a ridge; where the mel has more bands than the latent channels, as near as it gets.
+    """
+    weight = head.weight.detach()[..., 0].double()
+    gram = weight.T @ weight
+    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    solve = torch.linalg.solve(gram + ridge, weight.T).to(latent.dtype)  # [C, M]
+    return latent + solve @ (mel - head(latent))
+
+
+class DecoderClips:
+    """Slices of clips for the decoder alone, cut from latents that are made when this object is.
+
+    Args:
+        clips: all clips, on their device; their cuts play no part here.
+        forward: the network with its frozen prior, and the mel head.
+        settings: of the run; ``exact_rows`` is the share of exact slices.
+    """
+
+    def __init__(self, clips: DeviceClips, forward: TrainingForward, settings: S2Settings) -> None:
+        self.clips, self.settings, self.frames = clips, settings, clips.frames
+        self.size = settings.segment_frames
+        offsets = torch.tensor([0, *clips.frames]).cumsum(0)
+        self.offsets = offsets[:-1].to(clips.device)
+        channels, total = forward.network.config.inter_channels, int(offsets[-1])
+        kept = {"device": clips.device, "dtype": torch.float16}
+        self.prior = torch.empty(total, channels, **kept)  # type: ignore[call-overload]
+        self.exact = torch.empty(total if settings.train.exact_rows else 0, channels, **kept)  # type: ignore[call-overload]
+        self.style = torch.empty(len(clips), forward.network.config.gin_channels, device=clips.device)
+        self._fill(forward)
+        logger.info("latents of %d frames, %d MB", total, (self.prior.nbytes + self.exact.nbytes) // 10**6)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @torch.no_grad()
+    def _fill(self, forward: TrainingForward) -> None:
+        with torch.random.fork_rng(devices=[]):  # the same noise after a restart
+            torch.manual_seed(self.settings.train.seed)
+            was_training = forward.training
+            forward.eval()
+            self._make(forward)
+            forward.train(was_training)
+
+    def _make(self, forward: TrainingForward) -> None:
+        order = sorted(range(len(self.clips)), key=lambda number: self.frames[number])
+        for first in range(0, len(order), self.settings.train.batch_size):
+            numbers = order[first : first + self.settings.train.batch_size]
+            batch = self.clips.batch([(number, 0.0) for number in numbers], whole=True)
+            expected = forward.expected(batch)
+            latents = [(self.prior, expected.latent)]
+            if len(self.exact):
+                mel = real_mel(batch.spec, self.settings)
+                latents.append((self.exact, towards(expected.latent, mel, forward.mel_head)))
+            for row, number in enumerate(numbers):
+                start, length = int(self.offsets[number]), self.frames[number]
+                for kept, made in latents:
+                    kept[start : start + length] = made[row, :, :length].T.to(kept.dtype)
+                self.style[number] = expected.style[row, :, 0]
+
+    def batch(self, pairs: Sequence[tuple[int, float]]) -> Batch:
+        """Slices by ``(clip, position)`` as the sampler names them."""
+        numbers = [number for number, _ in pairs]
+        first = [round(at * (self.frames[number] - self.size)) for number, at in pairs]
+        device, hop = self.clips.device, self.settings.data.hop_length
+        rows, starts = torch.tensor(numbers, device=device), torch.tensor(first, device=device)
+        wav, spec = self.clips.sound(rows, starts, self.size)
+        index = (self.offsets[rows] + starts)[:, None] + torch.arange(self.size, device=device)
+        exact = self._shares(pairs).to(device)
+        latent = self.prior[index].float()
+        if len(self.exact):
+            latent = torch.lerp(latent, self.exact[index].float(), exact[:, None, None])
+        none = rows.new_zeros(len(rows), 0)
+        return Batch(
+            ssl=spec.new_zeros(0),
+            spec=spec,
+            spec_lengths=torch.full_like(rows, self.size),
+            wav=wav[:, None, : self.size * hop],
+            text=none,
+            text_lengths=torch.zeros_like(rows),
+            alignment=none,
+            latents=SpokenLatents(latent.transpose(1, 2), self.style[rows][..., None], exact),
+        )
+
+    def _shares(self, pairs: Sequence[tuple[int, float]]) -> Tensor:
+        """How exact each row is: ``exact_rows`` of them wholly or in part, as many the one as the other, the rest not.
+
+        Drawn from the batch itself, so a resumed run hears what an uninterrupted one would have heard.
+        """
+        source = torch.Generator().manual_seed(int(pairs[0][1] * 2**53))
+        kind, part = torch.rand(2, len(pairs), generator=source)
+        share = self.settings.train.exact_rows
+        return torch.where(kind < share / 2, 1.0, torch.where(kind < share, part, 0.0))
