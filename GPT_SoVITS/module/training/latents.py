@@ -55,9 +55,8 @@ class DecoderClips:
         offsets = torch.tensor([0, *clips.frames]).cumsum(0)
         self.offsets = offsets[:-1].to(clips.device)
         channels, total = forward.network.config.inter_channels, int(offsets[-1])
-        kept = {"device": clips.device, "dtype": torch.float16}
-        self.prior = torch.empty(total, channels, **kept)  # type: ignore[call-overload]
-        self.exact = torch.empty(total if settings.train.exact_rows else 0, channels, **kept)  # type: ignore[call-overload]
+        self.prior = torch.empty(total, channels, dtype=torch.float16, device=clips.device)
+        self.exact = torch.empty_like(self.prior[: total if settings.train.exact_rows else 0])
         self.style = torch.empty(len(clips), forward.network.config.gin_channels, device=clips.device)
         self._fill(forward)
         logger.info("latents of %d frames, %d MB", total, (self.prior.nbytes + self.exact.nbytes) // 10**6)
@@ -94,7 +93,7 @@ class DecoderClips:
         """Slices by ``(clip, position)`` as the sampler names them."""
         numbers = [number for number, _ in pairs]
         first = [round(at * (self.frames[number] - self.size)) for number, at in pairs]
-        device, hop = self.clips.device, self.settings.data.hop_length
+        device = self.clips.device
         rows, starts = torch.tensor(numbers, device=device), torch.tensor(first, device=device)
         wav, spec = self.clips.sound(rows, starts, self.size)
         index = (self.offsets[rows] + starts)[:, None] + torch.arange(self.size, device=device)
@@ -107,7 +106,7 @@ class DecoderClips:
             ssl=spec.new_zeros(0),
             spec=spec,
             spec_lengths=torch.full_like(rows, self.size),
-            wav=wav[:, None, : self.size * hop],
+            wav=wav[:, None],
             text=none,
             text_lengths=torch.zeros_like(rows),
             alignment=none,
