@@ -50,6 +50,12 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
         ssl_dim = clips.ssl_dim
     run = S2Run(settings, accelerator, ssl_dim, root)
     if isinstance(clips, DeviceClips) and settings.train.freeze_prior:
+        if settings.train.exact_rows and not run.has_mel_head:
+            raise ConfigError(
+                f"train.exact_rows is {settings.train.exact_rows}, and {settings.state_dir} has no mel head",
+                "the state of a run with train.acoustic_steps",
+                "run that first, or set train.exact_rows to 0",
+            )
         clips = run.decoder_clips(clips)
     return fit(run, S2Step(settings, accelerator, run.generator, run.disc), clips, stop or StopFlag())
 

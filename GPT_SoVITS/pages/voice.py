@@ -16,8 +16,7 @@ from typing import Any, Literal, Protocol
 
 from config import REPO_ROOT
 from errors import GSVError, MismatchError
-from pages.guard import readable, sentence
-from tools.i18n.error_texts import told_part
+from tools.i18n.error_texts import told, told_part
 from TTS_infer_pack.model_names import shown_name
 
 logger = logging.getLogger(__name__)
@@ -183,7 +182,7 @@ def loading_text(say: Say, state: LoadState) -> str:
     """What is being loaded, or why there is no voice."""
     detail = state.detail
     if isinstance(detail, GSVError):
-        detail = sentence(say, detail)
+        detail = told(say, detail).replace(f"{REPO_ROOT}/", "")
     return say(f"voice.{state.stage}", detail=detail)
 
 
@@ -193,7 +192,7 @@ def fall_text(fallback: Any, say: Say) -> str:
 
 
 def _fell(key: str, model_name: str, fallback: Any, say: Say) -> str:
-    detail = readable(told_part(say, fallback.message))
+    detail = told_part(say, fallback.message).replace(f"{REPO_ROOT}/", "")
     return say(key, name=short(model_name), reason=say(f"reason.{fallback.reason}"), detail=detail)
 
 

@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from errors import CheckpointError, ConfigError
+from errors import CheckpointError
 from module.models import SynthesizerTrn
 from module.training.channels_last import use_channels_last
 from module.training.ema import WeightAverage
@@ -180,7 +180,7 @@ class S2Run(TrainingRun):
     def __init__(self, settings: S2Settings, accelerator: Accelerator, ssl_dim: int, root: Path) -> None:
         super().__init__(settings, accelerator, ssl_dim)
         train = settings.train
-        self.has_mel_head = False
+        self.has_mel_head = False  # one that acoustic steps have taught
         generator, disc = build_generator(settings, ssl_dim), build_discriminator(settings)
         saved = newest_pair(settings.state_dir)
         if saved is None:
@@ -227,17 +227,7 @@ class S2Run(TrainingRun):
             self.network.load_state_dict({n: live[n] if n.startswith("dec.") else averaged[n] for n in live})
 
     def decoder_clips(self, clips: DeviceClips) -> DecoderClips:
-        """Latents of ``clips`` by this run's prior, for a decoder that learns alone.
-
-        Raises:
-            ConfigError: exact latents are wanted and no acoustic steps have taught the mel head.
-        """
-        if self.settings.train.exact_rows and not self.has_mel_head:
-            raise ConfigError(
-                f"train.exact_rows is {self.settings.train.exact_rows}, and {self.settings.state_dir} has no mel head",
-                "the state of a run with train.acoustic_steps",
-                "run that first, or set train.exact_rows to 0",
-            )
+        """Latents of ``clips`` by this run's prior, for a decoder that learns alone."""
         return DecoderClips(clips, self.accelerator.unwrap_model(self.generator.network), self.settings)
 
     @property
