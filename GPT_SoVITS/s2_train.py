@@ -49,7 +49,7 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
         clips = load_data(settings)
         ssl_dim = clips.ssl_dim
     run = S2Run(settings, accelerator, ssl_dim, root)
-    if isinstance(clips, DeviceClips) and settings.train.freeze_prior:
+    if isinstance(clips, DeviceClips) and run.decoder_alone:
         if settings.train.exact_rows and not run.has_mel_head:
             raise ConfigError(
                 f"train.exact_rows is {settings.train.exact_rows}, and {settings.state_dir} has no mel head",

@@ -38,6 +38,12 @@ def run(folder: Path, stop: StopFlag | None = None, model: dict[str, Any] | None
     return s2_train.train(parse_settings(configuration(folder, model, **train), REPO), REPO, stop)
 
 
+def write_clips_with_tokens(folder: Path) -> None:
+    write_clips(folder)
+    rows = "".join(f"clip{number}.wav\t{' '.join(['3'] * ((13000 + 1600 * number) // 640))}\n" for number in range(5))
+    (folder / "6-name2semantic.tsv").write_text("item_name\tsemantic_audio\n" + rows, encoding="utf-8")
+
+
 def test_training_lowers_the_mel_loss(tmp_path: Path, losses: Losses) -> None:
     run(tmp_path, max_steps=20, warmup_stft_steps=16, c_stft=1.0, channels_last=True, learning_rate=4e-3)
     mel = [entry["g/mel"] for entry in losses]
@@ -96,9 +102,7 @@ def test_a_frozen_prior_leaves_the_decoder_to_learn_alone(tmp_path: Path, losses
 
 
 def test_a_decoder_alone_learns_from_latents_that_are_made_once(tmp_path: Path, losses: Losses) -> None:
-    write_clips(tmp_path / "exp")
-    rows = "".join(f"clip{number}.wav\t{' '.join(['3'] * ((13000 + 1600 * number) // 640))}\n" for number in range(5))
-    (tmp_path / "exp" / "6-name2semantic.tsv").write_text("item_name\tsemantic_audio\n" + rows, encoding="utf-8")
+    write_clips_with_tokens(tmp_path / "exp")
     model = {"ssl_dim": SSL_DIM}
     common: dict[str, Any] = {
         "model": model,
@@ -119,6 +123,14 @@ def test_a_decoder_alone_learns_from_latents_that_are_made_once(tmp_path: Path, 
     assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"dec"}
     mel = [entry["g/mel"] for entry in losses[4:]]
     assert len(mel) == 26 and np.mean(mel[-5:]) < 0.8 * np.mean(mel[:5])
+
+
+def test_acoustic_steps_come_first_where_one_run_has_both(tmp_path: Path, losses: Losses) -> None:
+    write_clips_with_tokens(tmp_path / "exp")
+    both: dict[str, Any] = {"acoustic_steps": 2, "prior_path_steps": 99, "c_acoustic": 45.0, "freeze_prior": True}
+    run(tmp_path, max_steps=4, model={"ssl_dim": SSL_DIM}, data_on_device=True, warmup_stft_steps=99, **both)
+    assert ["g/acoustic" in entry for entry in losses] == [True, True, False, False]
+    assert ["g/mel" in entry for entry in losses] == [False, False, True, True]
 
 
 def test_a_resumed_run_repeats_the_curve(tmp_path: Path, losses: Losses) -> None:

@@ -127,19 +127,20 @@ class TrainingForward(nn.Module):
         vectors = net.quantizer.decode(batch.tokens[:, None])
         return vectors.repeat_interleave(net.config.frames_per_token, dim=2), vectors.new_zeros(())
 
-    def expected(self, batch: Batch) -> Expected:
-        """What tokens, phones and style say, noise as in speaking; some tokens are random where the prior learns."""
+    def expected(self, batch: Batch, code_noise: float = 0.0) -> Expected:
+        """What tokens, phones and style say, noise as in speaking; a share ``code_noise`` of the tokens is random."""
         net = self.network
         mask = sequence_mask(batch.spec_lengths, batch.spec.size(2))[:, None].to(batch.spec.dtype)
         style = net.style_of(batch.spec, mask, batch.speaker)
         quantized, commit = self._quantized(batch)
-        prior, attention = self._prior(self._noised(quantized), batch, net.prior_style(style))
+        noised = replace_codes(quantized, net.quantizer.codebook.embed, code_noise, net.config.frames_per_token)
+        prior, attention = self._prior(noised, batch, net.prior_style(style))
         z_p = sample(prior.m, prior.logs, torch.randn_like(prior.m) * NOISE_SCALE)
         return Expected(mask, style, commit, prior, attention, net.latent(z_p, mask, style))
 
     def _joint(self, batch: Batch, speaks: bool) -> Outcome:
         net, share = self.network, self.train_settings.prior_rows
-        expected = self.expected(batch)
+        expected = self.expected(batch, self.train_settings.code_noise)
         mask, style, prior = expected.mask, expected.style, expected.prior
         m_q, logs_q = net.enc_q(batch.spec, mask, style)
         exact = sample(m_q, logs_q, torch.randn_like(m_q)) * mask
@@ -155,15 +156,10 @@ class TrainingForward(nn.Module):
         wav = net.dec(slice_segments(latent, starts, net.segment_size), style)
         return outcome._replace(speech=Spoken(wav, starts, expected.commit), from_prior=from_prior.to(wav.dtype))
 
-    def _noised(self, quantized: Tensor) -> Tensor:
-        net, train = self.network, self.train_settings
-        share, width = 0.0 if train.freeze_prior else train.code_noise, net.config.frames_per_token
-        return replace_codes(quantized, net.quantizer.codebook.embed, share, width)
-
     def _from_prior(self, batch: Batch, speaks: bool) -> Outcome:
         net, frozen = self.network, speaks and self.train_settings.freeze_prior
         with torch.no_grad() if frozen else nullcontext():
-            expected = self.expected(batch)
+            expected = self.expected(batch, 0.0 if frozen else self.train_settings.code_noise)
         z = expected.latent
         mels, attention = ((), None) if frozen else ((self.mel_head(z),), expected.attention)
         outcome = Outcome(None, mels, attention, expected.mask)

@@ -32,7 +32,7 @@ from module.training.networks import (
     set_learning_rate,
 )
 from module.training.on_device import DeviceClips
-from module.training.paths import PLAIN_LOGS, QUIET_LOGS, TrainingForward, set_prior_noise
+from module.training.paths import PLAIN_LOGS, QUIET_LOGS, Route, TrainingForward, set_prior_noise
 from module.training.settings import S2Settings
 from module.training.states import newest_pair, save_pair
 from module.training.steps import Learner
@@ -225,6 +225,13 @@ class S2Run(TrainingRun):
             live = self.network.state_dict()
             averaged = self.average.applied_to(live)
             self.network.load_state_dict({n: live[n] if n.startswith("dec.") else averaged[n] for n in live})
+
+    @property
+    def decoder_alone(self) -> bool:
+        """Whether only the decoder learns from here to the end: no acoustic steps are left, and none are joint."""
+        train = self.settings.train
+        on_prior = Route.at(self.position.step, train) is Route.PRIOR
+        return train.freeze_prior and on_prior and not train.prior_rows
 
     def decoder_clips(self, clips: DeviceClips) -> DecoderClips:
         """Latents of ``clips`` by this run's prior, for a decoder that learns alone."""

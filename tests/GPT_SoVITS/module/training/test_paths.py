@@ -130,17 +130,34 @@ def test_a_prior_begins_with_the_noise_that_its_way_needs(forward: TrainingForwa
     assert not bool(forward.expected(collate([example(40, 9, 1)])).prior.logs.any())
 
 
-def test_a_frozen_prior_is_told_the_true_tokens(forward: TrainingForward) -> None:
+def test_a_frozen_prior_is_told_the_true_tokens(forward: TrainingForward, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = replace(collate([example(40, 9, 1)]), ssl=torch.zeros(0), tokens=torch.arange(21)[None])
+    made: list[torch.Tensor] = []
+    decode = forward.network.dec.forward
+    monkeypatch.setattr(forward.network.dec, "forward", lambda z, g: made.append(z) or decode(z, g))
 
     def latent(**train: Any) -> torch.Tensor:
         forward.train_settings = TrainSettings(**train)
         torch.manual_seed(1)
-        return forward.eval().expected(batch).latent
+        return forward.eval().expected(batch, forward.train_settings.code_noise).latent
 
-    clean = latent()
-    assert not torch.allclose(latent(code_noise=0.9), clean)
-    torch.testing.assert_close(latent(code_noise=0.9, freeze_prior=True), clean)
+    def spoken(**train: Any) -> torch.Tensor:
+        forward.train_settings = TrainSettings(**train)
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            forward.eval()(batch, Route.PRIOR)
+        return made[-1]
+
+    assert not torch.allclose(latent(code_noise=0.9), latent())
+    assert not torch.allclose(spoken(code_noise=0.9), spoken())
+    torch.testing.assert_close(spoken(code_noise=0.9, freeze_prior=True), spoken())
+    # where acoustic steps come first in the same run, the prior still learns in them
+    forward.train_settings = TrainSettings(code_noise=0.9, freeze_prior=True)
+    torch.manual_seed(1)
+    noised = forward(batch, Route.ACOUSTIC).mels[0]
+    forward.train_settings = TrainSettings()
+    torch.manual_seed(1)
+    assert not torch.allclose(noised, forward(batch, Route.ACOUSTIC).mels[0])
 
 
 def test_guided_attention_finds_the_phones(forward: TrainingForward) -> None:
