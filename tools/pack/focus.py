@@ -2,9 +2,9 @@
 
     python tools/pack/focus.py --exp work/sovits --voice mix_alpha_kumo --others 240 --out work/focus
 
-The decoder of a small pack learns little in an hour of two cores; what newcomers hear is the pack's own voice, so that
-has three quarters of it. Sound, tokens and alignments are links to those of ``--exp``; a clip comes with the tokens of
-its targets where ``mix_tokens.py`` added them.
+A small pack learns little in an hour of two cores; what newcomers hear is the pack's own voice, so that has the most of
+it. Sound, tokens and alignments are links to those of ``--exp``; a clip comes with the tokens of
+its targets where ``mix_tokens.py`` added them. ``vary_tokens.py`` adds more, in tables of the folder's own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for name in LINKED:
         link = args.out / name
-        if (args.exp / name).exists() and not link.is_symlink():
+        if (args.exp / name).exists() and not link.exists():
             link.symlink_to((args.exp / name).resolve())
     write_rows(args.out / TEXT_TABLE, kept)
     logger.info("%s: %d of %d rows", args.out, len(kept), len(rows))

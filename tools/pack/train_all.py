@@ -3,9 +3,10 @@
     python tools/pack/train_all.py --work work/pack --minutes 120 --device cpu
 
 Inputs (lists, targets of the encoder, features, tokens) are made first and count on top of the budget; each is made
-once. The budget is then divided among the trainings: encoder, SoVITS (acoustic, then decoder; both at once on a GPU),
-AR and language model. On a GPU, or with ``--lanes 2``, SoVITS and the two text-to-semantic stages train side by side. A
-training that has had its share is not begun again by the same command; ``--more`` gives all of them a further round.
+once. The budget is then divided among the trainings: encoder, SoVITS (acoustic on all voices and on the pack's own,
+then decoder; all at once on a GPU), AR and language model. On a GPU, or with ``--lanes 2``, SoVITS and the two
+text-to-semantic stages train side by side. A training that has had its share is not begun again by the same command;
+``--more`` gives all of them a further round.
 Every step is a command of this project that goes on from its own checkpoints; this file only knows their order, their
 arguments and the clock.
 """
@@ -150,9 +151,13 @@ def _start(recipe: Recipe, _: float) -> list[Command]:
 
 
 def _focus(recipe: Recipe, _: float) -> list[Command]:
-    """A folder in which the pack's own voice prevails."""
-    voice = ["--voice", PACK_REFERENCES[0].split("/")[0], "--others", "240"]
-    return [python("tools/pack/focus.py", "--exp", recipe.at("sovits"), *voice, "--out", recipe.at("focus"))]
+    """A folder in which the pack's own voice prevails, with tokens that other mouths would give it."""
+    voice, exp = ["--voice", PACK_REFERENCES[0].split("/")[0]], recipe.at("focus")
+    heard_by = ["--hubert", recipe.at("ssl", "hubert"), "--s2", recipe.at("targets", "s2_init.pth")]
+    return [
+        python("tools/pack/focus.py", "--exp", recipe.at("sovits"), *voice, "--others", "760", "--out", exp),
+        python("tools/pack/vary_tokens.py", "--exp", exp, *voice, *heard_by),
+    ]
 
 
 def _s2_settings(recipe: Recipe, preset: str, minutes: float, exp: str) -> Path:
@@ -220,8 +225,9 @@ ENCODER = (Stage("encoder", _encoder, 0.25), Stage("tokens", _tokens), Stage("st
 SOVITS_LANES = {
     "cpu": (
         *ENCODER,
-        Stage("acoustic", _sovits("s2_gsv_tiny_acoustic.json"), 0.35),
+        Stage("acoustic", _sovits("s2_gsv_tiny_acoustic.json"), 0.20),
         Stage("focus", _focus),
+        Stage("voice", _sovits("s2_gsv_tiny_acoustic.json", "focus"), 0.15),
         Stage("decoder", _sovits("s2_gsv_tiny_decoder.json", "focus"), 0.40),
     ),
     "cuda": (*ENCODER, Stage("joint", _sovits(JOINT), 0.75)),

@@ -48,6 +48,16 @@ def test_sound_and_tokens_are_those_of_the_whole_folder(folder: Path) -> None:
     assert not (folder / "out" / "alignment.tsv").is_symlink()  # there is none
 
 
+def test_tables_that_were_extended_stay(folder: Path) -> None:
+    run(folder, "--voice", "anna", "--others", "0")
+    table = folder / "out" / "6-name2semantic.tsv"
+    own = table.read_text(encoding="utf-8") + "lower_anna3\t3 4\n"
+    table.unlink()
+    table.write_text(own, encoding="utf-8")
+    run(folder, "--voice", "anna", "--others", "0")
+    assert read_tokens(table)["lower_anna3"] == [3, 4]
+
+
 def test_an_unknown_voice_is_told_the_known_ones(folder: Path) -> None:
     with pytest.raises(DatasetError, match=r"no clip of 'carl'.*anna, ben"):
         run(folder, "--voice", "carl")

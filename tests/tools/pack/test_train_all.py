@@ -95,6 +95,19 @@ def test_commands_are_scripts_of_the_checkout(tmp_path: Path, device: str) -> No
     assert settings["state_dir"] == str(told.work / "sovits" / "logs_s2_v2")
 
 
+def test_the_pack_s_voice_is_learned_before_its_decoder_and_with_other_mouths_tokens(tmp_path: Path) -> None:
+    told = recipe(tmp_path)
+    told.work.mkdir()
+    stages = {stage.name: stage for stage in train_all.SOVITS_LANES["cpu"]}
+    names = list(stages)
+    assert names.index("acoustic") < names.index("focus") < names.index("voice") < names.index("decoder")
+    focused, varied = stages["focus"].commands(told, 0.0)
+    assert focused[focused.index("--out") + 1] == varied[varied.index("--exp") + 1] == told.at("focus")
+    (command,) = stages["voice"].commands(told, 3.0)
+    settings = json.loads(Path(command[-1]).read_text(encoding="utf-8"))
+    assert settings["data"]["exp_dir"] == told.at("focus") and settings["train"]["acoustic_steps"] > 10**5
+
+
 def test_the_language_model_is_written_where_the_pack_looks_for_it(tmp_path: Path) -> None:
     told = recipe(tmp_path)
     stage = next(stage for stage in train_all.SEMANTIC_LANE if stage.name == "lm")
