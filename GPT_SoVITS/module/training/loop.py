@@ -104,7 +104,14 @@ def make_accelerator(settings: S2Settings) -> Accelerator:
 
 
 def batches(run: TrainingRun, loader: DataLoader[Batch] | DeviceLoader, sampler: LengthBatchSampler) -> Iterator[Batch]:
-    """From where the run stands to the end of its last epoch."""
+    """From where the run stands to the end of its last epoch.
+
+    A position behind the end of an epoch was saved by a run that had more batches in one (fewer processes, smaller
+    batches or more clips): that epoch counts as over.
+    """
+    if run.position.batch >= len(sampler):
+        logger.info("epoch %d had more batches when the state was saved: it is over", run.position.epoch + 1)
+        run.position.epoch, run.position.batch = run.position.epoch + 1, 0
     while not done(run):
         sampler.set_position(run.position.epoch, run.position.batch)
         yield from loader
