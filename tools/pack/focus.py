@@ -3,8 +3,8 @@
     python tools/pack/focus.py --exp work/sovits --voice mix_alpha_kumo --others 240 --out work/focus
 
 A small pack learns little in an hour of two cores; what newcomers hear is the pack's own voice, so that has the most of
-it. Sound, tokens and alignments are links to those of ``--exp``; a clip comes with the tokens of
-its targets where ``mix_tokens.py`` added them. ``vary_tokens.py`` adds more, in tables of the folder's own.
+it. Sound, tokens and alignments are links to those of ``--exp``; a clip comes with the tokens of its targets where
+``mix_tokens.py`` added them. ``vary_tokens.py`` adds more, in tables of the folder's own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from errors import DatasetError
@@ -23,6 +23,18 @@ logger = logging.getLogger(__name__)
 LINKED = ("5-wav32k", TOKEN_TABLE, ALIGNMENT_TABLE, SPEAKER_TABLE)
 
 
+def clips_of(voice: str, names: Iterable[str], speakers: dict[str, str]) -> set[str]:
+    """Those of ``names`` that the voice spoke.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    own = {name for name in names if speakers.get(name) == voice}
+    if not own:
+        raise DatasetError(f"no clip of {voice!r}", f"one of {', '.join(sorted(set(speakers.values())))}")
+    return own
+
+
 def chosen(rows: Sequence[str], speakers: dict[str, str], voice: str, others: int, seed: int = 0) -> list[str]:
     """The rows of 2-name2text.txt that stay, in their order.
 
@@ -30,9 +42,7 @@ def chosen(rows: Sequence[str], speakers: dict[str, str], voice: str, others: in
         DatasetError: there is no clip of the voice.
     """
     names = sorted({name_of(row).removeprefix(PREFIX) for row in rows})
-    own = {name for name in names if speakers.get(name) == voice}
-    if not own:
-        raise DatasetError(f"no clip of {voice!r}", f"one of {', '.join(sorted(set(speakers.values())))}")
+    own = clips_of(voice, names, speakers)
     rest = [name for name in names if name not in own]
     kept = own | set(random.Random(seed).sample(rest, min(others, len(rest))))
     return [row for row in rows if name_of(row).removeprefix(PREFIX) in kept]

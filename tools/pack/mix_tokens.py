@@ -77,8 +77,8 @@ def name_of(row: str) -> str:
     return row.split("\t", 1)[0]
 
 
-def read_rows(path: Path) -> list[str]:
-    """Rows of a table without those that were added before.
+def read_rows(path: Path, added: str | tuple[str, ...] = PREFIX) -> list[str]:
+    """Rows of a table without those that were added before, whose names begin with ``added``.
 
     Raises:
         DatasetError: no such file.
@@ -87,12 +87,18 @@ def read_rows(path: Path) -> list[str]:
         rows = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}", "a table of the dataset stages") from error
-    return [row for row in rows if row and not row.startswith(PREFIX)]
+    return [row for row in rows if row and not row.startswith(added)]
 
 
 def write_rows(path: Path, rows: Iterable[str]) -> None:
     """The table with these rows, whole or not at all."""
     write_atomic(path, "".join(f"{row}\n" for row in rows))
+
+
+def link_sound(exp: Path, name: str, prefix: str) -> None:
+    """The sound of a clip under its prefixed name too."""
+    if not (other := wav_path(exp, prefix + name)).exists():
+        os.link(wav_path(exp, name), other)
 
 
 def add_targets(rows: list[str], early: Path, exp: Path) -> list[str]:
@@ -101,8 +107,7 @@ def add_targets(rows: list[str], early: Path, exp: Path) -> list[str]:
     known = {name_of(row): row for row in spoken}
     added = [row for row in rows if name_of(row) in known and wav_path(exp, name_of(row)).is_file()]
     for row in added:
-        if not (other := wav_path(exp, PREFIX + name_of(row))).exists():
-            os.link(wav_path(exp, name_of(row)), other)
+        link_sound(exp, name_of(row), PREFIX)
     write_rows(exp / TOKEN_TABLE, (*read_rows(exp / TOKEN_TABLE), *(PREFIX + known[name_of(row)] for row in added)))
     return [PREFIX + row for row in added]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,8 @@ from feature_extractor.training.teacher import RATE, load_16k
 from prepare_datasets.hubert_stage import wav_path
 from prepare_datasets.semantic_stage import load_tokenizer
 from side_tables import ALIGNMENT_TABLE, SPEAKER_TABLE, TEXT_TABLE, TOKEN_TABLE, read_table, read_tokens
-from tools.pack.mix_tokens import PREFIX, name_of, write_rows
+from tools.pack.focus import clips_of
+from tools.pack.mix_tokens import PREFIX, link_sound, name_of, read_rows, write_rows
 
 logger = logging.getLogger(__name__)
 TEMPOS = {"lower_": (0.82, 0.94), "higher_": (1.06, 1.20)}
@@ -50,18 +50,6 @@ def on_clock(features: Tensor, tempo: float, frames: int) -> Tensor:
     return torch.lerp(features[..., before], features[..., after], (at - before).to(features.dtype))
 
 
-def own_clips(rows: Sequence[str], speakers: dict[str, str], voice: str) -> dict[str, str]:
-    """Rows of the voice's clips by name, without those that this tool or ``mix_tokens.py`` added.
-
-    Raises:
-        DatasetError: there is none.
-    """
-    found = {name_of(row): row for row in rows if speakers.get(name_of(row)) == voice}
-    if not found:
-        raise DatasetError(f"no clip of {voice!r}", f"one of {', '.join(sorted(set(speakers.values())))}")
-    return found
-
-
 def add_variants(exp: Path, voice: str, hubert: Path, s2: Path, seed: int = 0) -> int:
     """Put the variants' rows into the folder's tables, with links to the sound; gives how many there are.
 
@@ -74,30 +62,27 @@ def add_variants(exp: Path, voice: str, hubert: Path, s2: Path, seed: int = 0) -
     Raises:
         DatasetError: no clip of the voice, or one without tokens.
     """
-    rows = [row for row in (exp / TEXT_TABLE).read_text(encoding="utf-8").splitlines() if row]
-    rows = [row for row in rows if not row.startswith(tuple(TEMPOS))]
-    head, *spoken = (exp / TOKEN_TABLE).read_text(encoding="utf-8").splitlines()
-    spoken = [row for row in spoken if not row.startswith(tuple(TEMPOS))]
+    rows, (head, *spoken) = (read_rows(exp / table, tuple(TEMPOS)) for table in (TEXT_TABLE, TOKEN_TABLE))
     tokens, aligned = read_tokens(exp / TOKEN_TABLE), read_table(exp / ALIGNMENT_TABLE)
-    clips = own_clips([row for row in rows if not row.startswith(PREFIX)], read_table(exp / SPEAKER_TABLE), voice)
-    if missing := sorted(set(clips) - set(tokens)):
+    clips = {name_of(row): row for row in rows if not row.startswith(PREFIX)}
+    own = clips_of(voice, clips, read_table(exp / SPEAKER_TABLE))
+    if missing := sorted(own - set(tokens)):
         raise DatasetError(f"{len(missing)} clips have no tokens, the first is {missing[0]}", f"a row in {TOKEN_TABLE}")
     encoder, tokenizer = CNHubert(hubert).eval(), load_tokenizer(s2)
     source = random.Random(seed)
     added: list[str] = []
-    for name, row in tqdm(clips.items(), desc="clips", unit="clip"):
+    for name in tqdm([name for name in clips if name in own], desc="clips", unit="clip"):
         sound = load_16k(wav_path(exp, name))
         for prefix, span in TEMPOS.items():
             tempo, count = source.uniform(*span), len(tokens[name])
             with torch.inference_mode():
                 features = encoder(torch.from_numpy(played(sound, tempo))[None])
-            heard = [int(code) for code in tokenizer.encode(on_clock(features, tempo, 2 * count))][:count]
+            heard = tokenizer.encode(on_clock(features, tempo, 2 * count))[:count]
             spoken.append(f"{prefix}{name}\t{' '.join(map(str, heard))}")
             if name in aligned:
                 aligned[prefix + name] = aligned[name]
-            if not (other := wav_path(exp, prefix + name)).exists():
-                os.link(wav_path(exp, name), other)
-            added.append(prefix + row)
+            link_sound(exp, name, prefix)
+            added.append(prefix + clips[name])
     write_rows(exp / TOKEN_TABLE, [head, *spoken])
     if aligned:
         write_rows(exp / ALIGNMENT_TABLE, [f"{name}\t{places}" for name, places in aligned.items()])
