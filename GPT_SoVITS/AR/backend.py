@@ -16,6 +16,7 @@ from torch import Tensor
 
 from AR.errors import T2SError
 from AR.plausible import TOKEN_RATE, least_tokens
+from AR.read_back import ReadBack
 
 EOS = 1024
 VOCAB_SIZE = 1025
@@ -35,6 +36,7 @@ class T2SRequest:
         segment: number of the segment in its text, added to the seed: equal sentences are not spoken alike.
         pace: usual tokens a phone of what the stage has learned, for the length bounds; 0: not known.
         silent_phones: how many of the target's phones take no time, such as pitch marks; for the lower bound.
+        read_back: what the tokens tell of phones; misread speech is tried again. None: not known, or not wanted.
     """
 
     phones: Tensor
@@ -46,6 +48,7 @@ class T2SRequest:
     segment: int = 0
     pace: float = 0.0
     silent_phones: int = 0
+    read_back: ReadBack | None = None
 
     def __post_init__(self) -> None:
         if self.phones.dim() != 1 or self.phones.numel() == 0:
@@ -56,6 +59,11 @@ class T2SRequest:
             raise T2SError(f"prompt must be a vector of tokens, not of shape {tuple(self.prompt.shape)}")
         if not 0 <= self.prompt_phones <= self.phones.numel():
             raise T2SError(f"prompt_phones {self.prompt_phones} is outside 0..{self.phones.numel()}")
+
+    @property
+    def target(self) -> Tensor:
+        """Phones that are to be spoken, without the prompt's."""
+        return self.phones[self.prompt_phones :]
 
     @property
     def prompt_length(self) -> int:

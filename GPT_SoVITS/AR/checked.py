@@ -1,4 +1,5 @@
-"""What came out is looked at: a request whose tokens collapse is spoken again with other seeds. For every engine.
+"""What came out is looked at: a request whose tokens collapse or say other words is spoken again with other seeds. For
+every engine.
 
 Shapes: T_sem semantic tokens (25 Hz).
 """
@@ -15,11 +16,12 @@ from torch import Tensor
 from AR.backend import SamplingParams, T2SBackend, T2SRequest, default_min_tokens
 from AR.engine.local import LocalEngine
 from AR.engine.tokens import ShouldStop, SpokenTokens, T2SEngine, T2SResult, close, speak
+from AR.read_back import Misread
 
 logger = logging.getLogger(__name__)
 
 RETRIES = 2
-"""Further tries, each with another seed, for a row that collapsed."""
+"""Further tries, each with another seed, for a row that collapsed or was misread."""
 RETRY_SEED_STEP = 7919
 LONGEST_PERIOD = 16
 LOOP_TOKENS = 100
@@ -58,10 +60,10 @@ def why_collapsed(request: T2SRequest, result: T2SResult) -> str | None:
 
 
 class CheckedT2S:
-    """An engine that looks at what another one speaks; what collapses begins anew with another seed.
+    """An engine that looks at what another one speaks; what collapses or is misread begins anew with another seed.
 
-    Greedy requests are not tried again: they would come out the same. Where every try collapses, the least bad one is
-    kept: one that came to an end is better than one that did not.
+    Greedy requests are not tried again: they would come out the same. Where no try is good, the least bad one is kept:
+    one that came to an end is better than one that did not, and of those the one nearest to the text.
 
     Args:
         inner: what speaks.
@@ -77,7 +79,7 @@ class CheckedT2S:
         return self._inner.name
 
     def stream(self, request: T2SRequest, sampling: SamplingParams) -> Iterator[SpokenTokens]:
-        """As :class:`~AR.engine.tokens.T2SEngine`; ``collapsed`` says what is wrong with the last try, if anything."""
+        """As :class:`~AR.engine.tokens.T2SEngine`; ``collapsed`` and ``misread`` tell of the try that is kept."""
         return self._tries(self._inner.stream(request, sampling), request, sampling)
 
     def release(self) -> None:
@@ -89,7 +91,7 @@ class CheckedT2S:
     ) -> Iterator[SpokenTokens]:
         retries = RETRIES if self._retries is None else self._retries
         tries = 1 if sampling.top_k == 1 else retries + 1
-        ended: SpokenTokens | None = None  # all of a try that came to an end, but left words out or the like
+        kept: SpokenTokens | None = None  # all of the best try so far
         begun = False
         for attempt in range(tries):
             stream = self._inner.stream(request, _other_seed(sampling, attempt)) if attempt else first
@@ -99,19 +101,31 @@ class CheckedT2S:
                 if part.restart:  # the engine within has begun it anew
                     said.clear()
                 said.append(part.tokens)
-                if part.collapsed:
+                if part.collapsed or part.misread:
                     whole = replace(part, tokens=torch.cat(said), restart=True)
-                    ended = ended or (whole if part.finish_reason == "eos" else None)
+                    kept = whole if kept is None or _badness(whole) <= _badness(kept) else kept
                     if attempt + 1 < tries:
-                        logger.info("a segment collapsed (%s), try %d of %d", part.collapsed, attempt + 1, retries)
+                        logger.info("a segment %s, try %d of %d", _fault_of(part), attempt + 1, retries)
                         break
-                    if ended is not None and part.finish_reason != "eos":
-                        yield ended
+                    if kept is not whole:
+                        yield kept
                         return
                 yield replace(part, restart=restart or part.restart)
                 begun, restart = True, False
                 if part.finish_reason is not None:
                     return
+
+
+def _fault_of(part: SpokenTokens) -> str:
+    if part.misread and not part.collapsed:
+        return f"was misread (by {part.misread.deviation:.1f} nats a token)"
+    return f"collapsed ({part.collapsed})"
+
+
+def _badness(whole: SpokenTokens) -> tuple[bool, bool, float]:
+    """What makes one try worse than another, the worst first."""
+    deviation = whole.misread.deviation if whole.misread else 0.0
+    return whole.finish_reason != "eos", whole.collapsed is not None, deviation
 
 
 def _other_seed(sampling: SamplingParams, attempt: int) -> SamplingParams:
@@ -126,18 +140,26 @@ def _watched(stream: Iterator[SpokenTokens], request: T2SRequest) -> Iterator[Sp
             if part.restart:
                 said, looked = said[:0], 0
             said = torch.cat((said, part.tokens))
-            reason, why = part.finish_reason, part.collapsed
+            reason, why, misread = part.finish_reason, part.collapsed, part.misread
             if reason is not None:
                 why = why or why_collapsed(request, T2SResult(said, reason))
+                misread = misread if reason == "stopped" else _misread(request, said)
             elif said.numel() >= looked + LOOP_LOOK:
                 looked = said.numel()
                 if has_loop(said):
                     reason, why = "length", LOOPS
-            yield replace(part, finish_reason=reason, collapsed=why)
+            yield replace(part, finish_reason=reason, collapsed=why, misread=misread)
             if reason is not None:
                 return
     finally:
         close(stream)
+
+
+def _misread(request: T2SRequest, tokens: Tensor) -> Misread | None:
+    """Whether whole ``tokens`` [T_sem] say something else than the request's text; None where that is not known."""
+    if request.read_back is None:
+        return None
+    return request.read_back.misread(request.target.cpu().numpy(), tokens.numpy())
 
 
 def local_engine(backend: T2SBackend) -> CheckedT2S:

@@ -88,6 +88,8 @@ class JobBuilder:
             pause=request.fragment_interval,
             pace=span.pace,
             subtitled=request.text if request.subtitles else "",
+            # whoever hears pieces while the tokens come has heard a misread segment when that shows
+            read_back=None if request.pieces else voice.read_back,
         )
 
     def conversion(self, request: ConversionRequest, voice: LoadedVoice) -> Job:

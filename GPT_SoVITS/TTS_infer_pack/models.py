@@ -23,6 +23,7 @@ from AR.errors import T2SError
 from AR.models.lm_folder import codebook_fingerprint
 from AR.models.lm_half import HalfLinear
 from AR.models.t2s_model import Text2SemanticDecoder
+from AR.read_back import ReadBack
 from config import PACK_DIR
 from errors import CheckpointError, ConfigError, MismatchError
 from feature_extractor.cnhubert import CNHubert, check_folder
@@ -168,6 +169,22 @@ class LoadedVoice:
     def version(self) -> str:
         """Model version, as the SoVITS file says."""
         return self.models.spec.name
+
+    @cached_property
+    def read_back(self) -> ReadBack | None:
+        """What the voice's tokens tell of phones; None where nobody has learned it, or for another codebook only."""
+        path = self.recommended.read_back
+        if path is None:
+            return None
+        try:
+            table = ReadBack.load(path)
+        except T2SError as error:
+            logger.warning("misread speech is not noticed: %s", error)
+            return None
+        if table.codebook and table.codebook != self.models.codebook:
+            logger.info("misread speech is not noticed: %s is about another codebook than this voice's", path)
+            return None
+        return table
 
     def with_models(self, models: VoiceModels, paths: VoicePaths) -> LoadedVoice:
         """The voice with other networks; what was recommended for the old files does not stay with the new ones."""

@@ -3,7 +3,8 @@
 It knows the folder's layout and nothing about models.
 
     pack.json = {"name", "version", "languages",
-                 "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},       paths inside the folder
+                 "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt",        paths inside the folder
+                           "read_back": "read_back.safetensors"},       optional: what its tokens tell of phones
                  "default_reference": {"path", "text", "lang"},
                  "sampling": {"top_k", "top_p", "temperature", "repetition_penalty"},   optional, as is each in it
                  "reference_free": true,                        optional: its AR model speaks best without a prompt
@@ -42,6 +43,7 @@ KNOWN_KEYS = frozenset(
     }
 )
 FILES = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
+READ_BACK = "read_back"
 PARENTS = 3
 """Folders above a file in which its pack is looked for."""
 SAMPLING_KEYS = frozenset({"top_k", "top_p", "temperature", "repetition_penalty", "text_split_method", "speed_factor"})
@@ -65,6 +67,7 @@ class Recommended:
         reference_free: the AR model is asked without the reference's tokens and text; the clip lends its timbre.
         span: the longest speech that its stages have learned.
         languages: that it was trained for; empty where that is not known.
+        read_back: file of what its tokens tell of phones (``AR.read_back``), or None.
     """
 
     default_reference: DefaultReference | None = None
@@ -72,11 +75,12 @@ class Recommended:
     reference_free: bool = False
     span: LearnedSpan = LearnedSpan()
     languages: tuple[str, ...] = ()
+    read_back: Path | None = None
 
 
 @dataclass(frozen=True)
 class VoicePack:
-    """A pack on disk; paths are absolute. The last five attributes are those of :class:`Recommended`."""
+    """A pack on disk; paths are absolute. The last six attributes are those of :class:`Recommended`."""
 
     name: str
     version: str
@@ -88,17 +92,23 @@ class VoicePack:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reference_free: bool = False
     span: LearnedSpan = LearnedSpan()
+    read_back: Path | None = None
 
     def recommended(self, s1: Path, s2: Path) -> Recommended:
         """What of it holds for a GPT and a SoVITS file: all of it for the pack's own two.
 
         Sampling and span are about the AR model alone; the clip and how it is used are about the voice as a whole.
+        What the tokens tell is about the codebook, which whatever is trained on from the pack's files has kept.
         """
         if s1.resolve() != self.s1.resolve():
-            return Recommended()
+            return Recommended(read_back=self.read_back)
         if s2.resolve() != self.s2.resolve():
-            return Recommended(sampling=self.sampling, span=self.span, languages=self.languages)
-        return Recommended(self.default_reference, self.sampling, self.reference_free, self.span, self.languages)
+            return Recommended(
+                sampling=self.sampling, span=self.span, languages=self.languages, read_back=self.read_back
+            )
+        return Recommended(
+            self.default_reference, self.sampling, self.reference_free, self.span, self.languages, self.read_back
+        )
 
 
 def _section(path: Path, content: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def read_pack(folder: Path) -> VoicePack:
     unknown = sorted(set(content) - KNOWN_KEYS)
     if unknown:
         raise ConfigError(f"{path}: unknown entries {', '.join(unknown)}", f"only {', '.join(sorted(KNOWN_KEYS))}")
-    files = FILES | _section(path, content, "files", frozenset(FILES))
+    files = FILES | _section(path, content, "files", frozenset({*FILES, READ_BACK}))
     reference = _section(path, content, "default_reference", frozenset(DefaultReference._fields))
     return VoicePack(
         name=str(content.get("name") or folder.name),
@@ -144,6 +154,7 @@ def read_pack(folder: Path) -> VoicePack:
         sampling=_section(path, content, "sampling", SAMPLING_KEYS),
         reference_free=content.get("reference_free") is True,
         span=_span(path, content),
+        read_back=folder / files[READ_BACK] if READ_BACK in files else None,
     )
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from AR.backend import T2SRequest
+from AR.read_back import ReadBack
 from text.symbols2 import symbols
 from TTS_infer_pack.bert_features import BERT_CHANNELS
 from TTS_infer_pack.TextPreprocessor import Segment
@@ -61,7 +63,9 @@ def phones_of(segment: Segment) -> Phones:
     )
 
 
-def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0, pace: float = 0.0) -> T2SRequest:
+def t2s_request(
+    segment: Phones, prompt: Prompt | None, index: int = 0, pace: float = 0.0, read_back: ReadBack | None = None
+) -> T2SRequest:
     """What the stage is asked for one segment.
 
     Args:
@@ -69,10 +73,12 @@ def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0, pace: fl
         prompt: what it goes on from; None for reference-free speech.
         index: number of the segment in its text.
         pace: usual tokens a phone of what the stage has learned; 0: not known.
+        read_back: what the voice's tokens tell of phones, where misread speech is to be tried again.
     """
     silent = int(torch.isin(segment.ids, SILENT).sum())
+    common: dict[str, Any] = {"segment": index, "pace": pace, "silent_phones": silent, "read_back": read_back}
     if prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text, segment=index, pace=pace, silent_phones=silent)
+        return T2SRequest(segment.ids, segment.bert, None, segment.text, **common)
     return T2SRequest(
         phones=torch.cat((prompt.phones.ids, segment.ids)),
         bert=_join_features(prompt.phones, segment),
@@ -80,9 +86,7 @@ def t2s_request(segment: Phones, prompt: Prompt | None, index: int = 0, pace: fl
         text=segment.text,
         prompt_text=prompt.phones.text,
         prompt_phones=prompt.phones.ids.numel(),
-        segment=index,
-        pace=pace,
-        silent_phones=silent,
+        **common,
     )
 
 

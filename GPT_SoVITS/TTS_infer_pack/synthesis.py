@@ -20,8 +20,9 @@ from torch import Tensor
 from AR.backend import SamplingParams, T2SRequest
 from AR.engine import SpokenTokens, T2SEngine, T2SResult, until_stopped
 from AR.engine import speak as speak_tokens
-from AR.engine.tokens import ShouldStop
+from AR.engine.tokens import ShouldStop, doubt_of
 from AR.errors import EngineFull, LMUnavailable, T2SError
+from AR.read_back import ReadBack
 from errors import BusyError, CheckpointError, RequestError
 from module.models import SynthesizerTrnV3
 from super_resolution import not_found
@@ -58,6 +59,7 @@ class Job:
         pieces: how segments are cut into pieces that are spoken while tokens still come; None: segments are whole.
         pace: usual tokens a phone of what the stage has learned; 0: not known.
         subtitled: the request's text, whose words get their times; empty: no times.
+        read_back: what the voice's tokens tell of phones: misread segments are tried again; None: they are not.
 
     Raises:
         RequestError: the version needs more of the reference than there is.
@@ -79,6 +81,7 @@ class Job:
     pieces: PiecePlan | None = None
     pace: float = 0.0
     subtitled: str = ""
+    read_back: ReadBack | None = None
 
     def __post_init__(self) -> None:
         if self.models.spec.mel is not None and (self.prompt is None or self.prompt_mel is None):
@@ -167,7 +170,7 @@ class _SegmentPieces:
             if part.finish_reason == "stopped" or should_stop():
                 return
             if part.finish_reason is not None:
-                self._warning = warning_of(self._segment.text, part.collapsed)
+                self._warning = warning_of(self._segment.text, doubt_of(part))
                 rest = self._stretch.push(self._stream.last_piece())
                 silence = silence_after(job, self._index, self._rate)
                 yield self._chunk(np.concatenate((rest, self._stretch.flush(), silence)), part.finish_reason, again)
@@ -187,8 +190,8 @@ def stream_tokens(
     """Tokens of one segment as they come; what collapses or fails begins anew. Errors as :func:`decode_tokens`."""
     with _own_errors():
         for part in until_stopped(engine.stream(request, sampling), should_stop):
-            if part.collapsed:
-                _warn_of(request, part.collapsed)
+            if why := doubt_of(part):
+                _warn_of(request, why)
             yield part
 
 
@@ -205,8 +208,8 @@ def decode_tokens(
     with _own_errors():
         results = speak_tokens(engine, requests, sampling, should_stop)
     for request, result in zip(requests, results, strict=True):
-        if result.collapsed:
-            _warn_of(request, result.collapsed)
+        if why := doubt_of(result):
+            _warn_of(request, why)
     return results
 
 
@@ -235,7 +238,7 @@ def warning_of(text: str, why: str | None) -> str:
 
 
 def _t2s_request(job: Job, index: int) -> T2SRequest:
-    return t2s_request(job.segments[index], job.prompt, index, job.pace)
+    return t2s_request(job.segments[index], job.prompt, index, job.pace, job.read_back)
 
 
 @torch.inference_mode()
@@ -299,6 +302,6 @@ def _render(job: Job, voice: Voice, index: int, result: T2SResult) -> AudioChunk
         segment.text,
         result.tokens.numel(),
         result.finish_reason,
-        warning=warning_of(segment.text, result.collapsed),
+        warning=warning_of(segment.text, doubt_of(result)),
         words=spoken_words(job, voice, index, result.tokens),
     )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from AR import checked
 
-_COLLAPSED = re.compile(r"(?:(\d+) of \d+ rows|a segment) collapsed")
+_BEGUN_AGAIN = re.compile(r"a segment (?:collapsed|was misread)")
 
 
 class RetryCount(logging.Filter):
@@ -30,9 +30,7 @@ class RetryCount(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Count ``record`` if it tells of a retry; True where it may be shown."""
-        found = _COLLAPSED.match(record.getMessage())
-        if found:
-            self.count += int(found[1] or 1)
+        self.count += bool(_BEGUN_AGAIN.match(record.getMessage()))
         return record.levelno >= self._shown_from
 
 

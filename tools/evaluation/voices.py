@@ -104,11 +104,15 @@ class VoiceUnderTest:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What decides how a text sounds, the language model aside."""
+        from TTS_infer_pack.pack import recommended_for
+
         config, clip = self.config, self.reference
+        table = recommended_for(Path(config.t2s_weights_path), Path(config.vits_weights_path)).read_back
         return self.sound_facts | {
             "ar_weights": content_key([Path(config.t2s_weights_path)]),
             "sampling": dict(config.sampling),
             "reference_free": config.reference_free,
+            "read_back": content_key([table]) if table else None,
             "prompt": [clip.text, clip.language] if clip else None,
         }
 

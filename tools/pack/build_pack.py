@@ -15,6 +15,7 @@ import argparse
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ from feature_extractor.cnhubert import CNHubert
 
 logger = logging.getLogger(__name__)
 REFERENCE_RATE = 24_000
+FOLDER_SETTINGS = (
+    ("data", "exp_dir"),
+    ("train", "pretrained_s2G"),
+    ("train", "pretrained_s2D"),
+    ("", "s2_ckpt_dir"),
+    ("", "state_dir"),
+    ("", "save_weight_dir"),
+)
 
 
 def read_references(path: Path) -> list[tuple[Path, str, str]]:
@@ -96,7 +105,18 @@ def write_generator(checkpoint: dict[str, Any], quantizer: Path | None, target: 
     weight = dict(checkpoint["weight"])
     if quantizer is not None:
         weight.update(load_file(quantizer))
-    process_ckpt.save_s2(str(target), weight, checkpoint["config"], checkpoint["info"], "v2")
+    config = without_folders(checkpoint["config"])
+    process_ckpt.save_s2(str(target), weight, config, checkpoint["info"], "v2")
+
+
+def without_folders(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a training with the folders of the machine it ran on cut down to their names; others need not see."""
+    kept = {name: dict(value) if isinstance(value, Mapping) else value for name, value in config.items()}
+    for section, name in FOLDER_SETTINGS:
+        values = kept.get(section, {}) if section else kept
+        if isinstance(values.get(name), str):
+            values[name] = Path(values[name]).name
+    return kept
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -108,6 +128,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--s1", type=Path, required=True, help="trained AR model")
     parser.add_argument("--lm", type=Path, help="folder of the language model stage, offered under the pack's name")
     parser.add_argument("--quantizer", type=Path, help="safetensors with ssl_proj and codebook")
+    parser.add_argument("--read-back", type=Path, help="what the tokens tell of phones, by read_back.py")
     parser.add_argument("--references", type=Path, required=True)
     parser.add_argument("--name", default="gsv-tiny")
     parser.add_argument("--languages", default="en", help="that it was trained for, such as en,ja")
@@ -127,11 +148,15 @@ def main(argv: list[str] | None = None) -> None:
     if args.lm:
         write_lm(args.lm, args.output / "lm")
     write_generator(generator, args.quantizer, args.output / "s2G.pth")
+    files = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
+    if args.read_back:
+        files["read_back"] = "read_back.safetensors"
+        shutil.copyfile(args.read_back, args.output / files["read_back"])
     pack = {
         "name": args.name,
         "version": "v2",
         "languages": args.languages.split(","),
-        "files": {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"},
+        "files": files,
         "default_reference": write_references(references, args.output / "reference"),
         "sampling": json.loads(args.sampling),
         "reference_free": args.reference_free,

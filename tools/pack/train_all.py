@@ -215,9 +215,14 @@ def _pack(recipe: Recipe, _: float) -> list[Command]:
     preset = JOINT if recipe.device == "cuda" else "s2_gsv_tiny_decoder.json"
     parts += ["--s2", str(state), "--s2-config", str(recipe.work / preset)]
     parts += ["--s1", recipe.at("targets", "ar", "s1-last.ckpt"), "--lm", recipe.at("targets", "lm", "gsv-tiny")]
+    parts += ["--read-back", recipe.at("read_back.safetensors")]
     parts += ["--references", str(references), "--languages", LANGUAGES, "--sampling", SAMPLING]
     parts += ["--output", str(recipe.output)]
-    return [python("tools/pack/build_pack.py", *parts)]
+    tokens = ["--exp", recipe.at("targets"), "--s2", recipe.at("targets", "s2_init.pth")]
+    return [
+        python("tools/pack/read_back.py", *tokens, "--output", recipe.at("read_back.safetensors")),
+        python("tools/pack/build_pack.py", *parts),
+    ]
 
 
 INPUTS = (Stage("lists", _split), Stage("targets", _targets))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from AR.backend import SamplingParams, T2SRequest
 from AR.errors import FallbackReason
+from AR.read_back import Misread
 
 AR_STAGE = "ar"
 FinishReason = Literal["eos", "length", "stopped"]
@@ -47,6 +48,7 @@ class SpokenTokens:
             None before.
         restart: True where the request begins anew with these tokens; what came before is void.
         collapsed: what is wrong with the whole, in its last tokens; None where nothing is.
+        misread: that the whole says something else than the text, in its last tokens; None where it does not.
         stage: name of what spoke them.
         fall: why another stage begins to speak with these tokens; None in all others.
     """
@@ -55,6 +57,7 @@ class SpokenTokens:
     finish_reason: FinishReason | None = None
     restart: bool = False
     collapsed: str | None = None
+    misread: Misread | None = None
     stage: str = ""
     fall: FallbackInfo | None = None
 
@@ -63,14 +66,20 @@ class SpokenTokens:
 class T2SResult:
     """All new tokens [T_sem] of one request (prompt not included, EOS not included) and why they ended.
 
-    ``collapsed``, ``stage`` and ``falls`` as in :class:`SpokenTokens`.
+    ``collapsed``, ``misread``, ``stage`` and ``falls`` as in :class:`SpokenTokens`.
     """
 
     tokens: Tensor
     finish_reason: FinishReason
     collapsed: str | None = None
+    misread: Misread | None = None
     stage: str = ""
     falls: tuple[FallbackInfo, ...] = ()
+
+
+def doubt_of(said: SpokenTokens | T2SResult) -> str | None:
+    """What people should be told of finished speech; None where there is nothing to tell."""
+    return said.collapsed or ("a part of it says something else" if said.misread and said.misread.grave else None)
 
 
 class T2SEngine(Protocol):
@@ -126,7 +135,8 @@ def join(parts: Iterator[SpokenTokens]) -> T2SResult:
         tokens.append(last.tokens)
         falls += [last.fall] if last.fall else []
     whole = torch.cat(tokens) if tokens else last.tokens
-    return T2SResult(whole, last.finish_reason or "stopped", last.collapsed, last.stage, tuple(falls))
+    reason = last.finish_reason or "stopped"
+    return T2SResult(whole, reason, last.collapsed, last.misread, last.stage, tuple(falls))
 
 
 def speak(

@@ -1,16 +1,20 @@
-"""The collapse check, re-tries with other seeds, and repetition-aware sampling."""
+"""The looks at what was said, re-tries with other seeds, and repetition-aware sampling."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+import numpy as np
 import torch
 
 from AR.backend import EOS, SamplingParams, T2SRequest, default_max_tokens, default_min_tokens
 from AR.checked import LOOP_TOKENS, CheckedT2S, decode_checked, has_loop, why_collapsed
 from AR.decode import decode
 from AR.engine import LocalEngine, SpokenTokens, T2SResult, until_stopped
+from AR.engine.tokens import doubt_of
+from AR.read_back import ReadBack
 from tests.GPT_SoVITS.AR.scripted import Scripted
 
 REQUEST = T2SRequest(torch.zeros(40, dtype=torch.long))
@@ -115,6 +119,80 @@ def test_a_stopped_stream_has_not_collapsed() -> None:
         parts.append(part)
         heard += part.tokens.numel()
     assert parts[-1].finish_reason == "stopped" and parts[-1].collapsed is None and 5 <= len(of_last_try(parts)) < 60
+
+
+TEXT = torch.arange(8)
+"""Phone p is said by the tokens 10 p to 10 p + 9."""
+
+
+def reader() -> ReadBack:
+    ratios = np.full((8, 1024), -4.0, dtype=np.float32)
+    for phone in range(8):
+        ratios[phone, 10 * phone : 10 * phone + 10] = 3.0
+    return ReadBack(np.arange(8), ratios, np.full(8, -3.0), bound=1.0, limit=3.0)
+
+
+def takes(*shares: float) -> Scripted:
+    """Says the text, but in run n phones in a wrong order for the last ``shares[n]`` of 40 tokens."""
+
+    def say(request: T2SRequest, run: int, step: int) -> int:
+        if step == 40:
+            return EOS
+        wrong = step >= 40 * (1 - shares[run])
+        return 10 * (7 - step % 8) + 8 if wrong else 10 * (step // 5) + step % 7
+
+    return Scripted(say)
+
+
+READ = T2SRequest(TEXT, read_back=reader())
+PLAIN = SamplingParams(seed=1, repetition_penalty=1.0)
+
+
+def test_misread_speech_is_tried_again_and_the_nearest_is_kept() -> None:
+    for shares, runs, kept in (((0.0,), 1, 0), ((0.5, 0.0), 2, 1), ((0.6, 0.3, 0.5), 3, 1), ((0.2, 0.5, 0.5), 3, 0)):
+        backend = takes(*shares)
+        found = decode_checked(backend, [READ], PLAIN)[0]
+        wanted = decode(takes(shares[kept]), [READ], PLAIN)[0]
+        assert backend.runs == runs and found.tokens.tolist() == wanted.tokens.tolist()
+        assert found.finish_reason == "eos" and found.collapsed is None
+        assert (found.misread is None) == (shares[kept] == 0)
+
+
+def test_people_are_told_only_of_what_is_far_from_the_text() -> None:
+    little, much = (decode_checked(takes(share), [READ], PLAIN, retries=0)[0] for share in (0.15, 0.6))
+    assert little.misread and not little.misread.grave and doubt_of(little) is None
+    assert much.misread and much.misread.grave and "something else" in str(doubt_of(much))
+    assert doubt_of(replace(much, collapsed="too long")) == "too long"
+
+
+def test_a_stream_of_misread_speech_ends_with_what_is_kept() -> None:
+    parts = list(stream_checked(takes(0.2, 0.5, 0.5), READ, PLAIN))
+    assert of_last_try(parts) == decode_checked(takes(0.2, 0.5, 0.5), [READ], PLAIN)[0].tokens.tolist()
+    assert [part.finish_reason for part in parts if part.finish_reason] == ["eos"]
+
+
+def test_what_cannot_be_read_back_is_taken_as_it_is() -> None:
+    unknown = replace(READ, phones=torch.arange(2, 10))
+    for request in (replace(READ, read_back=None), unknown):
+        backend = takes(0.6, 0.0)
+        assert decode_checked(backend, [request], PLAIN)[0].misread is None and backend.runs == 1
+
+
+def test_the_prompts_phones_are_not_expected_to_be_said() -> None:
+    prompt = torch.tensor([5, 4, 3])
+    request = replace(READ, phones=torch.cat((prompt, TEXT)), prompt_phones=3, prompt=torch.zeros(4, dtype=torch.long))
+    backend = takes(0.0)
+    assert decode_checked(backend, [request], PLAIN)[0].misread is None and backend.runs == 1
+
+
+def test_speech_that_ends_is_better_than_one_that_does_not() -> None:
+    def say(request: T2SRequest, run: int, step: int) -> int:
+        if run == 0:  # ends, far from the text
+            return EOS if step == 40 else step % 9 + 1
+        return 10 * (step // 5 % 8) + step % 7  # says the text over and over
+
+    found = decode_checked(Scripted(say), [READ], PLAIN)[0]
+    assert found.finish_reason == "eos" and found.misread and found.collapsed is None
 
 
 def test_repetition_aware_sampling_breaks_loops() -> None:

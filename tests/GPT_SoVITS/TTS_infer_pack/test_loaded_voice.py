@@ -14,8 +14,12 @@ import pytest
 import torch
 
 import published
+from AR import checked
+from AR.models.lm_folder import codebook_fingerprint
+from AR.read_back import ReadBack
 from errors import CheckpointError, ConfigError, MismatchError, RequestError
 from module.versions import VERSIONS
+from process_ckpt import load_sovits_new
 from tests.GPT_SoVITS.conftest import S2_CONFIG, make_hubert, make_s1, make_s2
 from tests.GPT_SoVITS.TTS_infer_pack.test_versions import companions, saved
 from TTS_infer_pack import models, voice_holder
@@ -69,6 +73,61 @@ def test_own_files_after_the_pack_are_not_used_as_the_packs(
     tts.init_vits_weights(free_pack / "s2G.pth")
     assert tts.voice.recommended.reference_free and tts.configs.default_reference is not None
     assert speak(tts).size and tts._job(request).prompt is None
+
+
+@pytest.fixture
+def reading_pack(tiny_pack: Path, tmp_path: Path) -> Path:
+    """A pack that knows what its tokens tell of phones; every try is far from its text."""
+    folder = tmp_path / "reading"
+    shutil.copytree(tiny_pack, folder)
+    description = json.loads((folder / "pack.json").read_text()) | {"files": {"read_back": "table.safetensors"}}
+    (folder / "pack.json").write_text(json.dumps(description))
+    known = load_sovits_new(folder / "s2G.pth")["weight"]
+    codebook = next(tensor for name, tensor in known.items() if name.endswith("_codebook.embed"))
+    source = np.random.default_rng(0)
+    ratios = source.normal(size=(732, 1024)).astype(np.float32)
+    table = ReadBack(np.arange(732), ratios, np.full(732, -1.0), 0.01, 0.02, codebook_fingerprint(codebook))
+    table.save(folder / "table.safetensors")
+    return folder
+
+
+def tries_of(tts: TTS, caplog: pytest.LogCaptureFixture, **values: Any) -> int:
+    caplog.clear()
+    with caplog.at_level("INFO", logger="AR.checked"):
+        list(tts.stream(SynthesisRequest("Hello there.", "en", seed=3, **values)))
+    return sum("was misread" in record.getMessage() for record in caplog.records)
+
+
+def test_misread_segments_are_spoken_again(reading_pack: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tts = TTS(TTS_Config(pack=str(reading_pack)))
+    assert tries_of(tts, caplog) == checked.RETRIES
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("says something else" in text for text in warned)
+    assert tries_of(tts, caplog, return_fragment=True) == checked.RETRIES  # whole segments, one after the other
+    assert tries_of(tts, caplog, streaming_mode=2) == 0, "what was heard is not said twice"
+    assert tries_of(tts, caplog, top_k=1) == 0, "it would come out the same"
+
+
+def test_what_the_tokens_tell_stays_with_their_codebook(
+    reading_pack: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tts = TTS(TTS_Config(pack=str(reading_pack)))
+    tts.init_t2s_weights(own(reading_pack / "s1.ckpt", tmp_path))
+    assert tts.voice.read_back is not None, "the tokens are still the pack's"
+    tts = TTS(TTS_Config(pack=str(reading_pack)))
+    tts.init_vits_weights(own(reading_pack / "s2G.pth", tmp_path))
+    assert tts.voice.read_back is not None, "trained on from the pack, with its codebook"
+    torch.manual_seed(5)
+    make_s2(tmp_path / "other.pth")
+    tts.init_vits_weights(tmp_path / "other.pth")
+    assert tts.voice.read_back is None
+
+
+def test_a_table_that_cannot_be_read_costs_no_speech(reading_pack: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (reading_pack / "table.safetensors").write_bytes(b"no table")
+    tts = TTS(TTS_Config(pack=str(reading_pack)))
+    assert speak(tts).size and tts.voice.read_back is None
+    assert "misread speech is not noticed" in caplog.text and "read_back.py" in caplog.text
 
 
 def test_v3_after_a_reference_free_pack_is_given_its_words(

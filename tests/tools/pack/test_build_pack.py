@@ -52,6 +52,19 @@ def test_a_pack_holds_the_parts_and_names_its_reference(tmp_path: Path) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_pack_does_not_tell_of_the_machine_it_was_trained_on() -> None:
+    config = {
+        "train": {"pretrained_s2G": "/home/anna/voices/s2G.pth", "batch_size": 4},
+        "data": {"exp_dir": "/home/anna/logs/voice", "hop_length": 320},
+        "state_dir": "/home/anna/states",
+        "name": "voice",
+    }
+    told = build_pack.without_folders(config)
+    assert "anna" not in json.dumps(told) and told["data"] == {"exp_dir": "voice", "hop_length": 320}
+    assert told["train"]["batch_size"] == 4 and config["state_dir"] == "/home/anna/states"
+    assert "/" not in json.dumps(load_sovits_new(PACK / "s2G.pth")["config"])
+
+
 def test_a_part_that_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
     broken = tmp_path / "broken.ckpt"
     broken.write_bytes(b"no checkpoint")
