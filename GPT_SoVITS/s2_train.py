@@ -10,6 +10,7 @@ The versions that make a mel (v3 and later) are trained by ``s2_train_v3_lora.py
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from module.training.on_device import DeviceClips
 from module.training.run import S2Run
 from module.training.settings import S2Settings
 from module.training.steps import S2Step
+
+logger = logging.getLogger(__name__)
 
 
 def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = None) -> Path | None:
@@ -51,11 +54,14 @@ def train(settings: S2Settings, root: Path = REPO_ROOT, stop: StopFlag | None = 
     run = S2Run(settings, accelerator, ssl_dim, root)
     if isinstance(clips, DeviceClips) and run.decoder_alone:
         if settings.train.exact_rows and not run.has_mel_head:
-            raise ConfigError(
-                f"train.exact_rows is {settings.train.exact_rows}, and {settings.state_dir} has no mel head",
-                "the state of a run with train.acoustic_steps",
-                "run that first, or set train.exact_rows to 0",
-            )
+            if not run.has_prior:
+                raise ConfigError(
+                    f"train.exact_rows is {settings.train.exact_rows}, and there is no prior that has learned anything",
+                    "the state of a run with train.acoustic_steps, or a pretrained_s2G that speaks",
+                    "run that first, or name such a file",
+                )
+            logger.info("%s has no mel head: one is fitted", settings.state_dir)
+            run.fit_mel_head(clips)
         clips = run.decoder_clips(clips)
     return fit(run, S2Step(settings, accelerator, run.generator, run.disc), clips, stop or StopFlag())
 

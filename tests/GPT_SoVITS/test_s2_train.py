@@ -112,7 +112,7 @@ def test_a_decoder_alone_learns_from_latents_that_are_made_once(tmp_path: Path, 
         "data_on_device": True,
     }
     decoder = {**common, "freeze_prior": True, "exact_rows": 0.5, "c_mel_prior": 0.5, "prior_path_steps": 999}
-    with pytest.raises(ConfigError, match="no mel head"):
+    with pytest.raises(ConfigError, match="no prior that has learned"):
         run(tmp_path, max_steps=4, **decoder)
     run(tmp_path, max_steps=4, acoustic_steps=4, **common)
     state = tmp_path / "exp" / "logs_s2_v2" / "G_233333333333.pth"
@@ -123,6 +123,25 @@ def test_a_decoder_alone_learns_from_latents_that_are_made_once(tmp_path: Path, 
     assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"dec"}
     mel = [entry["g/mel"] for entry in losses[4:]]
     assert len(mel) == 26 and np.mean(mel[-5:]) < 0.8 * np.mean(mel[:5])
+
+
+def test_a_decoder_goes_on_from_a_file_that_speaks(tmp_path: Path, losses: Losses) -> None:
+    write_clips_with_tokens(tmp_path / "exp")
+    common: dict[str, Any] = {"model": {"ssl_dim": SSL_DIM}, "c_acoustic": 45.0, "data_on_device": True}
+    first = run(tmp_path, max_steps=12, acoustic_steps=12, **common)
+    assert first is not None
+    losses.clear()
+    second = tmp_path / "second"  # states of its own: no mel head, no discriminators
+    write_clips_with_tokens(second / "exp")
+    decoder: dict[str, Any] = {"freeze_prior": True, "exact_rows": 0.5, "prior_path_steps": 99, "disc_first_steps": 3}
+    more = {"pretrained_s2G": str(first), **decoder, **common}
+    run(second, max_steps=8, **more)
+    assert ["g/mel" in entry for entry in losses] == [False] * 3 + [True] * 5
+    assert all("d/total" in entry for entry in losses) and losses[2]["d/total"] < losses[0]["d/total"]
+    last = run(second, max_steps=9, **more)
+    assert last is not None and "g/mel" in losses[-1], "the discriminators that were saved have learned already"
+    before, after = (load_sovits_new(path)["weight"] for path in (first, last))
+    assert {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])} == {"dec"}
 
 
 def test_acoustic_steps_come_first_where_one_run_has_both(tmp_path: Path, losses: Losses) -> None:

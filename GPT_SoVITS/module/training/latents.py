@@ -25,6 +25,8 @@ from module.training.steps import real_mel
 
 logger = logging.getLogger(__name__)
 
+HEAD_CLIPS = 300
+"""Clips that a lost mel head is fitted to; half an hour of speech says all that 144 bands of 96 channels need."""
 RIDGE = 0.02  # of the mean square of the head's columns: directions that hardly show in the mel stay the prior's
 
 
@@ -38,6 +40,51 @@ def towards(latent: Tensor, mel: Tensor, head: nn.Conv1d) -> Tensor:
     ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     solve = torch.linalg.solve(gram + ridge, weight.T).to(latent.dtype)  # [C, M]
     return latent + solve @ (mel - head(latent))
+
+
+@torch.no_grad()
+def fit_mel_head(clips: DeviceClips, forward: TrainingForward, settings: S2Settings) -> float:
+    """Give ``forward`` the mel head that reads its prior's latents best: least squares over :data:`HEAD_CLIPS` clips.
+
+    For a frozen prior whose own head was not kept, such as that of a file that speaks.
+
+    Returns:
+        mean distance of what it reads from the recordings' mels.
+    """
+    channels, bands = forward.mel_head.in_channels, forward.mel_head.out_channels
+    device = clips.device
+    gram = torch.zeros(channels + 1, channels + 1, dtype=torch.float64, device=device)
+    aims = torch.zeros(channels + 1, bands, dtype=torch.float64, device=device)
+    numbers = torch.randperm(len(clips), generator=torch.Generator().manual_seed(settings.train.seed))[:HEAD_CLIPS]
+    order = sorted(numbers.tolist(), key=lambda number: clips.frames[number])
+    size, was_training = settings.train.batch_size, forward.training
+    batches = [[(number, 0.0) for number in order[first : first + size]] for first in range(0, len(order), size)]
+    forward.eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.train.seed)
+        for pairs in batches:
+            latents, mels = _latents_and_mels(clips, forward, settings, pairs)
+            gram += latents.T @ latents
+            aims += latents.T @ mels
+        solved = torch.linalg.solve(gram + 1e-3 * torch.eye(len(gram), dtype=gram.dtype, device=device), aims)
+        forward.mel_head.weight.copy_(solved[:-1].T[..., None])
+        if forward.mel_head.bias is not None:
+            forward.mel_head.bias.copy_(solved[-1])
+        latents, mels = _latents_and_mels(clips, forward, settings, batches[len(batches) // 2])
+    forward.train(was_training)
+    return float((latents @ solved - mels).abs().mean())
+
+
+def _latents_and_mels(
+    clips: DeviceClips, forward: TrainingForward, settings: S2Settings, pairs: Sequence[tuple[int, float]]
+) -> tuple[Tensor, Tensor]:
+    """Latents of whole clips with a 1 behind them [T, C + 1], and what a mel head is to read there [T, M]."""
+    batch = clips.batch(pairs, whole=True)
+    expected = forward.expected(batch)
+    valid = expected.mask[:, 0].bool()
+    latents = expected.latent.transpose(1, 2)[valid].double()
+    mels = real_mel(batch.spec, settings).transpose(1, 2)[valid].double()
+    return torch.cat((latents, torch.ones_like(latents[:, :1])), dim=1), mels
 
 
 class DecoderClips:

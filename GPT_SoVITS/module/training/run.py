@@ -20,7 +20,7 @@ from errors import CheckpointError
 from module.models import SynthesizerTrn
 from module.training.channels_last import use_channels_last
 from module.training.ema import WeightAverage
-from module.training.latents import DecoderClips
+from module.training.latents import DecoderClips, fit_mel_head
 from module.training.networks import (
     build_discriminator,
     build_generator,
@@ -181,6 +181,7 @@ class S2Run(TrainingRun):
         super().__init__(settings, accelerator, ssl_dim)
         train = settings.train
         self.has_mel_head = False  # one that acoustic steps have taught
+        self.has_prior = True  # one that has learned anything
         generator, disc = build_generator(settings, ssl_dim), build_discriminator(settings)
         saved = newest_pair(settings.state_dir)
         if saved is None:
@@ -211,6 +212,7 @@ class S2Run(TrainingRun):
             random_parts = load_pretrained_generator(generator, root / train.pretrained_s2G)
         elif generator.config.freeze_quantizer:
             logger.warning("no pretrained_s2G: the frozen quantizer is random, its tokens carry little")
+        self.has_prior = "enc_p" not in random_parts
         if train.prior_rows:
             set_prior_noise(generator, PLAIN_LOGS)
         elif (train.acoustic_steps or train.prior_path_steps) and "enc_p" in random_parts:
@@ -232,6 +234,12 @@ class S2Run(TrainingRun):
         train = self.settings.train
         on_prior = Route.at(self.position.step, train) is Route.PRIOR
         return train.freeze_prior and on_prior and not train.prior_rows
+
+    def fit_mel_head(self, clips: DeviceClips) -> None:
+        """A mel head for a prior that came without one; every process fits the same."""
+        gap = fit_mel_head(clips, self.accelerator.unwrap_model(self.generator.network), self.settings)
+        self.has_mel_head = True
+        logger.info("what the fitted mel head reads is %.2f from the recordings' log mels", gap)
 
     def decoder_clips(self, clips: DeviceClips) -> DecoderClips:
         """Latents of ``clips`` by this run's prior, for a decoder that learns alone."""

@@ -67,6 +67,7 @@ class TrainSettings:
     c_fm: float = 1.0
     c_adv: float = 1.0
     disc_every: int = 1  # the discriminators learn at every k-th step
+    disc_first_steps: int = 0  # steps in which discriminators that know nothing yet learn alone
     disc_width: float = 1.0  # channel multiplier of the discriminators
     disc_periods: tuple[int, ...] = ()  # empty: those of the version
     ema_decay: float = 0.0  # 0 = off; else the saved small weights are the averaged ones

@@ -39,6 +39,11 @@ class Learner:
         self.optimizer.step()
         return torch.as_tensor(norm)
 
+    @property
+    def steps(self) -> int:
+        """How many steps the network has learned, over all runs."""
+        return max((int(state["step"]) for state in self.optimizer.state.values()), default=0)
+
 
 def log_mel(spec: Tensor, data: DataSettings) -> Tensor:
     """Log mel of linear spectrograms [B, bins, T] -> [B, n_mel_channels, T]."""
@@ -63,6 +68,8 @@ class S2Step:
 
     def __call__(self, batch: Batch, step: int) -> dict[str, Tensor]:
         route = Route.at(step, self.settings.train)
+        if self._discriminators_first(route, step):
+            return self._teach_discriminators(batch, route)
         with self.accelerator.autocast():
             outcome: Outcome = self.generator.network(batch, route)
         losses = self._prior_losses(batch, outcome)
@@ -73,6 +80,22 @@ class S2Step:
         losses["g/total"] = torch.stack([value for name, value in losses.items() if name.startswith("g/")]).sum()
         losses["g/grad_norm"] = self.generator.learn(losses["g/total"], self.accelerator, self.settings.train.grad_clip)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _discriminators_first(self, route: Route, step: int) -> bool:
+        """Whether a generator that speaks already should wait until the discriminators know anything."""
+        train = self.settings.train
+        heard = route is not Route.ACOUSTIC and step >= train.warmup_stft_steps
+        return heard and self.disc.steps < train.disc_first_steps
+
+    def _teach_discriminators(self, batch: Batch, route: Route) -> dict[str, Tensor]:
+        """A step of the discriminators alone."""
+        with torch.no_grad(), self.accelerator.autocast():
+            outcome: Outcome = self.generator.network(batch, route)
+        assert outcome.speech is not None
+        start = outcome.speech.starts * self.settings.data.hop_length
+        real = slice_segments(batch.wav, start, self.settings.train.segment_size)
+        losses = self._learn_discriminators(real, outcome.speech.wav.float())
+        return {name: value.detach() for name, value in losses.items()} | {"g/total": real.new_zeros(())}
 
     def _prior_losses(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
         """Mel head and guided attention, weighted; nothing on the posterior path."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from errors import ConfigError
 from module.models import SynthesizerTrn
-from module.training.latents import DecoderClips, towards
+from module.training.latents import DecoderClips, fit_mel_head, towards
 from module.training.on_device import DeviceClips
 from module.training.paths import Route, TrainingForward
 from module.training.settings import S2Settings, parse_settings
@@ -90,6 +90,28 @@ def test_a_share_of_the_slices_is_exact_the_same_after_a_restart(folder: Path) -
     mel = real_mel(spec, chosen)
     gaps = [float((forward.mel_head(latent) - mel).abs().mean()) for latent in (none, own)]
     assert gaps[1] < 0.8 * gaps[0]
+
+
+def test_a_lost_mel_head_is_found_again(folder: Path) -> None:
+    chosen = settings(folder)
+    clips, forward, _ = made(chosen)
+    batch = clips.batch([(number, 0.0) for number in range(5)], whole=True)
+    mel, mask = real_mel(batch.spec, chosen), forward.eval().expected(batch).mask
+
+    def gap() -> float:
+        torch.manual_seed(0)
+        read = forward.mel_head(forward.expected(batch).latent)
+        return float(((read - mel).square() * mask).mean())
+
+    before, random_state = gap(), torch.get_rng_state()
+    told = fit_mel_head(clips, forward.train(), chosen)
+    assert forward.training and torch.equal(torch.get_rng_state(), random_state)
+    forward.eval()
+    after = gap()
+    assert after < 0.5 * before and 0 < told < 2
+    kept = forward.mel_head.weight.clone()
+    fit_mel_head(clips, forward, chosen)
+    torch.testing.assert_close(forward.mel_head.weight, kept)
 
 
 def test_exact_slices_need_kept_latents(folder: Path) -> None:
