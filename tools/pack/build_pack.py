@@ -111,11 +111,11 @@ def write_generator(checkpoint: dict[str, Any], quantizer: Path | None, target: 
 
 def without_folders(config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a training with the folders of the machine it ran on cut down to their names; others need not see."""
-    kept = {name: dict(value) if isinstance(value, Mapping) else value for name, value in config.items()}
+    kept: dict[str, Any] = {n: dict(value) if isinstance(value, Mapping) else value for n, value in config.items()}
     for section, name in FOLDER_SETTINGS:
-        values = kept.get(section, {}) if section else kept
-        if isinstance(values.get(name), str):
-            values[name] = Path(values[name]).name
+        values: dict[str, Any] = kept.get(section, {}) if section else kept
+        if isinstance(folder := values.get(name), str):
+            values[name] = Path(folder).name
     return kept
 
 
