@@ -25,6 +25,7 @@ NOT_REACHED = (
     "tools/evaluat",  # a report for who trains: its options are those of its command line
     "tools/whisper_base.py",  # the judge of an evaluation
     "tools/i18n/",  # files of the product itself
+    "tools/pack/",  # of the command line: an error text names a tool there
 )
 """What the pages import or start, but whose errors no visitor of a page reads."""
 LEFT_ENGLISH_FILES = {
@@ -33,6 +34,8 @@ LEFT_ENGLISH_FILES = {
     "GPT_SoVITS/prepare_datasets/options.py": "of the command line, which the page fills in itself",
     "GPT_SoVITS/s2_train.py": "of the command line: the page picks the script",
     "GPT_SoVITS/s2_train_v3_lora.py": "of the command line: the page picks the script",
+    "GPT_SoVITS/AR/read_back.py": "said in the log alone: the voice speaks without that table",
+    "GPT_SoVITS/AR/training/read_back.py": "of the command line: no page makes that table",
     "GPT_SoVITS/AR/backend.py": "a tensor or value that only a program can give",
     "GPT_SoVITS/AR/models/lm_rows.py": "a tensor that only a program can give",
     "GPT_SoVITS/module/models.py": "a class that only a program can pick",
