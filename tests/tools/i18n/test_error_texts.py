@@ -35,7 +35,6 @@ LEFT_ENGLISH_FILES = {
     "GPT_SoVITS/s2_train.py": "of the command line: the page picks the script",
     "GPT_SoVITS/s2_train_v3_lora.py": "of the command line: the page picks the script",
     "GPT_SoVITS/AR/read_back.py": "said in the log alone: the voice speaks without that table",
-    "GPT_SoVITS/AR/training/read_back.py": "of the command line: no page makes that table",
     "GPT_SoVITS/AR/backend.py": "a tensor or value that only a program can give",
     "GPT_SoVITS/AR/models/lm_rows.py": "a tensor that only a program can give",
     "GPT_SoVITS/module/models.py": "a class that only a program can pick",
