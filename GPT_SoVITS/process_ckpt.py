@@ -66,6 +66,8 @@ POSTERIOR_PREFIX = "enc_q."
 """Names of the posterior encoder: training needs it, inference files leave it out."""
 TIME_PREFIX, STEP_PREFIX = "cfm.estimator.time_embed.", "cfm.estimator.d_embed."
 """Names of the time embedding, which each whole model that makes a mel has, and of the step size's, which some lack."""
+CODEBOOK_KEY = "quantizer.vq.layers.0._codebook.embed"
+"""Entries of the quantiser in a SoVITS file."""
 USAGE_COUNTS = ("_codebook.cluster_size", "_codebook.embed_avg")
 """Ends of the names of the codebook's running sums, which speaking never reads: other tools write them in half
 precision, where large ones become infinite."""

@@ -30,7 +30,6 @@ from s1_parts import find_path, load_clips, stop_on_signals
 
 logger = logging.getLogger("s1_train")
 DEFAULT_CONFIG = "configs/qwen3_lora_0.6b.yaml"
-CODEBOOK_KEY = "quantizer.vq.layers.0._codebook.embed"
 
 
 def load_lm_config(raw: Mapping[str, Any], path: Path, model_name: str = "") -> LMTrainConfig:
@@ -89,9 +88,9 @@ def codebook_of(config: LMTrainConfig) -> str:
         return ""
     path = find_path(config.qwen3.sovits_path)
     weights = process_ckpt.load_sovits_new(path)["weight"]
-    if CODEBOOK_KEY not in weights:
+    if process_ckpt.CODEBOOK_KEY not in weights:
         raise TrainingError(f"{path} has no quantizer", "SoVITS (s2G) weights")
-    return codebook_fingerprint(weights[CODEBOOK_KEY])
+    return codebook_fingerprint(weights[process_ckpt.CODEBOOK_KEY])
 
 
 def prepare(config: LMTrainConfig, exp: Path, output: Path) -> Any:

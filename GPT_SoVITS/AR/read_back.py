@@ -67,18 +67,18 @@ class ReadBack:
         """What the best phone gains for each token [K]."""
         return np.asarray(self.ratios.max(axis=0))
 
-    def rows(self, phones: Ints) -> Ints | None:
-        """Rows of the table for phones [T_ph]; None where one is not known."""
+    def rows(self, phones: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+        """Rows of the table for phones [T_ph], and which of them it knows; the others' rows mean nothing."""
         rows = np.searchsorted(self.ids, phones).clip(max=len(self.ids) - 1)
-        return rows if len(phones) and bool((self.ids[rows] == phones).all()) else None
+        return rows, self.ids[rows] == phones
 
     def deviation(self, phones: Ints, tokens: Ints) -> float:
         """How far the worst stretch of ``tokens`` [T_sem] is from saying ``phones`` [T_ph], in nats a token.
 
         0 where any phone or token is unknown, or there are none: then nothing can be said.
         """
-        rows = self.rows(phones)
-        if rows is None or not len(tokens) or int(tokens.max()) >= self.ratios.shape[1]:
+        rows, known = self.rows(phones)
+        if not len(phones) or not known.all() or not len(tokens) or int(tokens.max()) >= self.ratios.shape[1]:
             return 0.0
         gains = self.ratios[rows][:, tokens].T.astype(np.float64)
         skips = self.skips[rows]
@@ -123,11 +123,16 @@ class ReadBack:
             raise T2SError(f"{path} cannot be read ({error}); make it anew with tools/pack/read_back.py") from error
 
 
+def _leaving_out(skips: Floats) -> Floats:
+    """What leaving out the first n phones costs, [T_ph + 1]."""
+    return np.concatenate(([0.0], np.cumsum(skips, dtype=np.float64)))
+
+
 def _left_out(path: Ints, skips: Floats) -> Floats:
     """What the phones cost [T_sem] that a path leaves out before each token, behind the last one too."""
-    cost = np.concatenate(([0.0], np.cumsum(skips, dtype=np.float64)))  # of leaving out the first n phones
+    cost = _leaving_out(skips)
     following = np.concatenate(([0], path[:-1] + 1))  # the first phone behind the one of the token before
-    between: Floats = np.where(path > following, cost[path] - cost[following.clip(max=len(skips))], 0.0)
+    between: Floats = np.where(path > following, cost[path] - cost[following], 0.0)
     between[-1] += cost[-1] - cost[path[-1] + 1]
     return between
 
@@ -143,7 +148,7 @@ def likeliest_path(gains: Floats, skips: Floats) -> Ints:
     """
     tokens, phones = gains.shape
     places = np.arange(phones)
-    cost = np.concatenate(([0.0], np.cumsum(skips, dtype=np.float64)))  # of leaving out the first n phones
+    cost = _leaving_out(skips)
     best = cost[:-1] + gains[0]
     came = np.zeros((tokens, phones), dtype=np.int64)
     for token in range(1, tokens):

@@ -8,8 +8,7 @@ Shapes: T_ph phones, T_sem semantic tokens (25 Hz).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -76,17 +75,24 @@ def t2s_request(
         read_back: what the voice's tokens tell of phones, where misread speech is to be tried again.
     """
     silent = int(torch.isin(segment.ids, SILENT).sum())
-    common: dict[str, Any] = {"segment": index, "pace": pace, "silent_phones": silent, "read_back": read_back}
+    alone = T2SRequest(
+        segment.ids,
+        segment.bert,
+        text=segment.text,
+        segment=index,
+        pace=pace,
+        silent_phones=silent,
+        read_back=read_back,
+    )
     if prompt is None:
-        return T2SRequest(segment.ids, segment.bert, None, segment.text, **common)
-    return T2SRequest(
+        return alone
+    return replace(
+        alone,
         phones=torch.cat((prompt.phones.ids, segment.ids)),
         bert=_join_features(prompt.phones, segment),
         prompt=prompt.tokens,
-        text=segment.text,
         prompt_text=prompt.phones.text,
         prompt_phones=prompt.phones.ids.numel(),
-        **common,
     )
 
 

@@ -29,6 +29,7 @@ from AR.models.t2s_model import Text2SemanticDecoder
 from audio_io import load_audio, resample
 from errors import DatasetError
 from feature_extractor.cnhubert import CNHubert
+from TTS_infer_pack.pack import FILES, READ_BACK
 
 logger = logging.getLogger(__name__)
 REFERENCE_RATE = 24_000
@@ -148,10 +149,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.lm:
         write_lm(args.lm, args.output / "lm")
     write_generator(generator, args.quantizer, args.output / "s2G.pth")
-    files = {"hubert": "hubert", "s2": "s2G.pth", "s1": "s1.ckpt"}
+    files = dict(FILES)
     if args.read_back:
-        files["read_back"] = "read_back.safetensors"
-        shutil.copyfile(args.read_back, args.output / files["read_back"])
+        files[READ_BACK] = "read_back.safetensors"
+        shutil.copyfile(args.read_back, args.output / files[READ_BACK])
     pack = {
         "name": args.name,
         "version": "v2",

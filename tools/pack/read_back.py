@@ -24,13 +24,12 @@ from AR.errors import T2SError
 from AR.models.lm_folder import codebook_fingerprint
 from AR.training.read_back import ROUNDS, Spoken, learn
 from errors import CheckpointError, DatasetError, GSVError
-from process_ckpt import load_sovits_new, sovits_version
+from process_ckpt import CODEBOOK_KEY, load_sovits_new, sovits_version
 from side_tables import ALIGNMENT_TABLE, TEXT_TABLE, TOKEN_TABLE, read_alignment, read_tokens
 from text import cleaned_text_to_sequence
 from tools.pack.mix_tokens import PREFIX, read_rows
 
 logger = logging.getLogger(__name__)
-CODEBOOK = "quantizer.vq.layers.0._codebook.embed"
 
 
 def codebook_of(s2: Path) -> tuple[str, str]:
@@ -41,9 +40,9 @@ def codebook_of(s2: Path) -> tuple[str, str]:
     """
     checkpoint = load_sovits_new(s2)
     weight = checkpoint["weight"]
-    if CODEBOOK not in weight:
+    if CODEBOOK_KEY not in weight:
         raise CheckpointError(f"{s2} holds no codebook", "a whole SoVITS model", "name the base model of the adapter")
-    return codebook_fingerprint(weight[CODEBOOK].float()), sovits_version(s2, checkpoint).symbol_version
+    return codebook_fingerprint(weight[CODEBOOK_KEY]), sovits_version(s2, checkpoint).symbol_version
 
 
 def clips_of(exp: Path, version: str) -> list[Spoken]:

@@ -52,10 +52,9 @@ def learn(
     if not clips:
         raise T2SError("no clip has phones and tokens; expected those of a training folder")
     places = [evenly(clip) if clip.places is None else clip.places for clip in clips]
-    for _ in range(rounds):
-        table = _table(clips, places)
-        places = [_aligned(table, clip) for clip in progress(clips)]
     table = _table(clips, places)
+    for _ in range(rounds):
+        table = _table(clips, [_aligned(table, clip) for clip in progress(clips)])
     deviations = [table.deviation(clip.phones, clip.tokens) for clip in progress(clips)]
     bound, limit = np.quantile(deviations, (USUAL, ALL))
     return replace(table, bound=float(bound), limit=float(limit))
@@ -67,8 +66,7 @@ def evenly(clip: Spoken) -> Ints:
 
 
 def _aligned(table: ReadBack, clip: Spoken) -> Ints:
-    known = np.isin(clip.phones, table.ids)
-    rows = np.searchsorted(table.ids, clip.phones).clip(max=len(table.ids) - 1)
+    rows, known = table.rows(clip.phones)
     gains = np.where(known[:, None], table.ratios[rows][:, clip.tokens], 0.0).T
     return likeliest_path(gains, np.where(known, table.skips[rows], 0.0))
 
@@ -78,10 +76,9 @@ def _table(clips: Sequence[Spoken], places: Sequence[Ints]) -> ReadBack:
     size = 1 + max(int(clip.phones.max()) for clip in clips)
     heard, written, silent = np.zeros((size, EOS)), np.zeros(size), np.zeros(size)
     for clip, found in zip(clips, places, strict=True):
-        length = min(len(found), len(clip.tokens))
-        spoken = found[:length] >= 0
-        at = found[:length][spoken]
-        np.add.at(heard, (clip.phones[at], clip.tokens[:length][spoken]), 1.0)
+        spoken = found >= 0
+        at = found[spoken]
+        np.add.at(heard, (clip.phones[at], clip.tokens[spoken]), 1.0)
         without = np.ones(len(clip.phones), dtype=bool)
         without[at] = False
         np.add.at(written, clip.phones, 1.0)

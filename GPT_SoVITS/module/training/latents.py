@@ -12,7 +12,8 @@ discriminators say more than the mel loss, which rewards a blur. Both kinds lie 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -56,30 +57,39 @@ def fit_mel_head(clips: DeviceClips, forward: TrainingForward, settings: S2Setti
     gram = torch.zeros(channels + 1, channels + 1, dtype=torch.float64, device=device)
     aims = torch.zeros(channels + 1, bands, dtype=torch.float64, device=device)
     numbers = torch.randperm(len(clips), generator=torch.Generator().manual_seed(settings.train.seed))[:HEAD_CLIPS]
-    order = sorted(numbers.tolist(), key=lambda number: clips.frames[number])
-    size, was_training = settings.train.batch_size, forward.training
-    batches = [[(number, 0.0) for number in order[first : first + size]] for first in range(0, len(order), size)]
-    forward.eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.train.seed)
-        for pairs in batches:
-            latents, mels = _latents_and_mels(clips, forward, settings, pairs)
+    with _as_in_speaking(forward, settings):
+        for _, batch in _whole_clips(clips, numbers.tolist(), settings):
+            latents, mels = _latents_and_mels(batch, forward, settings)
             gram += latents.T @ latents
             aims += latents.T @ mels
-        solved = torch.linalg.solve(gram + 1e-3 * torch.eye(len(gram), dtype=gram.dtype, device=device), aims)
-        forward.mel_head.weight.copy_(solved[:-1].T[..., None])
-        if forward.mel_head.bias is not None:
-            forward.mel_head.bias.copy_(solved[-1])
-        latents, mels = _latents_and_mels(clips, forward, settings, batches[len(batches) // 2])
-    forward.train(was_training)
-    return float((latents @ solved - mels).abs().mean())
+    solved = torch.linalg.solve(gram + 1e-3 * torch.eye(len(gram), dtype=gram.dtype, device=device), aims)
+    forward.mel_head.weight.copy_(solved[:-1].T[..., None])
+    if forward.mel_head.bias is not None:
+        forward.mel_head.bias.copy_(solved[-1])
+    return float((latents @ solved - mels).abs().mean())  # of the last batch
 
 
-def _latents_and_mels(
-    clips: DeviceClips, forward: TrainingForward, settings: S2Settings, pairs: Sequence[tuple[int, float]]
-) -> tuple[Tensor, Tensor]:
+@contextmanager
+def _as_in_speaking(forward: TrainingForward, settings: S2Settings) -> Iterator[None]:
+    """``forward`` without dropout, with noise that is the same after a restart; both are as before behind it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.train.seed)
+        was_training = forward.training
+        forward.eval()
+        yield
+        forward.train(was_training)
+
+
+def _whole_clips(clips: DeviceClips, numbers: Iterable[int], settings: S2Settings) -> Iterator[tuple[list[int], Batch]]:
+    """Whole clips by number in batches, the shortest first, so that little is padded."""
+    order = sorted(numbers, key=lambda number: clips.frames[number])
+    for first in range(0, len(order), settings.train.batch_size):
+        chosen = order[first : first + settings.train.batch_size]
+        yield chosen, clips.batch([(number, 0.0) for number in chosen], whole=True)
+
+
+def _latents_and_mels(batch: Batch, forward: TrainingForward, settings: S2Settings) -> tuple[Tensor, Tensor]:
     """Latents of whole clips with a 1 behind them [T, C + 1], and what a mel head is to read there [T, M]."""
-    batch = clips.batch(pairs, whole=True)
     expected = forward.expected(batch)
     valid = expected.mask[:, 0].bool()
     latents = expected.latent.transpose(1, 2)[valid].double()
@@ -113,18 +123,11 @@ class DecoderClips:
 
     @torch.no_grad()
     def _fill(self, forward: TrainingForward) -> None:
-        with torch.random.fork_rng(devices=[]):  # the same noise after a restart
-            torch.manual_seed(self.settings.train.seed)
-            was_training = forward.training
-            forward.eval()
+        with _as_in_speaking(forward, self.settings):
             self._make(forward)
-            forward.train(was_training)
 
     def _make(self, forward: TrainingForward) -> None:
-        order = sorted(range(len(self.clips)), key=lambda number: self.frames[number])
-        for first in range(0, len(order), self.settings.train.batch_size):
-            numbers = order[first : first + self.settings.train.batch_size]
-            batch = self.clips.batch([(number, 0.0) for number in numbers], whole=True)
+        for numbers, batch in _whole_clips(self.clips, range(len(self.clips)), self.settings):
             expected = forward.expected(batch)
             latents = [(self.prior, expected.latent)]
             if len(self.exact):

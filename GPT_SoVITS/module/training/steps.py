@@ -17,7 +17,7 @@ from module.losses import discriminator_loss, feature_loss, generator_loss, kl_l
 from module.mel_processing import LOG_FLOOR, mel_spectrogram_torch, spec_to_mel_torch
 from module.models import Latents, MultiPeriodDiscriminator
 from module.training.dataset import Batch
-from module.training.paths import Outcome, Route
+from module.training.paths import Outcome, Route, Spoken
 from module.training.settings import DataSettings, S2Settings
 from module.training.stft_loss import MultiResolutionSTFTLoss
 
@@ -65,6 +65,8 @@ class S2Step:
         self.settings, self.accelerator = settings, accelerator
         self.generator, self.disc = generator, disc
         self.stft = MultiResolutionSTFTLoss().to(accelerator.device)
+        first = settings.train.disc_first_steps
+        self.disc_alone = max(0, first - disc.steps) if first else 0  # steps left; read once, as a device is waited for
 
     def __call__(self, batch: Batch, step: int) -> dict[str, Tensor]:
         route = Route.at(step, self.settings.train)
@@ -85,17 +87,23 @@ class S2Step:
         """Whether a generator that speaks already should wait until the discriminators know anything."""
         train = self.settings.train
         heard = route is not Route.ACOUSTIC and step >= train.warmup_stft_steps
-        return heard and self.disc.steps < train.disc_first_steps
+        return heard and self.disc_alone > 0
 
     def _teach_discriminators(self, batch: Batch, route: Route) -> dict[str, Tensor]:
         """A step of the discriminators alone."""
         with torch.no_grad(), self.accelerator.autocast():
             outcome: Outcome = self.generator.network(batch, route)
         assert outcome.speech is not None
-        start = outcome.speech.starts * self.settings.data.hop_length
-        real = slice_segments(batch.wav, start, self.settings.train.segment_size)
+        self.disc_alone -= 1
+        real = self._real(batch, outcome.speech)
         losses = self._learn_discriminators(real, outcome.speech.wav.float())
         return {name: value.detach() for name, value in losses.items()} | {"g/total": real.new_zeros(())}
+
+    def _real(self, batch: Batch, speech: Spoken) -> Tensor:
+        """The recordings' samples [B, 1, segment] where ``speech`` was made."""
+        return slice_segments(
+            batch.wav, speech.starts * self.settings.data.hop_length, self.settings.train.segment_size
+        )
 
     def _prior_losses(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
         """Mel head and guided attention, weighted; nothing on the posterior path."""
@@ -125,9 +133,7 @@ class S2Step:
         """What the waveform is judged by; the discriminators learn on the way."""
         train, out = self.settings.train, outcome.speech
         assert out is not None
-        start = out.starts * self.settings.data.hop_length
-        real = slice_segments(batch.wav, start, train.segment_size)
-        fake = out.wav.float()
+        real, fake = self._real(batch, out), out.wav.float()
         losses: dict[str, Tensor] = {}
         if step >= train.warmup_stft_steps:
             if step % train.disc_every == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_recordings_hardly_ever_count_as_misread() -> None:
     fresh = [clip(seed) for seed in range(100, 160)]
     assert np.mean([table.misread(one.phones, one.tokens) is not None for one in fresh]) < 0.2
     assert sum(found.grave for one in fresh if (found := table.misread(one.phones, one.tokens))) <= 3
-    others = [table.misread(one.phones, other.tokens) for one, other in zip(fresh, fresh[1:], strict=False)]
+    others = [table.misread(one.phones, other.tokens) for one, other in pairwise(fresh)]
     assert np.mean([found is not None and found.grave for found in others]) > 0.9
 
 
